@@ -1,0 +1,353 @@
+"""study.toml -> frozen settings. Every field has its unit, its default and the default's source.
+
+Takes a folder with study.toml, or that file; gives a `Study`. Reads no other file: the tables are `intake`'s.
+"""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path, PurePath
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from planner.errors import InputError
+from planner.words import Lang
+
+Mode = Literal["self_build", "joint_build", "co_host", "shared", "consolidate"]
+Tier = Literal["city", "county", "township", "cluster", "enterprise"]
+Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000"]
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+STUDY_FILE = "study.toml"
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Streets(_Settings):
+    """The street lines that people walk on.
+
+    Attributes:
+        file: line layer (gpkg, geojson, parquet, shp), relative to the study's folder.
+        class_column: column with the street's class (OSM ``highway`` values).
+        name_column: column with the street's name, where there is one.
+        exclude: classes nobody walks on.
+        source: what the base map credits.
+    """
+
+    file: str
+    layer: str | None = None
+    class_column: str = "highway"
+    name_column: str = "name"
+    exclude: tuple[str, ...] = ("motorway", "motorway_link")
+    source: str = "© OpenStreetMap contributors (ODbL)"
+
+
+class Layer(_Settings):
+    """A polygon layer: zones, water or green. `name_column` holds what is printed on the map."""
+
+    file: str
+    layer: str | None = None
+    id_column: str = "id"
+    name_column: str = "name"
+
+
+class Table(_Settings):
+    """A table of places. `datum` is the datum of its longitude and latitude columns."""
+
+    file: str
+    sheet: str | None = None
+    datum: Datum = "WGS-84"
+
+
+class Shift(_Settings):
+    """One shift: working hours in OSM opening-hours syntax and the share of the group that works it."""
+
+    name: str
+    hours: str
+    share: Positive = 1.0
+
+
+class Group(_Settings):
+    """A group of workers. Shares of its shifts are relative to each other."""
+
+    name: str
+    unit_name: str = "人"
+    shifts: tuple[Shift, ...] = Field(min_length=1)
+
+
+class LineDemand(_Settings):
+    """Workers spread over streets by swept area (length × a width by class).
+
+    Attributes:
+        group: key of `Study.groups`.
+        total: workers in the whole study area.
+        width_m: swept width by street class; a class that is not named is not swept.
+        piece_m: longest piece that is measured as one unit (design: at most 100 m).
+        scope: what area the total speaks of; printed beside every figure made from it.
+    """
+
+    kind: Literal["line"]
+    group: str
+    total: Positive
+    width_m: dict[str, NonNegative] = Field(min_length=1)
+    piece_m: Annotated[float, Field(gt=0, le=100)] = 100.0
+    scope: str = ""
+
+
+class PointDemand(_Settings):
+    """Workers at points: a table with a weight column."""
+
+    kind: Literal["point"]
+    group: str
+    file: str
+    sheet: str | None = None
+    datum: Datum = "WGS-84"
+    scope: str = ""
+
+
+Demand = Annotated[LineDemand | PointDemand, Field(discriminator="kind")]
+
+
+class Standard(_Settings):
+    """By which standard the study is judged.
+
+    Attributes:
+        service_radius_m: walking distance along streets. Default 1 km: 双15工程 (national union, 2023), H.
+        walking_speed_m_s: only to print minutes. Default 1.2 m/s (sensitivity 1.0 and 1.39), K.
+        backup: sites within the radius that make cross coverage 交叉覆盖. Default 2: 双15工程, H.
+        services: what a site must offer to count as effective. Needs are eat, drink, rest, toilet (四难).
+        access_share: how much of the walk between a place and its street counts; 1 is all of it.
+        detour_factor: straight line to walking distance where no streets are given. Default 1.3, K.
+    """
+
+    name: str = "双15工程(2023)"
+    service_radius_m: Positive = 1000.0
+    walking_speed_m_s: Positive = 1.2
+    backup: Annotated[int, Field(ge=2)] = 2
+    services: tuple[str, ...] = ("rest", "water")
+    access_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    detour_factor: Annotated[float, Field(ge=1)] = 1.3
+
+
+class PlanSettings(_Settings):
+    """What may be built, when, for how much.
+
+    Attributes:
+        years: ascending years of the plan.
+        budget: money of each year, in `cost_unit`.
+        carry_over: whether unspent money stays for later years.
+        objective: ``effective`` (share of working hours with an open, equipped site in reach) or ``share`` (a site in reach).
+        year_weights: how much the coverage at each year's end counts; relative. Default: all years alike.
+        required, forbidden: ids of places that must or must not get an action.
+        mip_gap: the solver stops when the proven gap is below this fraction.
+        work_limit: most branch-and-bound nodes: a count of work, so that the result doesn't depend on the machine.
+        time_limit_s: a limit in seconds, only if the user asks for it; named in the result.
+    """
+
+    years: tuple[int, ...] = Field(min_length=1)
+    budget: tuple[NonNegative, ...] = Field(min_length=1)
+    carry_over: bool = True
+    cost_unit: str = "万元"
+    objective: Literal["effective", "share"] = "effective"
+    year_weights: tuple[NonNegative, ...] = ()
+    required: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    mip_gap: Annotated[float, Field(ge=0, lt=1)] = 0.005
+    work_limit: Annotated[int, Field(ge=0)] = 200
+    time_limit_s: Positive | None = None
+
+    @field_validator("years")
+    @classmethod
+    def _ascending(cls, years: tuple[int, ...]) -> tuple[int, ...]:
+        if list(years) != sorted(set(years)):
+            raise ValueError("years_ascending")
+        return years
+
+    @model_validator(mode="after")
+    def _one_each(self) -> "PlanSettings":
+        if len(self.budget) != len(self.years):
+            raise ValueError("budget_per_year")
+        if self.year_weights and (len(self.year_weights) != len(self.years) or sum(self.year_weights) <= 0):
+            raise ValueError("weight_per_year")
+        return self
+
+    @property
+    def normalised_year_weights(self) -> tuple[float, ...]:
+        """Weights of the years, summing to one."""
+        weights = self.year_weights or (1.0,) * len(self.years)
+        return tuple(w / sum(weights) for w in weights)
+
+
+class MapSettings(_Settings):
+    """What the title block of the layout plan map says. An empty `approval_number` prints 内部用图; none is ever invented."""
+
+    title: str = ""
+    compiling_unit: str = ""
+    date: str = ""
+    approval_number: str = ""
+    paper: Literal["A4", "A3", "A2", "A1"] = "A3"
+
+
+class Study(_Settings):
+    """A study: the settings of one run, as the user wrote them.
+
+    Attributes:
+        folder: where the study's files are; not part of study.toml.
+        crs: projected CRS in metres in which everything is measured and written.
+        scope: the area the totals speak of.
+        illustrative: what in the study is made up; printed on every output. Empty: nothing is.
+    """
+
+    folder: Path
+    schema_version: Literal[1] = Field(1, alias="schema")
+    name: str
+    language: Lang = "zh"
+    crs: str
+    scope: str = ""
+    illustrative: str = ""
+    streets: Streets
+    zones: Layer | None = None
+    water: Layer | None = None
+    sites: Table
+    candidates: Table | None = None
+    options: Table | None = None
+    groups: dict[str, Group] = Field(min_length=1)
+    demand: tuple[Demand, ...] = Field(min_length=1)
+    standard: Standard = Standard()
+    plan: PlanSettings | None = None
+    map: MapSettings = MapSettings()
+
+    @field_validator("crs")
+    @classmethod
+    def _metres(cls, crs: str) -> str:
+        from pyproj import CRS
+        from pyproj.exceptions import CRSError
+
+        try:
+            parsed = CRS.from_user_input(crs)
+        except CRSError as error:
+            raise ValueError("unknown_crs") from error
+        if not parsed.is_projected or parsed.axis_info[0].unit_name != "metre":
+            raise ValueError("crs_not_metres")
+        return crs
+
+    @model_validator(mode="after")
+    def _known_groups(self) -> "Study":
+        if any(demand.group not in self.groups for demand in self.demand):
+            raise ValueError("unknown_group")
+        return self
+
+    def path(self, file: str) -> Path:
+        """Return where ``file`` of the study is.
+
+        Raises:
+            InputError: the name leads out of the study's folder, or nothing is there.
+        """
+        relative = PurePath(file)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise InputError("path_outside", file=STUDY_FILE, path=file)
+        path = self.folder / relative
+        if not path.is_file():
+            raise InputError("file_missing", file=file, folder=self.folder.name)
+        return path
+
+    def files(self) -> tuple[str, ...]:
+        """Return the names of the files the study is made of, study.toml first, each once."""
+        tables = [self.streets, self.zones, self.water, self.sites, self.candidates, self.options]
+        named = [t.file for t in tables if t is not None]
+        named += [d.file for d in self.demand if isinstance(d, PointDemand)]
+        return (STUDY_FILE, *dict.fromkeys(named))
+
+
+def load_study(place: Path) -> Study:
+    """Read a study's settings.
+
+    Args:
+        place: a folder with study.toml, or that file.
+
+    Raises:
+        InputError: nothing there, not UTF-8, not TOML, or a setting is missing, unknown or out of range; the sentence names
+            the line and what to do.
+    """
+    file = place / STUDY_FILE if place.is_dir() else place
+    if not file.is_file():
+        raise InputError("study_missing", file=str(place))
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+        raw = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise InputError("not_utf8", file=file.name) from error
+    except tomllib.TOMLDecodeError as error:
+        row, column = _toml_position(str(error), text)
+        raise InputError("toml_syntax", file=file.name, row=row, column=column, detail=str(error)) from error
+    if "folder" in raw:
+        raise InputError("setting_unknown", file=file.name, row=_line_of(text, ("folder",)), setting="folder", hint="")
+    try:
+        return Study.model_validate({**raw, "folder": file.resolve().parent})
+    except ValidationError as error:
+        raise _explain(error, file.name, text) from error
+
+
+def _toml_position(message: str, text: str) -> tuple[int, int]:
+    found = re.search(r"line (\d+), column (\d+)", message)
+    return (int(found[1]), int(found[2])) if found else (text.count("\n") + 1, 1)
+
+
+def _explain(error: ValidationError, file: str, text: str) -> InputError:
+    """Turn pydantic's first complaint into one sentence with the line of study.toml it speaks of."""
+    first = error.errors()[0]
+    # A discriminated union puts its tag ("line", "point") into the location; the user's file has no such key.
+    loc = tuple(part for part in first["loc"] if part not in ("line", "point"))
+    setting = ".".join(f"[{p + 1}]" if isinstance(p, int) else str(p) for p in loc) or STUDY_FILE
+    row, kind, value = _line_of(text, loc), first["type"], first.get("input")
+    where = {"file": file, "row": row, "setting": setting}
+    context: dict[str, Any] = first.get("ctx", {})
+    match kind:
+        case "missing":
+            return InputError("setting_missing", **where)
+        case "extra_forbidden":
+            near = difflib.get_close_matches(str(loc[-1]), _known_settings(), n=1)
+            return InputError("setting_unknown", hint=near[0] if near else "", **where)
+        case "value_error":
+            return InputError(str(context["error"]), value=value, **where)
+        case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
+            sign = {"greater_than_equal": "≥", "greater_than": ">", "less_than_equal": "≤", "less_than": "<"}[kind]
+            return InputError("setting_range", value=value, rule=f"{sign} {next(iter(context.values()))}", **where)
+        case "literal_error" | "union_tag_invalid":
+            return InputError("setting_choice", value=value if not isinstance(value, dict) else value.get("kind"),
+                              choices=context.get("expected", context.get("expected_tags", "")), **where)
+        case _:
+            return InputError("setting_type", value=value, detail=first["msg"], **where)
+
+
+def _known_settings() -> list[str]:
+    models = (Study, Streets, Layer, Table, Shift, Group, LineDemand, PointDemand, Standard, PlanSettings, MapSettings)
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()} - {"folder"})
+
+
+def _line_of(text: str, loc: tuple[int | str, ...]) -> int:
+    """Return the line of study.toml that sets ``loc``, or of the nearest table that should.
+
+    tomllib keeps no positions, so this walks the headers: good for a message, not for parsing.
+    """
+    names = [part for part in loc if isinstance(part, str)]
+    index = next((part for part in loc if isinstance(part, int)), 0)
+    best, table, seen = 1, [], -1
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line)
+        if header:
+            table = [p.strip().strip("\"'") for p in header[2].split(".")]
+            seen = seen + 1 if header[1] == "[[" and table == names[:1] else seen
+            if names[: len(table)] == table and (header[1] == "[" or seen == index):
+                best = number
+            continue
+        key = re.match(r"\s*([^=#\s]+)\s*=", line)
+        inside = table if table == names[: len(table)] and (table != names[:1] or seen in (-1, index)) else None
+        if key and inside is not None and names[len(inside) :][:1] == [key[1].strip("\"'")]:
+            return number
+    return best
