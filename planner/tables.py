@@ -1,0 +1,62 @@
+"""The three checked tables that everything after intake works on: sites, demand and zones.
+
+Plain GeoDataFrames in the study's projected CRS, with a RangeIndex. A row only ever gains columns and keeps `id` and `source`
+("stations.xlsx#37") to the last report, so that any figure can be traced to a line of somebody's file.
+"""
+
+import geopandas as gpd
+import pandas as pd
+
+SITE_COLUMNS = (
+    "id",  # unique text
+    "name",
+    "tier",  # city, county, township, cluster, enterprise
+    "kind",  # what kind of place hosts it: bank, post_office, …
+    "status",  # existing or candidate
+    "mode",  # build mode of an existing site
+    "modes",  # allowed build modes of a candidate, joined by ";"
+    "host",
+    "opening_hours",  # OSM syntax; empty: unknown
+    "services",  # joined by ";"
+    "capacity",  # seats; NaN: unknown
+    "address",
+    "zone",  # id of its zone; empty: outside all zones
+    "source",
+    "geometry",  # point
+)
+DEMAND_COLUMNS = (
+    "id",
+    "group",
+    "weight",  # people
+    "zone",
+    "street_class",  # of line demand
+    "length_m",  # of line demand
+    "source",
+    "geometry",  # point: where the walk is measured from; the midpoint of a piece of street
+    "line",  # the piece of street itself, or None
+)
+ZONE_COLUMNS = ("id", "name", "source", "geometry")
+OPTION_COLUMNS = (
+    "action",  # build or extend_hours
+    "kind",
+    "mode",
+    "opening_hours",  # empty: the host's
+    "services",  # empty: as they are
+    "capacity",
+    "capital_cost",  # in the study's cost unit
+    "operating_cost",  # a year
+    "tier",
+    "note",
+    "source",
+)
+REJECT_COLUMNS = ("file", "row", "reason", "values")
+
+
+def as_table(frame: pd.DataFrame, columns: tuple[str, ...], crs: str) -> gpd.GeoDataFrame:
+    """Return ``frame`` with exactly ``columns`` and a RangeIndex, as points or polygons in ``crs``."""
+    return gpd.GeoDataFrame(frame.reset_index(drop=True)[list(columns)], geometry="geometry", crs=crs)
+
+
+def service_set(text: str) -> frozenset[str]:
+    """Return the services written in one cell: "rest;water" -> {"rest", "water"}."""
+    return frozenset(part for part in text.split(";") if part)
