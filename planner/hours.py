@@ -19,7 +19,7 @@ from planner.study import Shift
 HALF_HOURS = 336
 OSM_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 # An ordinary week: a Monday to a Sunday, no public holiday, far from changes of season.
-_WEEK_START = dt.datetime(2026, 3, 9)  # noqa: DTZ001  local wall-clock time is what opening hours speak of
+_WEEK_START = dt.datetime(2026, 3, 9)
 _HALF_HOUR = dt.timedelta(minutes=30)
 _WORDS = {"全天": "24/7", "24小时": "24/7", "全天候": "24/7", "全天开放": "24/7", "24h": "24/7"}
 _DAYS = {f"{week}{day}": osm for week in ("周", "星期") for day, osm in zip("一二三四五六日", OSM_DAYS, strict=True)}

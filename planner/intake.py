@@ -146,10 +146,8 @@ def read_table(path: Path, sheet: str | None = None) -> pd.DataFrame:
     if len(rows) > MAX_ROWS:
         raise InputError("too_many_rows", file=path.name, rows=len(rows), most=MAX_ROWS)
     known = {h for headings in HEADINGS.values() for h in headings}
-    for number, row in enumerate(rows[:20]):
-        if sum(_plain(cell) in known for cell in row) >= 2:
-            break
-    else:
+    number = next((n for n, row in enumerate(rows[:20]) if sum(_plain(cell) in known for cell in row) >= 2), None)
+    if number is None:
         raise InputError("no_header", file=path.name)
     header = [cell.strip() for cell in rows[number]]
     fields = [_field_of(cell) or cell or f"column {n + 1}" for n, cell in enumerate(header)]

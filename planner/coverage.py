@@ -1,0 +1,170 @@
+"""Reach × hours × services -> Coverage: who is covered in space, and for which share of their working time.
+
+Takes distances, the sites that stand at a moment, and the demand; gives a `Coverage` per unit and its indicators per group and zone.
+Knows nothing of streets. The definitions are those of ARCHITECTURE.md and hold everywhere: app, paper and json.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from planner.hours import HALF_HOURS, week_mask
+from planner.reach import Reach
+from planner.tables import service_set
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The sites that stand at a moment.
+
+    Attributes:
+        place: row numbers in the sites frame, ascending, shape (n,).
+        mask: half-hours of the week in which each is open, shape (n, 336).
+        serves: whether each offers every service that the standard requires, shape (n,).
+    """
+
+    place: Ints
+    mask: Bools
+    serves: Bools
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How each unit of demand is covered by the sites that stand; arrays have one entry per unit.
+
+    Attributes:
+        nearest: row number of the nearest standing site in the sites frame; -1 where none can be reached.
+        nearest_m: metres to it, both walks to the street counted; NaN where unreachable.
+        sites_within: number of standing sites within the service radius.
+        covered: nearest_m is at most the service radius.
+        open_mask: half-hours with at least one site in reach that is open and offers what the standard requires, shape (n, 336).
+        effective_share: share of the unit's working half-hours that are so covered.
+        open_share: the same if services did not matter: some site in reach is open.
+        equipped_share: the same if hours did not matter: some site in reach offers what is required (1 or 0).
+    """
+
+    nearest: Ints
+    nearest_m: Floats
+    sites_within: Ints
+    covered: Bools
+    open_mask: Bools
+    effective_share: Floats
+    open_share: Floats
+    equipped_share: Floats
+
+
+def standing_sites(sites: pd.DataFrame, required: tuple[str, ...]) -> Standing:
+    """Return the sites of a frame that stand now: those whose status is neither candidate nor closed.
+
+    Args:
+        sites: sites frame, as it is at that moment (hours and services included).
+        required: services that the standard requires; a site must offer all of them to count as effective.
+    """
+    place = np.flatnonzero(~sites["status"].isin(["candidate", "closed"]).to_numpy())
+    now = sites.iloc[place]
+    mask = np.array([week_mask(text) for text in now["opening_hours"]], dtype=bool).reshape(len(place), HALF_HOURS)
+    serves = np.array([set(required) <= service_set(text) for text in now["services"]], dtype=bool)
+    return Standing(place=place, mask=mask, serves=serves)
+
+
+def measure(reach: Reach, nearest: tuple[Ints, Floats], standing: Standing, profile: Floats) -> Coverage:
+    """Measure how each unit of demand is covered.
+
+    Args:
+        reach: pairs (unit, place) within the service radius, over all places of the sites frame.
+        nearest: place number (-1: none) and metres (NaN: none) of each unit's nearest standing site, not cut off.
+        standing: the sites that stand.
+        profile: fraction of the unit's group at work in each half-hour, shape (n_units, 336).
+    """
+    index = np.full(reach.n_sites, -1, dtype=np.int64)
+    index[standing.place] = np.arange(len(standing.place))
+    here = index[reach.site]
+    demand, here = reach.demand[here >= 0].astype(np.int64), here[here >= 0]
+    sites_within = np.bincount(demand, minlength=reach.n_demand).astype(np.int64)
+    serving = standing.serves[here]
+    open_mask = _any_open(demand[serving], standing.mask, here[serving], reach.n_demand)
+    any_mask = open_mask if serving.all() else _any_open(demand, standing.mask, here, reach.n_demand)
+    working = profile.sum(axis=1)
+    return Coverage(
+        nearest=nearest[0],
+        nearest_m=nearest[1],
+        sites_within=sites_within,
+        covered=sites_within > 0,
+        open_mask=open_mask,
+        effective_share=np.einsum("ij,ij->i", profile, open_mask) / working,
+        open_share=np.einsum("ij,ij->i", profile, any_mask) / working,
+        equipped_share=(np.bincount(demand[serving], minlength=reach.n_demand) > 0).astype(float),
+    )
+
+
+def _any_open(demand: Ints, masks: Bools, site: Ints, n_demand: int) -> Bools:
+    """Return, for each unit, the OR of the masks of its sites. ``demand`` is ascending."""
+    week = np.zeros((n_demand, HALF_HOURS), dtype=bool)
+    if len(demand):
+        packed = np.packbits(masks, axis=1)[site]
+        first = np.flatnonzero(np.r_[True, demand[1:] != demand[:-1]])
+        either = np.bitwise_or.reduceat(packed, first, axis=0)
+        week[demand[first]] = np.unpackbits(either, axis=1, count=HALF_HOURS).astype(bool)
+    return week
+
+
+def indicators(
+    demand: pd.DataFrame, coverage: Coverage, profiles: Mapping[str, Floats], *, backup: int = 2
+) -> dict[str, Any]:
+    """Return the indicators of all demand, of each group and of each zone (keys of summary.json's ``coverage``).
+
+    Args:
+        demand: demand frame.
+        coverage: what `measure` gave for it.
+        profiles: each group's work profile, shape (336,).
+        backup: sites within the radius that make cross coverage.
+    """
+    weight = demand["weight"].to_numpy(dtype=float)
+    hours = demand["group"].map({group: profile.sum() for group, profile in profiles.items()}).to_numpy(dtype=float)
+
+    def of(rows: Bools) -> dict[str, Any]:
+        within, effective = coverage.sites_within[rows], coverage.effective_share[rows]
+        return _figures(weight[rows], hours[rows], coverage.nearest_m[rows], within, effective, backup)
+
+    everything = of(np.ones(len(demand), dtype=bool))
+    everything["by_group"] = {g: of((demand["group"] == g).to_numpy()) for g in sorted(profiles)}
+    everything["by_zone"] = {z: of((demand["zone"] == z).to_numpy()) for z in sorted(demand["zone"].unique())}
+    return everything
+
+
+def _figures(
+    weight: Floats, hours: Floats, nearest_m: Floats, sites_within: Ints, effective: Floats, backup: int
+) -> dict[str, float | None]:
+    total = float(weight.sum())
+    near = np.isfinite(nearest_m) & (weight > 0)
+    worked = weight * hours
+
+    def share(part: Floats) -> float | None:
+        return float(part.sum()) / total if total > 0 else None
+
+    return {
+        "share": share(weight[sites_within >= 1]),
+        "covered_weight": float(weight[sites_within >= 1].sum()),
+        "total_weight": total,
+        "effective_share": float((worked * effective).sum() / worked.sum()) if worked.sum() > 0 else None,
+        "backup_share": share(weight[sites_within >= backup]),
+        "mean_m": float(np.average(nearest_m[near], weights=weight[near])) if near.any() else None,
+        "p90_m": weighted_quantile(nearest_m[near], weight[near], 0.9) if near.any() else None,
+        "worst_m": float(nearest_m[near].max()) if near.any() else None,
+        "unreachable_share": share(weight[~np.isfinite(nearest_m)]),
+    }
+
+
+def weighted_quantile(values: Floats, weights: Floats, q: float) -> float:
+    """Return the smallest value at or below which at least ``q`` of the weight lies (the inverse of the weighted distribution)."""
+    order = np.argsort(values, kind="stable")
+    cumulated = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(cumulated, q * cumulated[-1] * (1 - 1e-12))])
