@@ -1,0 +1,122 @@
+"""Sites and a table of options -> the actions a plan may take.
+
+Takes the sites frame and the options table of `intake`; gives one row for every action. An action is the unit of planning: build a
+candidate in one of its modes, or lengthen an existing site's hours. Decides nothing: which of them are worth it is `siting`'s.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from planner.hours import week_mask
+
+ACTION_COLUMNS = (
+    "id",
+    "place",
+    "site",
+    "action",
+    "mode",
+    "tier",
+    "opening_hours",
+    "services",
+    "capacity",
+    "capital_cost",
+    "operating_cost",
+    "source",
+)
+
+
+def possible_actions(
+    sites: gpd.GeoDataFrame, options: pd.DataFrame, *, forbidden: Collection[str] = ()
+) -> pd.DataFrame:
+    """List every action that the options allow at the sites.
+
+    A candidate can be built once for each option of its kind whose mode it allows; an existing site can take each
+    ``extend_hours`` option of its kind. What an option leaves empty is the place's own: hours, services, capacity, tier.
+    Longer hours and more services are added to what an existing site has, never taken from it.
+
+    Args:
+        sites: existing places, then candidates (RangeIndex).
+        options: columns action, kind, mode, opening_hours, services, capacity, capital_cost, operating_cost, tier, source.
+        forbidden: ids of places that must not get an action.
+
+    Returns:
+        Columns `ACTION_COLUMNS`, sorted by ``id``. ``place`` is the row number in ``sites``. The id is
+        ``site/action/mode``, followed by ``#2``, ``#3``, … in the order of the options where several options share it.
+    """
+    by_kind = {kind: rows.to_dict("records") for kind, rows in options.groupby("kind", sort=True)}
+    rows: list[dict[str, Any]] = []
+    for place, site in enumerate(sites.to_dict("records")):
+        if site["id"] in forbidden:
+            continue
+        seen: dict[str, int] = {}
+        for option in by_kind.get(site["kind"], []):
+            if not _allows(site, option):
+                continue
+            name = f"{site['id']}/{option['action']}/{option['mode']}"
+            seen[name] = seen.get(name, 0) + 1
+            rows.append(
+                {
+                    "id": name if seen[name] == 1 else f"{name}#{seen[name]}",
+                    "place": place,
+                    "site": site["id"],
+                    "action": option["action"],
+                    "mode": option["mode"],
+                    "tier": option["tier"] or site["tier"],
+                    **_offer(site, option),
+                    "capital_cost": float(option["capital_cost"]),
+                    "operating_cost": float(option["operating_cost"]),
+                    "source": option["source"],
+                }
+            )
+    return pd.DataFrame(rows, columns=list(ACTION_COLUMNS)).sort_values("id", kind="stable", ignore_index=True)
+
+
+def _allows(site: dict[str, Any], option: dict[str, Any]) -> bool:
+    if option["action"] == "build":
+        return site["status"] == "candidate" and option["mode"] in _words(site["modes"])
+    return bool(site["status"] == "existing")
+
+
+def _offer(site: dict[str, Any], option: dict[str, Any]) -> dict[str, Any]:
+    """Return hours, services and capacity of the place once the action is done."""
+    if option["action"] == "build":
+        hours = option["opening_hours"] or site["opening_hours"]
+        services = option["services"] or site["services"]
+    else:
+        hours = _united_hours(site["opening_hours"], option["opening_hours"])
+        services = ";".join(dict.fromkeys([*_words(site["services"]), *_words(option["services"])]))
+    capacity = site["capacity"] if pd.isna(option["capacity"]) else option["capacity"]
+    return {"opening_hours": hours, "services": services, "capacity": float(capacity)}
+
+
+def _united_hours(old: str, new: str) -> str:
+    """Return hours that hold both: one of the two where it contains the other, else both as an OSM additional rule."""
+    if not new or not old:
+        return old or new
+    before, after = week_mask(old), week_mask(new)
+    if (before <= after).all():
+        return new
+    return old if (after <= before).all() else f"{old}, {new}"
+
+
+def _words(joined: str) -> Iterator[str]:
+    return (word for word in str(joined).split(";") if word)
+
+
+def sites_after(sites: gpd.GeoDataFrame, taken: pd.DataFrame) -> gpd.GeoDataFrame:
+    """Return the sites as they stand once the actions of ``taken`` are done.
+
+    A built candidate gets status ``chosen`` and the action's mode; a changed site ``upgraded`` and keeps its mode. Both get the
+    action's tier, hours, services and capacity.
+    """
+    after = sites.copy()
+    place = taken["place"].to_numpy()
+    built = (taken["action"] == "build").to_numpy()
+    for column in ("tier", "opening_hours", "services", "capacity"):
+        after.loc[place, column] = taken[column].to_numpy()
+    after.loc[place[built], "mode"] = taken["mode"].to_numpy()[built]
+    after.loc[place, "status"] = ["chosen" if new else "upgraded" for new in built]
+    return after
