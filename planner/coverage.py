@@ -22,11 +22,11 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The sites that stand at a moment.
+class Offers:
+    """What stands, or could stand, at places: sites at a moment, or what actions would bring.
 
     Attributes:
-        place: row numbers in the sites frame, ascending, shape (n,).
+        place: row numbers in the sites frame, shape (n,).
         mask: half-hours of the week in which each is open, shape (n, 336).
         serves: whether each offers every service that the standard requires, shape (n,).
     """
@@ -61,7 +61,20 @@ class Coverage:
     equipped_share: Floats
 
 
-def standing_sites(sites: pd.DataFrame, required: tuple[str, ...]) -> Standing:
+def offers(table: pd.DataFrame, place: Ints, required: tuple[str, ...]) -> Offers:
+    """Return what the rows of a table (sites or actions: ``opening_hours``, ``services``) offer at ``place``.
+
+    Args:
+        table: n rows.
+        place: row numbers in the sites frame, shape (n,).
+        required: services that the standard requires; all of them must be there to count as effective.
+    """
+    mask = np.array([week_mask(text) for text in table["opening_hours"]], dtype=bool).reshape(len(place), HALF_HOURS)
+    serves = np.array([set(required) <= service_set(text) for text in table["services"]], dtype=bool)
+    return Offers(place=np.asarray(place, dtype=np.int64), mask=mask, serves=serves)
+
+
+def standing_sites(sites: pd.DataFrame, required: tuple[str, ...]) -> Offers:
     """Return the sites of a frame that stand now: those whose status is neither candidate nor closed.
 
     Args:
@@ -69,13 +82,10 @@ def standing_sites(sites: pd.DataFrame, required: tuple[str, ...]) -> Standing:
         required: services that the standard requires; a site must offer all of them to count as effective.
     """
     place = np.flatnonzero(~sites["status"].isin(["candidate", "closed"]).to_numpy())
-    now = sites.iloc[place]
-    mask = np.array([week_mask(text) for text in now["opening_hours"]], dtype=bool).reshape(len(place), HALF_HOURS)
-    serves = np.array([set(required) <= service_set(text) for text in now["services"]], dtype=bool)
-    return Standing(place=place, mask=mask, serves=serves)
+    return offers(sites.iloc[place], place, required)
 
 
-def measure(reach: Reach, nearest: tuple[Ints, Floats], standing: Standing, profile: Floats) -> Coverage:
+def measure(reach: Reach, nearest: tuple[Ints, Floats], standing: Offers, profile: Floats) -> Coverage:
     """Measure how each unit of demand is covered.
 
     Args:

@@ -5,31 +5,16 @@ same actions cover are merged, so that it is as small as it can be without chang
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from planner.coverage import Offers
 from planner.siting.problem import Floats, Ints, SitingProblem
 
 Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Offers:
-    """What stands, or could stand, at places.
-
-    Attributes:
-        place: (n,) place numbers.
-        mask: (n × half-hours) bool, open or not.
-        serves: (n,) bool, offers every service that the standard requires.
-    """
-
-    place: Ints
-    mask: Bools
-    serves: Bools
 
 
 def covering_problem(

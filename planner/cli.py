@@ -1,0 +1,267 @@
+"""The commands: planner demo, run, check, fetch, app, compare. Thin: it reads words from the command line and calls the library.
+
+Exit codes: 0 done; 1 the input is wrong; 2 wrong usage; 3 the surroundings failed; 4 no plan can meet the rules; 130 interrupted.
+"""
+
+import json
+import locale
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from planner import __version__
+from planner.errors import InfeasibleError, InputError, PlannerError, SurroundingsError
+from planner.words import Lang, say
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+Out = Annotated[Path, typer.Option(help="文件夹 / folder for the deliverables")]
+Language = Annotated[str | None, typer.Option("--lang", help="zh | en", metavar="zh|en")]
+StudyPlace = Annotated[Path, typer.Argument(help="含 study.toml 的文件夹,或该文件 / folder with study.toml, or that file", metavar="STUDY")]
+
+
+def main() -> None:
+    """Run the command line; every error a user can cause ends in one sentence and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe on Windows has the code page of the system, which may lack what the sentences need.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8" if not stream.isatty() else None, errors="replace")
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except PlannerError as error:
+        typer.echo(error.text(_state["lang"]), err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        typer.echo(say(_state["lang"], "cli.interrupted"), err=True)
+        sys.exit(130)
+
+
+def _system_language() -> Lang:
+    """Return English where the system says so, otherwise Chinese: Chinese first."""
+    told = os.environ.get("PLANNER_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or (locale.getlocale()[0] or "")
+    return "en" if told.lower().startswith("en") else "zh"
+
+
+_state: dict[str, Lang] = {"lang": _system_language()}
+
+
+def _speak(lang: str | None, fallback: Lang | None = None) -> Lang:
+    if lang not in (None, "zh", "en"):
+        raise typer.BadParameter("zh | en", param_hint="--lang")
+    chosen: Lang = "zh" if lang == "zh" else "en" if lang == "en" else fallback or _state["lang"]
+    _state["lang"] = chosen
+    return chosen
+
+
+@contextmanager
+def _steps() -> Iterator["_Steps"]:
+    steps = _Steps()
+    try:
+        yield steps
+    finally:
+        steps.close()
+
+
+class _Steps:
+    """Shows the step at work on a terminal, with the seconds of those that are done; stays quiet in a pipe."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self.console = Console(stderr=True)
+        self.status = self.console.status("") if self.console.is_terminal else None
+        self.began = time.perf_counter()
+        self.step: str | None = None
+
+    def __call__(self, step: str) -> None:
+        self._tick()
+        self.step, self.began = say(_state["lang"], f"step.{step}"), time.perf_counter()
+        if self.status:
+            self.status.update(f"{self.step} …")
+            self.status.start()
+
+    def _tick(self) -> None:
+        if self.step and self.status:
+            self.console.print(f"✓ {self.step} {time.perf_counter() - self.began:.1f} s", highlight=False, markup=False)
+
+    def close(self) -> None:
+        """End the display."""
+        self._tick()
+        self.step = None
+        if self.status:
+            self.status.stop()
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="版本 / version")] = False) -> None:
+    """服务阵地布局规划 / Plans service networks on real streets: coverage, gaps, a plan over years, maps and reports."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(out: Out = Path("out/demo"), lang: Language = None) -> None:
+    """运行自带示例(武汉)/ Run the main job on the embedded study of Wuhan."""
+    from planner.embedded import folder
+
+    _speak(lang)
+    _run(folder(), out, lang)
+
+
+@app.command()
+def run(study: StudyPlace, out: Out = Path("out/run"), lang: Language = None) -> None:
+    """运行一个研究项目 / Run a study and write its deliverables."""
+    _speak(lang)
+    _run(study, out, lang)
+
+
+def _run(place: Path, out: Path, lang: str | None) -> None:
+    from planner import pipeline
+    from planner.deliver import deliver
+    from planner.study import load_study
+
+    study = load_study(place)
+    speech = _speak(lang, study.language)
+    if lang:
+        study = study.model_copy(update={"language": speech})
+    if out.exists() and not out.is_dir():
+        raise SurroundingsError("out_is_file", folder=str(out))
+    with _steps() as steps:
+        result = pipeline.run(study, progress=steps)
+        files = deliver(result, out, lang=speech, progress=steps)
+    today, last = result.indicators[0], result.indicators[max(result.indicators)]
+    typer.echo(say(speech, "cli.covered", share=today["share"], effective=today["effective_share"]))
+    if result.plan and result.plan.status == "infeasible":
+        reasons = "; ".join(result.plan_reasons(speech))
+        raise InfeasibleError("no_plan", reasons=reasons, folder=str(out))
+    if result.plan:
+        typer.echo(
+            say(speech, "cli.planned", year=result.years[-1], actions=len(result.actions), share=last["share"],
+                effective=last["effective_share"], status=say(speech, f"plan_status.{result.plan.status}"), gap=result.plan.gap)
+        )  # fmt: skip
+    if len(result.rejects):
+        typer.echo(say(speech, "cli.rejects", rows=len(result.rejects)))
+    for file in files:
+        typer.echo(f"  {os.path.relpath(file)}" if file.is_relative_to(Path.cwd()) else f"  {file}")
+
+
+@app.command()
+def check(study: StudyPlace, lang: Language = None) -> None:
+    """检查数据,不求解 / Check a study's files without solving."""
+    from planner.intake import read_inputs
+    from planner.pipeline import walk
+    from planner.study import load_study
+
+    _speak(lang)
+    settings = load_study(study)
+    speech = _speak(lang, settings.language)
+    settings = settings.model_copy(update={"language": speech})
+    with _steps() as steps:
+        steps("read")
+        inputs = read_inputs(settings)
+        steps("network")
+        walks = walk(settings, inputs)
+    existing = (inputs.sites["status"] == "existing").sum()
+    network = walks.network
+    typer.echo(say(speech, "cli.counts", sites=existing, candidates=len(inputs.sites) - existing, demand=len(inputs.demand),
+                   weight=inputs.demand["weight"].sum(), zones=len(inputs.zones), length_km=network.length_km,
+                   components=network.n_components))  # fmt: skip
+    for warning in inputs.warnings:
+        typer.echo(f"- {warning}")
+    for reject in inputs.rejects.to_dict("records"):
+        typer.echo(say(speech, "cli.reject", **reject))
+
+
+@app.command()
+def fetch(
+    place: Annotated[str, typer.Argument(help="地名 / place name, e.g. Dongyang, Zhejiang", metavar="PLACE")],
+    out: Annotated[Path, typer.Option(help="文件夹 / folder for streets.gpkg")],
+    lang: Language = None,
+) -> None:
+    """从 OpenStreetMap 下载街道(需要网络)/ Download a place's walkable streets from OpenStreetMap (needs the network)."""
+    from planner.osm import fetch_streets
+
+    _speak(lang)
+    typer.echo(f"  {fetch_streets(place, out)}")
+
+
+@app.command("app")
+def app_command(
+    study: Annotated[Path | None, typer.Argument(metavar="[STUDY]")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser")] = True,
+) -> None:
+    """打开网页应用(仅本机)/ Open the app in a browser; it listens on this computer only."""
+    from importlib.resources import files
+
+    from planner.study import load_study
+
+    environment = dict(os.environ)
+    if study is not None:
+        environment["PLANNER_STUDY"] = str(load_study(study).folder)
+    entry = str(files("planner.pages").joinpath("entry.py"))
+    settings = {
+        "server.address": "localhost",
+        "server.port": port,
+        "server.headless": str(not browser).lower(),
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "viewer",
+    }
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    try:
+        sys.exit(subprocess.call([sys.executable, "-m", "streamlit", "run", entry, *options], env=environment))
+    except OSError as error:
+        raise SurroundingsError("no_streamlit", detail=str(error)) from error
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="summary.json 或其文件夹 / or its folder", metavar="RESULT")],
+    after: Annotated[Path, typer.Argument(metavar="RESULT")],
+    lang: Language = None,
+) -> None:
+    """比较两次结果 / Compare two results."""
+    from rich.console import Console
+    from rich.table import Table
+
+    speech = _speak(lang)
+    old, new = _summary_of(before), _summary_of(after)
+    table = Table("", old["study"]["run_id"], new["study"]["run_id"], "Δ")
+    moments = [("existing", old["coverage"]["existing"], new["coverage"]["existing"])]
+    both = [y for y in old["coverage"]["plan"] if y in new["coverage"]["plan"]]
+    moments += [(year, old["coverage"]["plan"][year], new["coverage"]["plan"][year]) for year in both]
+    for moment, a, b in moments:
+        for key in ("share", "effective_share", "backup_share", "mean_m", "p90_m", "worst_m"):
+            if a.get(key) is None or b.get(key) is None:
+                continue
+            shown = "{:.1%}" if key.endswith("share") else "{:,.0f} m"
+            when = say(speech, "cli.today") if moment == "existing" else moment
+            name = f"{when} {say(speech, f'indicator.{key}')}"
+            table.add_row(name, shown.format(a[key]), shown.format(b[key]), ("+" if b[key] >= a[key] else "") + shown.format(b[key] - a[key]))
+    gone, come = ({gap["id"] for gap in x["gaps"]} for x in (old, new))
+    table.add_row(say(speech, "cli.gaps"), str(len(gone)), str(len(come)), f"+{len(come - gone)} −{len(gone - come)}")
+    Console().print(table)
+
+
+def _summary_of(place: Path) -> dict:  # type: ignore[type-arg]
+    file = place / "summary.json" if place.is_dir() else place
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["schema"] != 1 or not {"study", "coverage", "gaps"} <= content.keys():
+            raise KeyError("schema")
+    except FileNotFoundError as error:
+        raise InputError("summary_missing", file=str(file)) from error
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise InputError("summary_unreadable", file=str(file)) from error
+    return dict(content)

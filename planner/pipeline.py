@@ -1,0 +1,261 @@
+"""run(study) -> Result: the whole method, readable top to bottom.
+
+Takes a `Study`, gives a `Result`: the one truth behind every figure that is shown anywhere. Writes nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from planner import __version__
+from planner.actions import ACTION_COLUMNS, possible_actions, sites_after
+from planner.coverage import Coverage, Floats, indicators, measure, offers, standing_sites
+from planner.errors import InputError
+from planner.gaps import find_gaps
+from planner.hours import week_profile
+from planner.intake import Inputs, read_inputs
+from planner.network import Network, from_lines
+from planner.programme import chosen_actions, costs_by_year, programme
+from planner.reach import Positions, Reach, locate, nearest, reach
+from planner.siting import Plan, covering_problem, solve
+from planner.study import STUDY_FILE, Study
+from planner.words import Lang, say
+
+Progress = Callable[[str], None]
+
+
+def quiet(step: str) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True)
+class Walks:
+    """What is measured once and asked often: where things lie on the network, and who can walk where.
+
+    Attributes:
+        network: the streets.
+        demand: positions of the demand units.
+        sites: positions of all places, existing and candidate.
+        reach: pairs (unit, place) within the service radius.
+        access_share: how much of the walk to the street counts.
+    """
+
+    network: Network
+    demand: Positions
+    sites: Positions
+    reach: Reach
+    access_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything a run found out.
+
+    Attributes:
+        study: the settings it was made from.
+        run_id: hash of the inputs and the version; the same inputs give the same id.
+        sites: all places at the end of the plan, with ``year`` (0: not in the plan) and the existing state's ``zone``.
+        demand: the units with their existing coverage (nearest_site, nearest_m, sites_within, covered, effective_share, gap) and
+            ``covered_from``: 0 covered today, a year of the plan, or -1 never.
+        zones, water, streets: what the maps draw; streets are exactly the network measured on.
+        gaps: ranked gaps of the existing state.
+        actions: the chosen actions in the order of the programme: site, action, mode, tier, year, cost, operating_cost, gain, …
+        programme: 建设计划表, a row per chosen action.
+        plan: what the solver says of its solution; None where the study asks for no plan.
+        coverage: coverage arrays today (0) and at the end of each year of the plan.
+        indicators: the indicators of each of these moments.
+        profiles: each group's work profile over the week.
+        cost_by_year: what each year costs.
+        rejects: rows of the input that could not be used.
+        warnings: data-quality notes, in the study's language.
+        inputs: sha256 of every file of the study.
+        walks: network, positions and reach, for what-ifs.
+    """
+
+    study: Study
+    run_id: str
+    sites: gpd.GeoDataFrame
+    demand: gpd.GeoDataFrame
+    zones: gpd.GeoDataFrame
+    water: gpd.GeoDataFrame
+    streets: gpd.GeoDataFrame
+    gaps: gpd.GeoDataFrame
+    actions: pd.DataFrame
+    programme: pd.DataFrame
+    plan: Plan | None
+    coverage: dict[int, Coverage]
+    indicators: dict[int, dict[str, Any]]
+    profiles: dict[str, Floats]
+    cost_by_year: dict[int, float]
+    rejects: pd.DataFrame
+    warnings: tuple[str, ...]
+    inputs: dict[str, str]
+    walks: Walks = field(repr=False)
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Years of the plan; none where the study asks for no plan."""
+        return self.study.plan.years if self.study.plan and self.plan else ()
+
+    def zone_name(self, zone: str) -> str:
+        """Return the name of a zone, or its id where it has none."""
+        names = self.zones.loc[self.zones["id"] == zone, "name"]
+        return str(names.iat[0]) if len(names) and names.iat[0] else zone
+
+
+    def plan_reasons(self, lang: Lang) -> tuple[str, ...]:
+        """Return why no plan fits, as sentences; nothing where there is a plan."""
+        places = self.sites["id"].to_numpy()
+        sentences = []
+        for reason in self.plan.reasons if self.plan else ():
+            values = {k: places[v] if k == "place" else v for k, v in reason.values.items()}
+            sentences.append(say(lang, f"programme.{reason.key}", **values))
+        return tuple(sentences)
+
+
+def run(study: Study, *, progress: Progress = quiet) -> Result:
+    """Run the whole method on a study.
+
+    Args:
+        study: what `planner.study.load_study` read.
+        progress: told the name of each step (key of the catalogue's section ``step``) as it begins.
+
+    Raises:
+        InputError: the study's files are wrong.
+    """
+    progress("read")
+    inputs = read_inputs(study)
+    profiles = {group: week_profile(settings.shifts) for group, settings in study.groups.items()}
+
+    progress("network")
+    walks = walk(study, inputs)
+
+    progress("coverage")
+    today = cover(study, inputs.sites, inputs.demand, walks, profiles)
+    gaps, gap_of = find_gaps(inputs.demand, today, walks.network, walks.demand, inputs.sites)
+
+    progress("plan")
+    plan, actions = make_plan(study, inputs, walks, profiles)
+
+    progress("programme")
+    moments, sites = {0: today}, inputs.sites.assign(year=0)
+    for year in study.plan.years if plan else ():
+        taken = actions[actions["year"] <= year]
+        sites = sites_after(inputs.sites, taken).assign(year=0)
+        sites.loc[taken["place"], "year"] = taken["year"].to_numpy()
+        moments[year] = cover(study, sites, inputs.demand, walks, profiles)
+    figures = {
+        year: indicators(inputs.demand, state, profiles, backup=study.standard.backup) for year, state in moments.items()
+    }
+    return Result(
+        study=study,
+        run_id=run_id(study, inputs),
+        sites=sites,
+        demand=_annotated(inputs, moments, gap_of),
+        zones=inputs.zones,
+        water=inputs.water,
+        streets=walks.network.edges,
+        gaps=gaps,
+        actions=actions,
+        programme=programme(study, sites, inputs.zones, actions),
+        plan=plan,
+        coverage=moments,
+        indicators=figures,
+        profiles=profiles,
+        cost_by_year=costs_by_year(actions, study.plan.years) if plan else {},
+        rejects=inputs.rejects,
+        warnings=inputs.warnings,
+        inputs=inputs.hashes,
+        walks=walks,
+    )
+
+
+def walk(study: Study, inputs: Inputs) -> Walks:
+    """Lay everything on the streets and measure who can walk where within the service radius."""
+    network = from_lines(inputs.streets)
+    demand, sites = locate(network, inputs.demand.geometry), locate(network, inputs.sites.geometry)
+    share, radius_m = study.standard.access_share, study.standard.service_radius_m
+    pairs = reach(network, demand, sites, cutoff_m=radius_m, access_share=share)
+    return Walks(network=network, demand=demand, sites=sites, reach=pairs, access_share=share)
+
+
+def cover(
+    study: Study, sites: pd.DataFrame, demand: pd.DataFrame, walks: Walks, profiles: dict[str, Floats]
+) -> Coverage:
+    """Measure the coverage that ``sites``, as they stand, give to the demand."""
+    standing = standing_sites(sites, study.standard.services)
+    near, near_m = nearest(walks.network, walks.demand, walks.sites.take(standing.place), access_share=walks.access_share)
+    place = np.where(near >= 0, standing.place[near], -1) if len(standing.place) else near
+    return measure(walks.reach, (place, near_m), standing, np.stack([profiles[g] for g in demand["group"]]))
+
+
+def make_plan(
+    study: Study, inputs: Inputs, walks: Walks, profiles: dict[str, Floats]
+) -> tuple[Plan | None, pd.DataFrame]:
+    """Solve for the best plan within the budgets.
+
+    Returns:
+        The plan, or None where the study asks for none; and its actions in the order of the programme.
+
+    Raises:
+        InputError: a required or forbidden place does not exist.
+    """
+    settings = study.plan
+    if settings is None:
+        return None, chosen_actions(None, None, pd.DataFrame(columns=list(ACTION_COLUMNS)), ())
+    for place in (*settings.required, *settings.forbidden):
+        if place not in set(inputs.sites["id"]):
+            raise InputError("place_unknown", file=STUDY_FILE, place=place)
+    actions = possible_actions(inputs.sites, inputs.options, forbidden=settings.forbidden)
+    required = study.standard.services
+    groups = list(profiles)
+    problem = covering_problem(
+        walks.reach.demand,
+        walks.reach.site,
+        walks.reach.n_demand,
+        weight=inputs.demand["weight"].to_numpy(dtype=float),
+        group=inputs.demand["group"].map(groups.index).to_numpy(dtype=np.int64),
+        profile=np.stack([profiles[g] for g in groups]),
+        existing=standing_sites(inputs.sites, required),
+        actions=offers(actions, actions["place"].to_numpy(dtype=np.int64), required),
+        capital_cost=actions["capital_cost"].to_numpy(dtype=float),
+        operating_cost=actions["operating_cost"].to_numpy(dtype=float),
+        budget=settings.budget,
+        year_weight=settings.normalised_year_weights,
+        carry_over=settings.carry_over,
+        required=np.flatnonzero(inputs.sites["id"].isin(settings.required)).tolist(),
+        objective=settings.objective,
+    )
+    limits = {"mip_gap": settings.mip_gap, "work_limit": settings.work_limit, "time_limit_s": settings.time_limit_s}
+    plan = solve(problem, **limits)
+    return plan, chosen_actions(plan, problem, actions, settings.years)
+
+
+def run_id(study: Study, inputs: Inputs) -> str:
+    """Return a hash of the inputs, the settings in force and the version: twelve hexadecimal digits."""
+    settings = study.model_dump(mode="json", exclude={"folder"})
+    content = json.dumps([__version__, inputs.hashes, settings], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _annotated(inputs: Inputs, moments: dict[int, Coverage], gap_of: np.ndarray) -> gpd.GeoDataFrame:
+    """Return the demand with its existing coverage, its gap and the moment from which it is covered."""
+    today, ids = moments[0], inputs.sites["id"].to_numpy()
+    covered_from = np.full(len(inputs.demand), -1)
+    for year in sorted(moments, reverse=True):
+        covered_from[moments[year].covered] = year
+    return inputs.demand.assign(
+        nearest_site=np.where(today.nearest >= 0, ids[today.nearest], None),
+        nearest_m=today.nearest_m,
+        sites_within=today.sites_within,
+        covered=today.covered,
+        effective_share=today.effective_share,
+        gap=gap_of,
+        covered_from=covered_from,
+    )

@@ -1,0 +1,131 @@
+"""Result -> summary.json: the figures of a run in one stable, documented shape (schema 1).
+
+Takes a `Result`, gives a dict ready for json. Every other output shows figures that stand here too. Keys are only ever added.
+"""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from planner import __version__
+from planner.pipeline import Result
+
+SCHEMA = 1
+# Digits kept in the file: enough for an outside check, few enough that float noise of another machine doesn't show.
+_DIGITS = 10
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """Return the summary of a run. Only ``plan.seconds`` may differ between two runs of the same inputs."""
+    study, network = result.study, result.walks.network
+    return {
+        "schema": SCHEMA,
+        "study": {
+            "name": study.name,
+            "run_id": result.run_id,
+            "planner_version": __version__,
+            "crs": study.crs,
+            "scope": study.scope,
+            "illustrative": study.illustrative,
+            "inputs": result.inputs,
+        },
+        "network": {
+            "source": study.streets.source,
+            "nodes": network.n_nodes,
+            "edges": network.n_edges,
+            "length_km": network.length_km,
+            "components": network.n_components,
+            "approximate": False,
+        },
+        "demand": _demand(result),
+        "standard": {
+            "name": study.standard.name,
+            "service_radius_m": study.standard.service_radius_m,
+            "walking_speed_m_s": study.standard.walking_speed_m_s,
+            "backup": study.standard.backup,
+            "services": list(study.standard.services),
+            "access_share": study.standard.access_share,
+        },
+        "coverage": {
+            "existing": _named(result, result.indicators[0]),
+            "plan": {str(year): _named(result, result.indicators[year]) for year in result.years},
+        },
+        "gaps": [
+            {
+                **{key: gap[key] for key in ("id", "zone", "group", "weight", "reason", "nearest_site", "nearest_m", "x", "y")},
+                **{key: gap[key] for key in ("worst_m", "units", "length_m", "source")},
+            }
+            for gap in result.gaps.drop(columns="geometry").to_dict("records")
+        ],
+        "plan": _plan(result),
+        "quality": {"rejected_rows": len(result.rejects), "warnings": list(result.warnings)},
+    }
+
+
+def _demand(result: Result) -> dict[str, Any]:
+    scopes = {group: [d.scope for d in result.study.demand if d.group == group and d.scope] for group in result.study.groups}
+    figures = {}
+    for group, settings in result.study.groups.items():
+        weight = result.demand.loc[result.demand["group"] == group, "weight"]
+        figures[group] = {
+            "name": settings.name,
+            "units": len(weight),
+            "weight": float(weight.sum()),
+            "unit_name": settings.unit_name,
+            "scope": "; ".join(scopes[group]),
+            "shifts": [{"name": s.name, "hours": s.hours, "share": s.share} for s in settings.shifts],
+            "working_half_hours": float(result.profiles[group].sum()),
+        }
+    return figures
+
+
+def _named(result: Result, figures: dict[str, Any]) -> dict[str, Any]:
+    zones = {zone: {"name": result.zone_name(zone), **values} for zone, values in figures["by_zone"].items()}
+    return {**figures, "by_zone": zones}
+
+
+def _plan(result: Result) -> dict[str, Any]:
+    plan, settings = result.plan, result.study.plan
+    if plan is None or settings is None:
+        return {}
+    columns = ["site", "action", "mode", "tier", "year", "cost", "operating_cost", "gain"]
+    return {
+        "objective_name": settings.objective,
+        "status": plan.status,
+        "objective": plan.objective,
+        "bound": plan.bound,
+        "gap": plan.gap,
+        "seconds": plan.seconds,
+        "stopped_by": plan.stopped,
+        "time_limit_s": settings.time_limit_s,
+        "year_weights": list(settings.normalised_year_weights),
+        "cost_unit": settings.cost_unit,
+        "actions": result.actions[columns].to_dict("records"),
+        "cost_by_year": {str(year): cost for year, cost in result.cost_by_year.items()},
+        "budget_by_year": {str(y): b for y, b in zip(settings.years, settings.budget, strict=True)},
+        "carry_over": settings.carry_over,
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as json has it: no NumPy scalars, NaN and infinities as null, floats at ten significant digits."""
+    match value:
+        case dict():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case bool() | np.bool_():
+            return bool(value)
+        case float() | np.floating():
+            return float(f"{float(value):.{_DIGITS}g}") if math.isfinite(value) else None
+        case int() | np.integer():
+            return int(value)
+        case _:
+            return value
+
+
+def summary_json(result: Result) -> str:
+    """Return the text of summary.json."""
+    return json.dumps(plain(summary(result)), ensure_ascii=False, indent=1) + "\n"
