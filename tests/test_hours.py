@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.errors import InputError
+from planner.hours import HALF_HOURS, OSM_DAYS, in_osm_syntax, label, week_mask, week_profile
+from planner.study import Shift
+
+
+def half_hours(text: str) -> list[int]:
+    return np.flatnonzero(week_mask(text)).tolist()
+
+
+def test_bank_hours_fill_sixteen_half_hours_on_each_weekday():
+    expected = [day * 48 + h for day in range(5) for h in range(18, 34)]
+    assert half_hours("Mo-Fr 09:00-17:00") == expected
+
+
+def test_a_half_hour_counts_only_when_open_throughout():
+    assert half_hours("Mo 08:45-10:10") == [18, 19]
+
+
+def test_night_hours_wrap_into_the_next_day_and_the_week_into_itself():
+    mask = week_mask("Mo-Su 22:00-06:00")
+    assert mask[:12].all() and mask[44:60].all() and not mask[12:44].any()
+
+
+def test_round_the_clock_and_unknown_hours():
+    assert week_mask("24/7").all()
+    assert not week_mask("").any() and not week_mask("  ").any()
+
+
+@pytest.mark.parametrize(
+    ("typed", "osm"),
+    [
+        ("周一至周五 9:00-17:00", "Mo-Fr 09:00-17:00"),
+        ("每天 04:30~10:00", "Mo-Su 04:30-10:00"),
+        ("全天", "24/7"),
+        ("星期六、星期日 10:00-16:00", "Sa,Su 10:00-16:00"),
+        ("工作日 9:00—17:00", "Mo-Fr 09:00-17:00"),
+    ],
+)
+def test_chinese_wording_means_what_osm_says(typed: str, osm: str):
+    assert (week_mask(typed) == week_mask(osm)).all()
+
+
+@pytest.mark.parametrize("typed", ["上班时间", "9点到5点", "=1+1", "<script>", "25:00-26:00-27:00"])
+def test_what_is_no_opening_hours_is_refused(typed: str):
+    with pytest.raises(InputError, match="cannot be read"):
+        in_osm_syntax(typed)
+
+
+@given(day=st.integers(0, 6), start=st.integers(0, 46), length=st.integers(1, 47))
+def test_a_mask_has_just_the_half_hours_that_were_written(day: int, start: int, length: int):
+    stop = min(start + length, 48)
+    text = f"{OSM_DAYS[day]} {label(start)}-{label(stop) if stop < 48 else '24:00'}"
+    assert half_hours(text) == [day * 48 + h for h in range(start, stop)]
+
+
+def test_shifts_share_the_group_and_add_up_where_they_overlap():
+    profile = week_profile([Shift(name="a", hours="Mo 04:00-06:00", share=3), Shift(name="b", hours="Mo 05:00-07:00", share=1)])
+    assert profile.shape == (HALF_HOURS,)
+    assert profile[8:14].tolist() == [0.75, 0.75, 1.0, 1.0, 0.25, 0.25]
+    assert profile.sum() == pytest.approx(4.0)
