@@ -4,7 +4,7 @@ Takes the sites frame and the options table of `intake`; gives one row for every
 candidate in one of its modes, or lengthen an existing site's hours. Decides nothing: which of them are worth it is `siting`'s.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import geopandas as gpd
@@ -26,6 +26,8 @@ ACTION_COLUMNS = (
     "operating_cost",
     "source",
 )
+# What an option may say that only the programme passes on.
+NOTES = ("note", "floor_area_m2", "kit_level", "funding", "lead_unit", "support_unit", "due")
 
 
 def possible_actions(
@@ -43,9 +45,10 @@ def possible_actions(
         forbidden: ids of places that must not get an action.
 
     Returns:
-        Columns `ACTION_COLUMNS`, sorted by ``id``. ``place`` is the row number in ``sites``. The id is
-        ``site/action/mode``, followed by ``#2``, ``#3``, … in the order of the options where several options share it.
+        Columns `ACTION_COLUMNS` and those of `NOTES` that the options have, sorted by ``id``. ``place`` is the row number in
+        ``sites``. The id is ``site/action/mode``, followed by ``#2``, ``#3``, … in the order of the options where several options share it.
     """
+    notes = [column for column in NOTES if column in options]
     by_kind = {kind: rows.to_dict("records") for kind, rows in options.groupby("kind", sort=True)}
     rows: list[dict[str, Any]] = []
     for place, site in enumerate(sites.to_dict("records")):
@@ -69,18 +72,19 @@ def possible_actions(
                     "capital_cost": float(option["capital_cost"]),
                     "operating_cost": float(option["operating_cost"]),
                     "source": option["source"],
+                    **{column: option[column] for column in notes},
                 }
             )
-    return pd.DataFrame(rows, columns=list(ACTION_COLUMNS)).sort_values("id", kind="stable", ignore_index=True)
+    return pd.DataFrame(rows, columns=[*ACTION_COLUMNS, *notes]).sort_values("id", kind="stable", ignore_index=True)
 
 
-def _allows(site: dict[str, Any], option: dict[str, Any]) -> bool:
+def _allows(site: Mapping[Any, Any], option: Mapping[Any, Any]) -> bool:
     if option["action"] == "build":
         return site["status"] == "candidate" and option["mode"] in _words(site["modes"])
     return bool(site["status"] == "existing")
 
 
-def _offer(site: dict[str, Any], option: dict[str, Any]) -> dict[str, Any]:
+def _offer(site: Mapping[Any, Any], option: Mapping[Any, Any]) -> dict[str, Any]:
     """Return hours, services and capacity of the place once the action is done."""
     if option["action"] == "build":
         hours = option["opening_hours"] or site["opening_hours"]

@@ -1,11 +1,10 @@
 """Which actions, in which year: the best plan within the budgets, with objective, bound and gap."""
 
-from planner.siting.covering import Offers, covering_problem
+from planner.siting.covering import covering_problem
 from planner.siting.problem import Plan, Reason, SitingProblem, broken_rules, objective_of, spending
 from planner.siting.solving import solve
 
 __all__ = [
-    "Offers",
     "Plan",
     "Reason",
     "SitingProblem",

@@ -5,14 +5,18 @@ same actions cover are merged, so that it is as small as it can be without chang
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from planner.coverage import Offers
 from planner.siting.problem import Floats, Ints, SitingProblem
+
+if TYPE_CHECKING:
+    from planner.coverage import Offers
 
 Bools = NDArray[np.bool_]
 
@@ -25,8 +29,8 @@ def covering_problem(
     weight: Floats,
     group: Ints,
     profile: Floats,
-    existing: Offers,
-    actions: Offers,
+    existing: "Offers",
+    actions: "Offers",
     capital_cost: Floats,
     operating_cost: Floats,
     budget: Sequence[float] | Floats,
@@ -78,9 +82,7 @@ def covering_problem(
     worth /= total if total > 0 else 1.0
 
     # Places reached -> offers there, existing ones first; then one block of units for each class of hours.
-    offers_at = sparse.csr_array(
-        (np.ones(len(place), np.int8), (place, np.arange(len(place)))), (n_places, len(place))
-    )
+    offers_at = sparse.csr_array((np.ones(len(place), np.int8), (place, np.arange(len(place)))), (n_places, len(place)))
     reached = (matrix[first].astype(np.int8) @ offers_at).tocsr()
     blocks, unit_weight, constant = [], [], 0.0
     for h in range(hours):
@@ -93,8 +95,10 @@ def covering_problem(
         open_units = np.flatnonzero(~covered & (worth[:, h] > 0) & (np.diff(by_actions.indptr) > 0))
         blocks.append(by_actions[open_units])
         unit_weight.append(worth[open_units, h])
-    stacked = sparse.vstack(blocks, format="csr") if blocks else sparse.csr_array((0, len(actions.place)), dtype=np.int8)
-    merged_weight, cover = merge_units(np.concatenate([[0.0][:0], *unit_weight]), stacked)
+    stacked = (
+        sparse.vstack(blocks, format="csr") if blocks else sparse.csr_array((0, len(actions.place)), dtype=np.int8)
+    )
+    merged_weight, cover = merge_units(np.concatenate([np.zeros(0), *unit_weight]), stacked)
     n_years = len(budget)
     return SitingProblem(
         unit_weight=merged_weight,
@@ -107,6 +111,7 @@ def covering_problem(
         constant=constant,
         carry_over=carry_over,
         required=tuple(int(p) for p in required),
+        people=float(weight.sum()),
         reductions={"demand": n_demand, "hour_classes": hours, "units_before": n_demand * hours},
     )
 
@@ -129,18 +134,18 @@ def _same_rows(matrix: sparse.csr_array) -> Ints:
     raw, ends = indices.tobytes(), matrix.indptr.tolist()
     numbers: dict[bytes, int] = {}
     return np.fromiter(
-        (numbers.setdefault(raw[4 * a : 4 * b], len(numbers)) for a, b in zip(ends, ends[1:], strict=False)),
+        (numbers.setdefault(raw[4 * a : 4 * b], len(numbers)) for a, b in pairwise(ends)),
         np.int64,
         count=len(ends) - 1,
     )
 
 
-def _always(offers: Offers) -> Offers:
+def _always(offers: "Offers") -> "Offers":
     n = len(offers.place)
-    return Offers(offers.place, np.ones((n, 1), bool), np.ones(n, bool))
+    return replace(offers, mask=np.ones((n, 1), bool), serves=np.ones(n, bool))
 
 
-def _hour_classes(existing: Offers, actions: Offers, profile: Floats) -> tuple[Bools, Floats]:
+def _hour_classes(existing: "Offers", actions: "Offers", profile: Floats) -> tuple[Bools, Floats]:
     """Join half-hours in which the same places are open: masks by class, and each group's working time in each class."""
     masks = np.vstack([existing.mask, actions.mask])
     worked = np.flatnonzero(profile.sum(axis=0) > 0)

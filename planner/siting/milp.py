@@ -133,8 +133,8 @@ def minimise(
         relaxed: solve the linear relaxation.
         progress: called with (best value, bound) now and then.
     """
-    highs = highspy.Highs()
-    options = {
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]
+    options: dict[str, bool | int | float | str] = {
         "output_flag": False,
         "threads": 1,
         "parallel": "off",

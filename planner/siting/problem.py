@@ -43,6 +43,7 @@ class SitingProblem:
         required: places that must get an action.
         limit_use: CSR (n_limits × n_actions), ≥ 0: how much of each limit an action takes up, in whatever year it is done.
         limit: (n_limits,) most that all chosen actions together may take up ("at most n of a mode", spacing, …).
+        people: how many people a value of one stands for.
         reductions: sizes before and after merging, for the report.
     """
 
@@ -58,6 +59,7 @@ class SitingProblem:
     required: tuple[int, ...] = ()
     limit_use: sparse.csr_array | None = None
     limit: Floats = field(default_factory=lambda: np.zeros(0))
+    people: float = 1.0
     reductions: Mapping[str, int] = field(default_factory=dict)
 
     @property

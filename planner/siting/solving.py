@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from planner.siting.covering import merge_units
 from planner.siting.milp import covering_program, minimise, plan_of, point_of
 from planner.siting.problem import (
+    MONEY_TOLERANCE,
     PROOF_TOLERANCE,
+    Floats,
     Ints,
     Plan,
     Reason,
@@ -110,45 +113,35 @@ def useful_actions(problem: SitingProblem) -> Ints:
     dominated at their own place: another covers at least as much and costs no more, now and every year.
     """
     price, money = prices(problem)
-    payable = ((price <= money * (1 + 1e-9) + 1e-9).all(axis=2)).any(axis=1)
-    by_action = problem.cover.tocsc()
-    size = np.diff(by_action.indptr)
-    useful = payable & ((size > 0) | np.isin(problem.place, problem.required))
+    payable = np.any(np.all(price <= money * (1 + MONEY_TOLERANCE) + MONEY_TOLERANCE, axis=2), axis=1)
+    covers = np.asarray(problem.cover.sum(axis=0)).ravel() > 0
+    useful = payable & (covers | np.isin(problem.place, problem.required))
+    by_place = np.argsort(problem.place, kind="stable")
+    by_place = by_place[useful[by_place]]
+    cuts = np.flatnonzero(np.diff(problem.place[by_place])) + 1
+    units = problem.cover.tocsc().astype(np.int32)
     use = None if problem.limit_use is None else problem.limit_use.tocsc()
-    for place in np.unique(problem.place[useful]):
-        here = np.flatnonzero(useful & (problem.place == place)) if problem.n_actions < 2000 else None
-        rivals = _rivals(problem, useful, place) if here is None else here
-        if len(rivals) < 2:
-            continue
-        units = {j: by_action.indices[by_action.indptr[j] : by_action.indptr[j + 1]] for j in rivals}
-        for j in rivals:
-            for k in rivals:
-                if j != k and useful[k] and _dominates(problem, use, units, int(k), int(j)):
-                    useful[j] = False
-                    break
+    for rivals in np.split(by_place, cuts):
+        if len(rivals) > 1:
+            useful[rivals] = ~_dominated(
+                units[:, rivals],
+                problem.capital_cost[rivals],
+                problem.operating_cost[rivals],
+                np.zeros((0, len(rivals))) if use is None else use[:, rivals].toarray(),
+            )
     return np.flatnonzero(useful)
 
 
-def _rivals(problem: SitingProblem, useful: NDArray[np.bool_], place: int) -> Ints:
-    return np.flatnonzero(useful & (problem.place == place))
-
-
-def _dominates(problem: SitingProblem, use, units, k: int, j: int) -> bool:  # type: ignore[no-untyped-def]
-    cheaper = (
-        problem.capital_cost[k] <= problem.capital_cost[j] and problem.operating_cost[k] <= problem.operating_cost[j]
-    )
-    if not cheaper or len(units[k]) < len(units[j]):
-        return False
-    if use is not None and (use[:, [k]] > use[:, [j]]).nnz:
-        return False
-    if not np.isin(units[j], units[k], assume_unique=True).all():
-        return False
-    same = (
-        problem.capital_cost[k] == problem.capital_cost[j]
-        and problem.operating_cost[k] == problem.operating_cost[j]
-        and len(units[k]) == len(units[j])
-    )
-    return k < j if same else True
+def _dominated(units: sparse.csc_array, capital: Floats, operating: Floats, use: Floats) -> NDArray[np.bool_]:
+    """Tell which of the actions at one place another there beats or equals in everything; of equals the first stays."""
+    overlap = (units.T @ units).toarray()
+    size = overlap.diagonal()
+    # better[k, j]: k covers all that j covers, and is nowhere dearer.
+    better = (overlap == size[None, :]) & (capital[:, None] <= capital) & (operating[:, None] <= operating)
+    better &= (use[:, :, None] <= use[:, None, :]).all(axis=0)
+    np.fill_diagonal(better, False)
+    first = np.arange(len(size))[:, None] < np.arange(len(size))
+    return np.asarray((better & (~better.T | first)).any(axis=0))
 
 
 def restrict(problem: SitingProblem, kept: Ints) -> SitingProblem:
@@ -191,9 +184,13 @@ def conflict(problem: SitingProblem) -> tuple[Reason, ...]:
     cheapest = {place: float(last[problem.place == place].min()) for place in problem.required}
     dear = [place for place in problem.required if cheapest[place] > money[-1]]
     if dear:
-        return tuple(Reason("required_too_dear", {"place": p, "cost": cheapest[p], "budget": float(money[-1])}) for p in dear)
+        return tuple(
+            Reason("required_too_dear", {"place": p, "cost": cheapest[p], "budget": float(money[-1])}) for p in dear
+        )
     needed = float(sum(cheapest.values()))
-    return (Reason("required_over_budget", {"cost": needed, "budget": float(money[-1])}),)
+    if needed > money[-1]:
+        return (Reason("required_over_budget", {"cost": needed, "budget": float(money[-1])}),)
+    return (Reason("required_conflict"),)
 
 
 def _sizes(problem: SitingProblem, small: SitingProblem) -> dict[str, int]:
@@ -203,5 +200,3 @@ def _sizes(problem: SitingProblem, small: SitingProblem) -> dict[str, int]:
         "actions": small.n_actions,
         "pairs": int(small.cover.nnz),
     }
-
-

@@ -1,0 +1,191 @@
+"""A plan × actions × sites -> the construction programme 建设计划表: one row an action, by year, then by what it gains.
+
+Takes what `siting` chose, with its years; gives a table with stable identifiers as columns (headings are in words/programme.toml).
+It decides nothing and invents nothing: what no table says stays empty.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from planner.siting import Plan, SitingProblem
+from planner.siting.problem import Floats, Ints
+from planner.study import Study
+
+# In the order of the paper table; the headings are the catalogue's `programme` section.
+PROGRAMME_COLUMNS = (
+    "number",
+    "site",
+    "name",
+    "tier",
+    "town",
+    "community",
+    "address",
+    "longitude",
+    "latitude",
+    "mode",
+    "host",
+    "state",
+    "floor_area_m2",
+    "kit_level",
+    "opening_hours",
+    "served",
+    "capital_cost",
+    "operating_cost",
+    "funding",
+    "year",
+    "lead_unit",
+    "support_unit",
+    "due",
+    "note",
+    "gain",
+    "action",
+    "action_id",
+    "services",
+    "capacity",
+    "source",
+)
+# What a user's tables may carry about a site or an option, and the programme only passes on.
+PASSED_ON = ("community", "floor_area_m2", "kit_level", "funding", "lead_unit", "support_unit", "due", "note")
+
+
+def chosen_actions(
+    plan: Plan | None, problem: SitingProblem | None, actions: pd.DataFrame, years: Sequence[int]
+) -> pd.DataFrame:
+    """Return the plan's actions in the order of the programme: by year, within a year what adds most first, ties by id.
+
+    Args:
+        plan: the plan for ``actions``; None gives an empty table with the same columns.
+        problem: what the plan was made for.
+        actions: table of `planner.actions.possible_actions`.
+        years: calendar years of the plan.
+
+    Returns:
+        The columns of ``actions`` and ``year``, ``cost`` (capital) and ``gain``: workers (covered weight × share of working time) that
+        the action adds to the existing sites and the rows above it. Gains sum to what the whole plan adds.
+    """
+    if plan is None or problem is None:
+        empty = pd.DataFrame({"year": np.zeros(0, int), "cost": np.zeros(0), "gain": np.zeros(0)})
+        return pd.concat([actions.iloc[:0].reset_index(drop=True), empty], axis=1)
+    ids = actions["id"].tolist()
+    units = problem.cover.tocsc()
+    left = problem.unit_weight.copy()
+    order: list[int] = []
+    gain: list[float] = []
+    for year in range(1, problem.n_years + 1):
+        waiting = sorted(np.flatnonzero(plan.build_year == year).tolist(), key=lambda j: ids[j])
+        while waiting:
+            adds = [float(left[units.indices[units.indptr[j] : units.indptr[j + 1]]].sum()) for j in waiting]
+            best = int(np.argmax(adds))
+            action = waiting.pop(best)
+            order.append(action)
+            gain.append(adds[best] * problem.people)
+            left[units.indices[units.indptr[action] : units.indptr[action + 1]]] = 0.0
+    chosen = actions.iloc[order].reset_index(drop=True)
+    year_of = np.asarray(years, dtype=np.int64)[plan.build_year[order] - 1]
+    return chosen.assign(year=year_of, cost=chosen["capital_cost"].astype(float), gain=np.asarray(gain, dtype=float))
+
+
+def programme(
+    study: Study,
+    sites: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame,
+    actions: pd.DataFrame,
+    *,
+    served: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Make the construction programme.
+
+    Args:
+        study: the settings; years and cost unit are its own.
+        sites: existing places, then candidates.
+        zones: columns id, name.
+        actions: what `chosen_actions` gave, in its order.
+        served: people of each group within the service radius: one row a site (row numbers of ``sites``), one column a group, whose
+            label is printed; `people_within` counts them.
+
+    Returns:
+        Columns `PROGRAMME_COLUMNS`, a row an action. Longitude and latitude are WGS-84 degrees; costs are in the study's cost unit,
+        operating cost a year; ``state`` is ``chosen`` (new) or ``upgraded``. Empty means: no table says it.
+    """
+    at = sites.iloc[actions["place"].to_numpy(dtype=np.int64)]
+    lon_lat = at.geometry.to_crs("EPSG:4326")
+    names = dict(zip(zones["id"], zones["name"], strict=True))
+    table = pd.DataFrame(
+        {
+            "number": np.arange(1, len(actions) + 1),
+            "site": at["id"].to_numpy(),
+            "name": at["name"].to_numpy(),
+            "tier": actions["tier"].to_numpy(),
+            "town": [names.get(zone, "") for zone in at["zone"]],
+            "address": at["address"].to_numpy(),
+            "longitude": lon_lat.x.round(6).to_numpy(),
+            "latitude": lon_lat.y.round(6).to_numpy(),
+            "mode": actions["mode"].to_numpy(),
+            "host": at["host"].to_numpy(),
+            "state": np.where(actions["action"] == "build", "chosen", "upgraded"),
+            "opening_hours": actions["opening_hours"].to_numpy(),
+            "served": ["" if served is None else _people(served.loc[place]) for place in actions["place"]],
+            "capital_cost": actions["capital_cost"].to_numpy(dtype=float),
+            "operating_cost": actions["operating_cost"].to_numpy(dtype=float),
+            "year": actions["year"].to_numpy(),
+            "gain": actions["gain"].to_numpy(dtype=float),
+            "action": actions["action"].to_numpy(),
+            "action_id": actions["id"].to_numpy(),
+            "services": actions["services"].to_numpy(),
+            "capacity": actions["capacity"].to_numpy(dtype=float),
+            "source": at["source"].to_numpy(),
+        }
+    )
+    passed_on = pd.DataFrame({column: _first_said(column, actions, at) for column in PASSED_ON}, index=table.index)
+    return pd.concat([table, passed_on], axis=1)[list(PROGRAMME_COLUMNS)]
+
+
+def _people(by_group: pd.Series) -> str:
+    return ";".join(f"{group} {round(people)}" for group, people in by_group.items() if people > 0)
+
+
+def _first_said(column: str, *tables: pd.DataFrame) -> list[object]:
+    """Return what the tables say in ``column``, the first that says anything; empty where none does."""
+    said: list[object] = [""] * len(tables[0])
+    for table in reversed(tables):
+        if column in table:
+            said = [old if pd.isna(new) or new == "" else new for old, new in zip(said, table[column], strict=True)]
+    return said
+
+
+def people_within(
+    reach_demand: Ints, reach_place: Ints, weight: Floats, group: Ints, group_names: Sequence[str], n_places: int
+) -> pd.DataFrame:
+    """Return the people of each group within the service radius of each place: rows are places, columns ``group_names``."""
+    people = np.zeros((n_places, len(group_names)))
+    np.add.at(people, (reach_place, group[reach_demand]), weight[reach_demand])
+    return pd.DataFrame(people, columns=list(group_names))
+
+
+def costs_by_year(actions: pd.DataFrame, years: Sequence[int]) -> dict[int, float]:
+    """Return what each year costs: capital of the year's actions and operating cost of all of the plan's that are open.
+
+    Args:
+        actions: what `chosen_actions` gave.
+        years: calendar years of the plan.
+    """
+    built = actions["year"].to_numpy()
+    capital, operating = actions["cost"].to_numpy(dtype=float), actions["operating_cost"].to_numpy(dtype=float)
+    return {int(year): float(capital[built == year].sum() + operating[built <= year].sum()) for year in years}
+
+
+def subtotals(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Sum a programme by one of its columns (year, tier, mode, town): actions, capital and operating cost, gain.
+
+    Costs are of one year: the operating cost of a row is what its actions cost in each year from opening on.
+    """
+    sums: Mapping[str, tuple[str, str]] = {
+        "actions": ("site", "size"),
+        "capital_cost": ("capital_cost", "sum"),
+        "operating_cost": ("operating_cost", "sum"),
+        "gain": ("gain", "sum"),
+    }
+    return table.groupby(by, sort=True, dropna=False).agg(**sums).reset_index()
