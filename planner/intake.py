@@ -382,9 +382,10 @@ def _read_streets(study: Study, settings: Streets) -> gpd.GeoDataFrame:
     lines, classes = lines[~classes.isin(settings.exclude)], classes[~classes.isin(settings.exclude)]
     if lines.empty:
         raise InputError("layer_all_excluded", file=settings.file)
+    own_ids = "id" in lines.columns and lines["id"].notna().all() and lines["id"].is_unique
     streets = gpd.GeoDataFrame(
         {
-            "id": lines["id"].astype(str) if "id" in lines.columns else [f"S{n}" for n in lines.index],
+            "id": lines["id"].astype(str) if own_ids else [f"S{n}" for n in lines.index],
             "highway": classes,
             "name": lines[settings.name_column].fillna("").astype(str) if settings.name_column in lines.columns else "",
             "source": [f"{settings.file}#{n}" for n in lines.index],
