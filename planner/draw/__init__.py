@@ -1,0 +1,1 @@
+"""Result -> maps: the one symbology (style), sheets for paper (sheet), the web map (web)."""
