@@ -248,7 +248,8 @@ def compare(
             shown = "{:.1%}" if key.endswith("share") else "{:,.0f} m"
             when = say(speech, "cli.today") if moment == "existing" else moment
             name = f"{when} {say(speech, f'indicator.{key}')}"
-            table.add_row(name, shown.format(a[key]), shown.format(b[key]), ("+" if b[key] >= a[key] else "") + shown.format(b[key] - a[key]))
+            change = ("+" if b[key] >= a[key] else "") + shown.format(b[key] - a[key])
+            table.add_row(name, shown.format(a[key]), shown.format(b[key]), change)
     gone, come = ({gap["id"] for gap in x["gaps"]} for x in (old, new))
     table.add_row(say(speech, "cli.gaps"), str(len(gone)), str(len(come)), f"+{len(come - gone)} −{len(gone - come)}")
     Console().print(table)

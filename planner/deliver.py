@@ -3,7 +3,6 @@
 Takes a `Result` and a folder; writes summary.json, plan.gpkg, programme.xlsx, report.docx, map.html and maps/. Computes nothing.
 """
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -66,7 +65,7 @@ def _move(made: Path, folder: Path) -> list[Path]:
     for file in files:
         target = folder / file.relative_to(made)
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(file, target)
+        file.replace(target)
         placed.append(target)
     for old in stale - set(placed):
         if old.suffix in (".pdf", ".png", ".svg"):

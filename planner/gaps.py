@@ -14,8 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from planner.coverage import Coverage
-from planner.network import Network
-from planner.reach import Positions
+from planner.network import Network, Positions
 
 GAP_COLUMNS = (
     "id",
@@ -124,8 +123,8 @@ def _stretches(demand: pd.DataFrame, reason: NDArray[np.object_], network: Netwo
     same_run = (edge[1:] == edge[:-1]) & (group[order][1:] == group[order][:-1])
     alike = same_run & (kind[order][1:] == kind[order][:-1])
     first, last = np.r_[True, ~same_run], np.r_[~same_run, True]
-    start = network.edges["start"].to_numpy()[edge]
-    stop = network.edges["stop"].to_numpy()[edge]
+    start = network.start[edge]
+    stop = network.stop[edge]
     # A node of the network stands once for each class, so that classes don't join through a crossing.
     ends = np.concatenate([start[first], stop[last]]).astype(np.int64)
     classes = np.concatenate([kind[order][first], kind[order][last]]).astype(np.int64)

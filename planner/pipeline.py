@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 
 from planner import __version__
-from planner.actions import possible_actions, sites_after
+from planner.actions import ACTION_COLUMNS, possible_actions, sites_after
 from planner.coverage import Coverage, Floats, indicators, measure, offers, standing_sites
 from planner.errors import InputError
 from planner.gaps import find_gaps
 from planner.hours import week_profile
 from planner.intake import Inputs, read_inputs
-from planner.network import Network, from_lines
-from planner.programme import PROGRAMME_COLUMNS, costs_by_year, gains, people_within, programme
-from planner.reach import Positions, Reach, locate, nearest, reach
+from planner.network import Network, Positions, from_lines, locate, take
+from planner.programme import chosen_actions, costs_by_year, people_within, programme
+from planner.reach import Reach, nearest, reach
 from planner.siting import Plan, covering_problem, solve
 from planner.study import STUDY_FILE, Study
 from planner.words import Lang, say
@@ -141,10 +141,9 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
     gaps, gap_of = find_gaps(inputs.demand, today, walks.network, walks.demand, inputs.sites)
 
     progress("plan")
-    plan, table = make_plan(study, inputs, walks, profiles)
+    plan, actions = make_plan(study, inputs, walks, profiles)
 
     progress("programme")
-    actions = chosen_actions(table, inputs.sites)
     moments, sites = {0: today}, inputs.sites.assign(year=0)
     for year in study.plan.years if plan else ():
         taken = actions[actions["year"] <= year]
@@ -164,12 +163,12 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
         streets=walks.network.edges,
         gaps=gaps,
         actions=actions,
-        programme=table,
+        programme=programme(study, sites, inputs.zones, actions, served=_people_near(study, inputs, walks)),
         plan=plan,
         coverage=moments,
         indicators=figures,
         profiles=profiles,
-        cost_by_year=costs_by_year(table, study.plan.years) if study.plan else {},
+        cost_by_year=costs_by_year(actions, study.plan.years) if study.plan else {},
         rejects=inputs.rejects,
         warnings=inputs.warnings,
         inputs=inputs.hashes,
@@ -191,7 +190,7 @@ def cover(
 ) -> Coverage:
     """Measure the coverage that ``sites``, as they stand, give to the demand."""
     standing = standing_sites(sites, study.standard.services)
-    near, near_m = nearest(walks.network, walks.demand, walks.sites.take(standing.place), access_share=walks.access_share)
+    near, near_m = nearest(walks.network, walks.demand, take(walks.sites, standing.place), access_share=walks.access_share)
     place = np.where(near >= 0, standing.place[near], -1) if len(standing.place) else near
     return measure(walks.reach, (place, near_m), standing, np.stack([profiles[g] for g in demand["group"]]))
 
@@ -202,28 +201,26 @@ def make_plan(
     """Solve for the best plan within the budgets.
 
     Returns:
-        The plan, or None where the study asks for none; and its construction programme.
+        The plan, or None where the study asks for none; and its actions in the order of the programme.
 
     Raises:
         InputError: a required or forbidden place does not exist.
     """
     settings = study.plan
     if settings is None:
-        return None, pd.DataFrame(columns=list(PROGRAMME_COLUMNS))
+        return None, chosen_actions(None, None, pd.DataFrame(columns=list(ACTION_COLUMNS)), ())
     for place in (*settings.required, *settings.forbidden):
         if place not in set(inputs.sites["id"]):
             raise InputError("place_unknown", file=STUDY_FILE, place=place)
     actions = possible_actions(inputs.sites, inputs.options, forbidden=settings.forbidden)
     required = study.standard.services
     groups = list(profiles)
-    weight = inputs.demand["weight"].to_numpy(dtype=float)
-    group = inputs.demand["group"].map(groups.index).to_numpy(dtype=np.int64)
-    pairs = walks.reach.demand.astype(np.int64), walks.reach.site.astype(np.int64)
     problem = covering_problem(
-        *pairs,
+        walks.reach.demand,
+        walks.reach.site,
         walks.reach.n_demand,
-        weight=weight,
-        group=group,
+        weight=inputs.demand["weight"].to_numpy(dtype=float),
+        group=inputs.demand["group"].map(groups.index).to_numpy(dtype=np.int64),
         profile=np.stack([profiles[g] for g in groups]),
         existing=standing_sites(inputs.sites, required),
         actions=offers(actions, actions["place"].to_numpy(dtype=np.int64), required),
@@ -238,26 +235,20 @@ def make_plan(
     plan = solve(
         problem, mip_gap=settings.mip_gap, work_limit=settings.work_limit, time_limit_s=settings.time_limit_s
     )
-    names = [study.groups[g].name for g in groups]
-    table = programme(
-        plan,
-        actions,
-        inputs.sites,
-        inputs.zones,
-        settings.years,
-        gain=gains(problem, plan.build_year, actions["id"].tolist(), total_weight=float(weight.sum())),
-        served=people_within(*pairs, weight, group, names, len(inputs.sites)),
+    return plan, chosen_actions(plan, problem, actions, settings.years)
+
+
+def _people_near(study: Study, inputs: Inputs, walks: Walks) -> pd.DataFrame:
+    """Return the people of each group within the service radius of each place."""
+    groups = list(study.groups)
+    return people_within(
+        walks.reach.demand,
+        walks.reach.site,
+        inputs.demand["weight"].to_numpy(dtype=float),
+        inputs.demand["group"].map(groups.index).to_numpy(dtype=np.int64),
+        [study.groups[g].name for g in groups],
+        len(inputs.sites),
     )
-    return plan, table
-
-
-def chosen_actions(table: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
-    """Return the chosen actions in the order of the programme, with ``place`` (row of the sites frame) and ``cost``."""
-    place = pd.Series(np.arange(len(sites)), index=sites["id"])
-    columns = ["site", "name", "action", "mode", "tier", "year", "capital_cost", "operating_cost", "gain"]
-    columns += ["opening_hours", "services", "capacity", "action_id", "source"]
-    actions = table[columns].rename(columns={"capital_cost": "cost"})
-    return actions.assign(place=place.reindex(table["site"]).to_numpy(dtype=np.int64))
 
 
 def run_id(study: Study, inputs: Inputs) -> str:

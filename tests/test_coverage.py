@@ -1,0 +1,155 @@
+"""Coverage on the small study, worked out on paper, and against a person-by-person, hour-by-hour brute force."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planner.coverage import Offers, indicators, measure, offers, standing_sites, weighted_quantile
+from planner.hours import HALF_HOURS
+from planner.reach import Reach
+
+RADIUS_M = 500.0
+
+
+def reach_of(distance_m: np.ndarray) -> Reach:
+    """Return the pairs within the radius of a dense matrix (units × places; inf: unreachable)."""
+    demand, site = np.nonzero(distance_m <= RADIUS_M)
+    order = np.lexsort([site, distance_m[demand, site], demand])
+    demand, site = demand[order].astype(np.int32), site[order].astype(np.int32)
+    millimetres = np.rint(distance_m[demand, site] * 1000).astype(np.uint32)
+    return Reach(*distance_m.shape, RADIUS_M, demand, site, millimetres)
+
+
+def nearest_of(distance_m: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if not len(place):
+        return np.full(len(distance_m), -1), np.full(len(distance_m), np.nan)
+    best = distance_m[:, place].argmin(axis=1)
+    metres = distance_m[np.arange(len(distance_m)), place[best]]
+    return np.where(np.isfinite(metres), place[best], -1), np.where(np.isfinite(metres), metres, np.nan)
+
+
+@st.composite
+def districts(draw: st.DrawFn):
+    n_units, n_places = draw(st.integers(1, 6)), draw(st.integers(1, 5))
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    distance_m = rng.choice([0.0, 100.0, 400.0, 500.0, 501.0, 900.0, np.inf], size=(n_units, n_places))
+    stands = np.flatnonzero(rng.random(n_places) < 0.7)
+    mask = rng.random((len(stands), HALF_HOURS)) < 0.4
+    serves = rng.random(len(stands)) < 0.7
+    profiles = {g: (rng.random(HALF_HOURS) < 0.3) * rng.choice([0.5, 1.0]) for g in "ab"}
+    for profile in profiles.values():
+        profile[0] = 1.0
+    demand = pd.DataFrame(
+        {
+            "group": rng.choice(list("ab"), n_units),
+            "zone": rng.choice(["X", "Y"], n_units),
+            "weight": rng.integers(0, 5, n_units).astype(float),
+        }
+    )
+    return distance_m, Offers(stands, mask, serves), demand, profiles
+
+
+def measured(distance_m, standing, demand, profiles):
+    profile = np.stack([profiles[g] for g in demand["group"]])
+    return measure(reach_of(distance_m), nearest_of(distance_m, standing.place), standing, profile)
+
+
+@settings(max_examples=30)
+@given(districts())
+def test_every_figure_equals_a_count_person_by_person_and_hour_by_hour(district):
+    distance_m, standing, demand, profiles = district
+    coverage = measured(*district)
+    for group in [None, "a", "b"]:
+        rows = [i for i in range(len(demand)) if group in (None, demand["group"][i])]
+        total = sum(demand["weight"][i] for i in rows)
+        if not total:
+            continue
+        found = indicators(demand, coverage, profiles)
+        found = found if group is None else found["by_group"][group]
+        near = [[s for s in standing.place if distance_m[i, s] <= RADIUS_M] for i in range(len(demand))]
+        worked = met = 0.0
+        for i in rows:
+            profile = profiles[demand["group"][i]]
+            for h in range(HALF_HOURS):
+                people = demand["weight"][i] * profile[h]
+                worked += people
+                at = list(standing.place)
+                met += people * any(standing.mask[at.index(s), h] and standing.serves[at.index(s)] for s in near[i])
+        assert found["total_weight"] == pytest.approx(total)
+        assert found["share"] == pytest.approx(sum(demand["weight"][i] for i in rows if near[i]) / total)
+        assert found["covered_weight"] == pytest.approx(found["share"] * total)
+        assert found["backup_share"] == pytest.approx(sum(demand["weight"][i] for i in rows if len(near[i]) > 1) / total)
+        assert found["effective_share"] == pytest.approx(met / worked)
+
+
+@given(districts())
+def test_groups_and_zones_add_up_to_the_whole(district):
+    _, _, demand, profiles = district
+    found = indicators(demand, measured(*district), profiles)
+    for part in ("by_group", "by_zone"):
+        for key in ("covered_weight", "total_weight"):
+            assert sum(f[key] for f in found[part].values()) == pytest.approx(found[key])
+
+
+@given(districts(), st.integers(0, HALF_HOURS - 1))
+def test_a_site_an_hour_or_a_service_more_never_lowers_coverage(district, hour: int):
+    distance_m, standing, demand, profiles = district
+    before = measured(*district)
+    richer = [Offers(standing.place, standing.mask | (np.arange(HALF_HOURS) == hour), standing.serves)]
+    richer.append(Offers(standing.place, standing.mask, np.ones_like(standing.serves)))
+    missing = np.setdiff1d(np.arange(distance_m.shape[1]), standing.place)[:1]
+    place = np.append(standing.place, missing)
+    mask = np.vstack([standing.mask, np.ones((len(missing), HALF_HOURS), bool)])
+    richer.append(Offers(place, mask, np.append(standing.serves, np.ones(len(missing), bool))))
+    for more in richer:
+        after = measured(distance_m, more, demand, profiles)
+        assert (after.effective_share >= before.effective_share - 1e-12).all()
+        assert (after.sites_within >= before.sites_within).all()
+
+
+def test_effective_share_of_a_bank_and_an_early_shift():
+    # Banks 9-17, early shift 4:30-10:00: two of eleven half-hours, 18 %.
+    sites = pd.DataFrame({"opening_hours": ["Mo-Su 09:00-17:00"], "services": ["rest;water"], "status": ["existing"]})
+    standing = standing_sites(sites, ("rest", "water"))
+    profile = np.zeros((1, HALF_HOURS))
+    for day in range(7):
+        profile[0, day * 48 + 9 : day * 48 + 20] = 1
+    distance_m = np.array([[100.0]])
+    coverage = measure(reach_of(distance_m), nearest_of(distance_m, standing.place), standing, profile)
+    assert coverage.effective_share[0] == pytest.approx(2 / 11)
+
+
+def test_reasons_of_loss_are_kept_apart():
+    table = pd.DataFrame({"opening_hours": ["24/7", "Mo-Su 00:00-12:00"], "services": ["rest", "rest;water"]})
+    standing = offers(table, np.array([0, 1]), ("rest", "water"))
+    distance_m = np.array([[10.0, 10.0], [10.0, 900.0]])
+    coverage = measure(reach_of(distance_m), nearest_of(distance_m, standing.place), standing, np.ones((2, HALF_HOURS)))
+    assert coverage.open_share.tolist() == [1.0, 1.0]
+    assert coverage.equipped_share.tolist() == [1.0, 0.0]
+    assert coverage.effective_share.tolist() == [0.5, 0.0]
+
+
+def test_candidates_and_closed_sites_do_not_stand():
+    sites = pd.DataFrame(
+        {"opening_hours": "24/7", "services": "", "status": ["existing", "candidate", "closed", "upgraded", "chosen"]}
+    )
+    assert standing_sites(sites, ()).place.tolist() == [0, 3, 4]
+
+
+def test_no_site_at_all():
+    demand = pd.DataFrame({"group": ["a"], "zone": [""], "weight": [3.0]})
+    nothing = Offers(np.zeros(0, np.int64), np.zeros((0, HALF_HOURS), bool), np.zeros(0, bool))
+    coverage = measured(np.array([[10.0]]), nothing, demand, {"a": np.ones(HALF_HOURS)})
+    found = indicators(demand, coverage, {"a": np.ones(HALF_HOURS)})
+    assert (found["share"], found["effective_share"], found["mean_m"], found["unreachable_share"]) == (0, 0, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "weights", "q", "expected"),
+    [([1, 2, 3], [1, 1, 1], 0.9, 3), ([3, 1], [1, 9], 0.9, 1), ([5], [2], 0.9, 5), ([1, 2], [0, 1], 0.0, 1)],
+)
+def test_weighted_quantile(values: list[float], weights: list[float], q: float, expected: float):
+    assert weighted_quantile(np.array(values, float), np.array(weights, float), q) == expected
