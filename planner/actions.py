@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from planner.hours import week_mask
 
@@ -97,13 +99,28 @@ def _offer(site: Mapping[Any, Any], option: Mapping[Any, Any]) -> dict[str, Any]
 
 
 def _united_hours(old: str, new: str) -> str:
-    """Return hours that hold both: one of the two where it contains the other, else both as an OSM additional rule."""
-    if not new or not old:
-        return old or new
-    before, after = week_mask(old), week_mask(new)
-    if (before <= after).all():
-        return new
-    return old if (after <= before).all() else f"{old}, {new}"
+    """Return hours that hold both, as close to what the user wrote as OSM's rules allow."""
+    both = week_mask(old) | week_mask(new)
+    # A later rule may override an earlier one on the same day, so each wording is tried against the week it should mean.
+    for text in (new, old, f"{old}, {new}"):
+        if (week_mask(text) == both).all():
+            return text
+    return _written_out(both)
+
+
+def _written_out(mask: NDArray[np.bool_]) -> str:
+    """Write a week mask day by day in OSM syntax."""
+    rules = []
+    for day, open_then in zip(("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"), mask.reshape(7, 48), strict=True):
+        turns = np.flatnonzero(np.diff(np.concatenate([[False], open_then, [False]]).astype(np.int8)))
+        spans = [f"{_clock(a)}-{_clock(b)}" for a, b in turns.reshape(-1, 2)]
+        if spans:
+            rules.append(f"{day} {','.join(spans)}")
+    return "; ".join(rules)
+
+
+def _clock(half_hour: int) -> str:
+    return f"{half_hour // 2:02d}:{half_hour % 2 * 30:02d}"
 
 
 def _words(joined: str) -> Iterator[str]:
