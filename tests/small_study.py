@@ -137,3 +137,10 @@ def book(path: Path, rows: list[list[object]]) -> None:
     for row in rows:
         workbook.active.append(row)
     workbook.save(path)
+
+
+def edit_cell(file: Path, cell: str, value: object) -> None:
+    """Change one cell of a workbook's first sheet."""
+    workbook = openpyxl.load_workbook(file)
+    workbook.active[cell] = value
+    workbook.save(file)

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import openpyxl
 import pandas as pd
 import pytest
 import shapely
@@ -34,12 +33,6 @@ def edit_csv(folder: Path, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8-sig")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8-sig")
-
-
-def edit_cell(file: Path, cell: str, value: object) -> None:
-    book = openpyxl.load_workbook(file)
-    book.active[cell] = value
-    book.save(file)
 
 
 def edit_setting(folder: Path, old: str, new: str) -> None:
@@ -118,7 +111,7 @@ def test_people_outside_the_zones_are_set_aside_not_counted(small_study: Path):
 
 
 def test_unknown_hours_are_told(small_study: Path):
-    edit_cell(small_study / "sites.xlsx", "F3", None)
+    small.edit_cell(small_study / "sites.xlsx", "F3", None)
     inputs = read(small_study)
     assert inputs.sites.loc[0, "opening_hours"] == ""
     assert len(inputs.warnings) == 1 and "sites.xlsx" in inputs.warnings[0] and "3" in inputs.warnings[0]
@@ -165,7 +158,7 @@ def test_a_bad_cell_names_file_and_place(small_study: Path, old: str, new: str, 
 
 @pytest.mark.parametrize(("cell", "value"), [("G2", -1), ("G2", "面议"), ("H3", "nan")])
 def test_an_amount_that_is_none(small_study: Path, cell: str, value: object):
-    edit_cell(small_study / "options.xlsx", cell, value)
+    small.edit_cell(small_study / "options.xlsx", cell, value)
     error = refused(small_study, "cell_amount")
     assert f"{error.values['row']}" == cell[1:]
 
