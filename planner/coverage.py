@@ -178,3 +178,18 @@ def weighted_quantile(values: Floats, weights: Floats, q: float) -> float:
     order = np.argsort(values, kind="stable")
     cumulated = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(cumulated, q * cumulated[-1] * (1 - 1e-12))])
+
+
+def at_work(
+    demand: pd.DataFrame, coverage: Coverage, profiles: Mapping[str, Floats]
+) -> dict[str, tuple[Floats, Floats]]:
+    """Return, for each group, the people at work in each half-hour and how many of them are covered then: two arrays (336,).
+
+    Covered means what effective coverage means, so the sum of the second is the group's effective_share of the sum of the first.
+    """
+    weight = demand["weight"].to_numpy(dtype=float)
+    table = {}
+    for group, profile in profiles.items():
+        rows = (demand["group"] == group).to_numpy()
+        table[group] = (profile * weight[rows].sum(), profile * (weight[rows] @ coverage.open_mask[rows]))
+    return table
