@@ -1,1 +1,1 @@
-"""Result -> maps: the one symbology (style), sheets for paper (sheet), the web map (web)."""
+"""Result -> pictures: style (the one symbology), fonts, the print sheets and the web map."""
