@@ -1,0 +1,242 @@
+"""Street lines -> Network, and where points lie on it.
+
+Takes lines in a projected CRS; gives nodes, edges and the arrays that the searches run on, and positions (edge, metres along it).
+Mends nothing: what the lines leave open is reported, because a gap that is closed by guess makes distances that nobody can check.
+"""
+
+from dataclasses import dataclass, field
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import ArrayLike, NDArray
+from pyproj import CRS
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from planner.errors import InputError
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Whole = NDArray[np.uint32]
+
+# Searches count in whole millimetres, in 32 bits: exact sums whatever the order, and 4,000 km is a long walk.
+UNITS_PER_M = 1000
+FARTHEST = 4_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Streets that can be walked both ways.
+
+    Nodes are numbered along a Hilbert curve, so that neighbours on the map are neighbours in memory (about 4× at a million nodes).
+
+    Attributes:
+        crs: projected CRS in metres.
+        edges: GeoDataFrame, one LineString an edge, in the order of the lines given; columns ``start``, ``stop`` (node numbers),
+            ``length_m``, ``row`` (position of the line in the layer given) and whatever else the lines carried.
+        node_x, node_y: (n_nodes,) metres.
+        component: (n_nodes,) number of the connected part a node belongs to; 0 has the most nodes.
+        dropped: lines that gave no edge: columns ``row`` and ``reason`` (``no_geometry``, ``not_a_line``, ``zero_length``).
+        length: (n_edges,) uint32, whole millimetres.
+        first_arc: (n_nodes + 1,) uint32; arcs ``first_arc[v]:first_arc[v + 1]`` leave node ``v``.
+        arcs: (n_arcs, 2) uint32: the node an arc leads to and its length.
+        arc_edge: (n_arcs,) uint32: the edge an arc belongs to. A loop has one arc.
+    """
+
+    crs: CRS
+    edges: gpd.GeoDataFrame
+    node_x: Floats
+    node_y: Floats
+    component: Ints
+    dropped: pd.DataFrame
+    length: Whole = field(repr=False)
+    first_arc: Whole = field(repr=False)
+    arcs: Whole = field(repr=False)
+    arc_edge: Whole = field(repr=False)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes."""
+        return len(self.node_x)
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges."""
+        return len(self.edges)
+
+    @property
+    def n_components(self) -> int:
+        """Number of connected parts."""
+        return int(self.component.max()) + 1
+
+    @property
+    def length_km(self) -> float:
+        """Length of all edges."""
+        return float(self.edges["length_m"].sum()) / 1000
+
+    @property
+    def start(self) -> Ints:
+        """(n_edges,) node at the start of each edge."""
+        return np.asarray(self.edges["start"], dtype=np.int64)
+
+    @property
+    def stop(self) -> Ints:
+        """(n_edges,) node at the end of each edge."""
+        return np.asarray(self.edges["stop"], dtype=np.int64)
+
+
+def from_lines(lines: gpd.GeoDataFrame) -> Network:
+    """Make a network of street lines.
+
+    Lines meet where their end points are the same to the last bit; a crossing without an end point is a bridge. Parts of a
+    multi-line become edges of their own, loops and parallel edges stay, heights are ignored.
+
+    Raises:
+        InputError: the lines have no CRS, one that isn't in metres, or no line among them has a length.
+    """
+    crs = _metres(lines.crs)
+    shapes, row, dropped = _single_lines(np.asarray(lines.geometry.array))
+    ends = np.concatenate([shapely.get_coordinates(shapely.get_point(shapes, i)) for i in (0, -1)])
+    start, stop, xy = _number_nodes(ends)
+    length_m = shapely.length(shapes)
+
+    carried = lines.drop(columns=[lines.geometry.name, "start", "stop", "length_m", "row"], errors="ignore").iloc[row]
+    columns = {"start": start, "stop": stop, "length_m": length_m, "row": row}
+    edges = gpd.GeoDataFrame(
+        pd.DataFrame(columns).join(pd.DataFrame(carried).reset_index(drop=True)), geometry=shapes, crs=crs
+    )
+    length = np.rint(length_m * UNITS_PER_M).astype(np.uint32)
+    first_arc, arcs, arc_edge = _arcs(start, stop, length, len(xy))
+    return Network(
+        crs=crs,
+        edges=edges,
+        node_x=np.ascontiguousarray(xy[:, 0]),
+        node_y=np.ascontiguousarray(xy[:, 1]),
+        component=_components(start, stop, len(xy)),
+        dropped=dropped,
+        length=length,
+        first_arc=first_arc,
+        arcs=arcs,
+        arc_edge=arc_edge,
+    )
+
+
+def _metres(crs: CRS | None) -> CRS:
+    if crs is None:
+        raise InputError("streets_no_crs")
+    if not crs.is_projected or crs.axis_info[0].unit_name != "metre":
+        raise InputError("streets_not_metres", crs=crs.name)
+    return crs
+
+
+def _single_lines(geometry: NDArray[np.object_]) -> tuple[NDArray[np.object_], Ints, pd.DataFrame]:
+    """Return the single flat lines with a length, the row each comes from, and the rows that gave none."""
+    kind = shapely.get_type_id(geometry)
+    empty = shapely.is_missing(geometry) | shapely.is_empty(geometry)
+    is_line = np.isin(kind, [1, 2, 5]) & ~empty
+    parts, part_of = shapely.get_parts(shapely.force_2d(geometry[is_line]), return_index=True)
+    row = np.flatnonzero(is_line)[part_of]
+    has_length = shapely.length(parts) > 0
+    lost = [
+        (np.flatnonzero(empty), "no_geometry"),
+        (np.flatnonzero(~is_line & ~empty), "not_a_line"),
+        (row[~has_length], "zero_length"),
+    ]
+    dropped = pd.concat([pd.DataFrame({"row": rows, "reason": reason}) for rows, reason in lost])
+    if not has_length.any():
+        raise InputError("streets_none")
+    # A closed ring is a loop like any other.
+    shapes = parts[has_length]
+    rings = shapely.get_type_id(shapes) == 2
+    if rings.any():
+        shapes[rings] = [shapely.LineString(ring.coords) for ring in shapes[rings]]
+    return shapes, row[has_length], dropped.sort_values("row", kind="stable", ignore_index=True)
+
+
+def _number_nodes(ends: Floats) -> tuple[Ints, Ints, Floats]:
+    """Number the distinct end points along a Hilbert curve; ``ends`` holds all starts, then all stops."""
+    xy, node = np.unique(ends[:, 0] + 1j * ends[:, 1], return_inverse=True)
+    code = gpd.GeoSeries(shapely.points(xy.real, xy.imag)).hilbert_distance(level=16).to_numpy()
+    order = np.argsort(code, kind="stable")
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    start, stop = rank[node].reshape(2, -1)
+    return start, stop, np.column_stack([xy.real, xy.imag])[order]
+
+
+def _arcs(start: Ints, stop: Ints, length: Whole, n_nodes: int) -> tuple[Whole, Whole, Whole]:
+    """Return each node's arcs as CSR arrays, edges in ascending order within a node."""
+    there = np.arange(len(start))
+    back = there[start != stop]
+    tail, edge = np.concatenate([start, stop[back]]), np.concatenate([there, back])
+    head = np.concatenate([stop, start[back]])
+    order = np.lexsort([edge, tail])
+    first = np.zeros(n_nodes + 1, dtype=np.uint32)
+    first[1:] = np.cumsum(np.bincount(tail, minlength=n_nodes))
+    arcs = np.column_stack([head, length[edge]])[order].astype(np.uint32)
+    return first, arcs, edge[order].astype(np.uint32)
+
+
+def _components(start: Ints, stop: Ints, n_nodes: int) -> Ints:
+    """Number the connected parts from the one with most nodes down, ties by their lowest node."""
+    n_parts, label = connected_components(
+        coo_array((np.ones(len(start)), (start, stop)), shape=(n_nodes, n_nodes)), False
+    )
+    _, lowest = np.unique(label, return_index=True)
+    order = np.lexsort([lowest, -np.bincount(label, minlength=n_parts)])
+    rank = np.empty(n_parts, dtype=np.int64)
+    rank[order] = np.arange(n_parts)
+    return np.asarray(rank[label])
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """Where points lie on a network.
+
+    Attributes:
+        edge: (n,) edge each point is nearest to.
+        offset_m: (n,) metres along that edge from its start.
+        access_m: (n,) metres between the point and the street.
+    """
+
+    edge: Ints
+    offset_m: Floats
+    access_m: Floats
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.edge)
+
+
+def locate(network: Network, points: gpd.GeoSeries | gpd.GeoDataFrame) -> Positions:
+    """Find the place on the nearest street of each point, whatever component that street belongs to.
+
+    Points in another CRS are projected to the network's first. Of streets equally near, the first counts.
+
+    Raises:
+        InputError: the points have no CRS, or one of them is missing, empty or not a point.
+    """
+    if points.crs is None:
+        raise InputError("points_no_crs")
+    shapes = np.asarray(points.geometry.to_crs(network.crs).array)
+    wrong = (shapely.get_type_id(shapes) != 0) | shapely.is_empty(shapes)
+    if wrong.any():
+        raise InputError("point_missing", row=int(np.argmax(wrong)) + 1)
+    lines = np.asarray(network.edges.geometry.array)
+    # Every equally near edge comes back; sorted by point and edge, the first of each point is the lowest.
+    (point, edge), near = shapely.STRtree(lines).query_nearest(shapes, all_matches=True, return_distance=True)
+    order = np.lexsort([edge, point])
+    _, first = np.unique(point[order], return_index=True)
+    edge, access_m = edge[order][first].astype(np.int64), near[order][first]
+    with np.errstate(divide="ignore", invalid="ignore"):  # a line may repeat a vertex
+        along = shapely.line_locate_point(lines[edge], shapes)
+    offset_m = np.clip(along, 0, network.edges["length_m"].to_numpy()[edge])
+    return Positions(edge=edge, offset_m=offset_m, access_m=access_m)
+
+
+def take(positions: Positions, which: ArrayLike) -> Positions:
+    """Return some of the positions: ``which`` is an index or mask array."""
+    chosen = np.asarray(which)
+    return Positions(positions.edge[chosen], positions.offset_m[chosen], positions.access_m[chosen])

@@ -1,0 +1,313 @@
+import itertools
+from random import Random
+
+import geopandas as gpd
+import networkx as nx
+import numpy as np
+import pytest
+import toys
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely import LineString, Point
+from shapely.ops import substring
+from toys import CRS, Toy, toy
+
+from planner.network import Network, Positions, from_lines, locate, take
+from planner.reach import (
+    Reach,
+    cost_matrix,
+    nearest,
+    only_sites,
+    reach,
+    rows_by_demand,
+    rows_by_site,
+    sites_within,
+    within,
+)
+
+
+def located(town: Toy) -> tuple[Network, Positions, Positions]:
+    network = from_lines(town.streets)
+    return network, locate(network, town.demand), locate(network, town.sites)
+
+
+def triplets(found: Reach) -> list[tuple[int, int, float]]:
+    return list(zip(found.demand.tolist(), found.site.tolist(), found.distance_m.tolist(), strict=True))
+
+
+def test_walks_run_along_streets_and_not_through_blocks() -> None:
+    town = toy("""
+        A--a--+
+              |
+        b-----+
+              |
+              +--B
+    """)
+    site, distance_m = nearest(*located(town))
+    assert list(site) == [0, 1]
+    assert list(distance_m) == [300, 1100]
+    assert triplets(reach(*located(town), cutoff_m=1000)) == [(0, 0, 300), (0, 1, 1000)]
+
+
+def test_a_walk_on_one_edge_stays_on_it() -> None:
+    town = toy("+-A---a-b-B--c")
+    assert triplets(reach(*located(town), cutoff_m=400)) == [
+        (0, 0, 400),
+        (0, 1, 400),
+        (1, 1, 200),
+        (2, 1, 300),
+    ]
+    site, distance_m = nearest(*located(town))
+    assert list(site) == [0, 1, 1]  # a is as far from A as from B: the first
+    assert list(distance_m) == [400, 200, 300]
+
+
+def test_the_way_round_may_be_shorter_than_the_edge_both_are_on() -> None:
+    loop = LineString([(0, 0), (0, 500), (500, 500), (500, 0), (0, 0)])
+    network = from_lines(gpd.GeoDataFrame(geometry=[loop], crs=CRS))
+    demand = locate(network, gpd.GeoSeries([Point(0, 100), Point(250, 500)], crs=CRS))
+    site = locate(network, gpd.GeoSeries([Point(100, 0)], crs=CRS))
+    assert list(nearest(network, demand, site)[1]) == [200, 850]
+    assert triplets(reach(network, demand, site, cutoff_m=850)) == [(0, 0, 200), (1, 0, 850)]
+
+
+def test_both_walks_to_the_street_count_by_their_share() -> None:
+    town = toy("""
+        A
+
+        +------+
+
+            a
+    """)
+    places = located(town)
+    assert nearest(*places)[1][0] == 200 + 400 + 200
+    assert nearest(*places, access_share=0.5)[1][0] == 100 + 400 + 100
+    assert nearest(*places, access_share=0)[1][0] == 400
+    assert len(reach(*places, cutoff_m=799.999)) == 0
+    assert triplets(reach(*places, cutoff_m=800)) == [(0, 0, 800)]
+
+
+def test_what_no_street_leads_to_is_absent() -> None:
+    town = toy("""
+        A--+  a--+
+    """)
+    site, distance_m = nearest(*located(town))
+    assert list(site) == [-1]
+    assert np.isnan(distance_m).all()
+    assert len(reach(*located(town), cutoff_m=np.inf)) == 0
+
+
+def test_a_place_at_a_site_is_zero_metres_away() -> None:
+    town = toy("A--+--B")
+    network = from_lines(town.streets)
+    places = locate(network, town.sites)
+    assert triplets(reach(network, places, places, cutoff_m=0)) == [(0, 0, 0), (1, 1, 0)]
+    assert cost_matrix(reach(network, places, places, cutoff_m=0)).nnz == 2
+
+
+def test_no_demand_or_no_sites_give_no_pairs() -> None:
+    town = toy("A--a")
+    network, demand, sites = located(town)
+    none = take(sites, [False])
+    assert triplets(reach(network, demand, none, cutoff_m=900)) == []
+    assert triplets(reach(network, none, sites, cutoff_m=900)) == []
+    assert list(nearest(network, demand, none)[0]) == [-1]
+    assert len(nearest(network, none, sites)[0]) == 0
+
+
+def test_a_negative_cutoff_is_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        reach(*located(toy("A--a")), cutoff_m=-1)
+
+
+@pytest.fixture(scope="module")
+def crossing() -> Reach:
+    town = toy("""
+        A--a--+--b--B
+              |
+              c
+              |
+              C
+    """)
+    return reach(*located(town), cutoff_m=1000)
+
+
+def test_views_by_demand_and_by_site(crossing: Reach) -> None:
+    first = rows_by_demand(crossing)
+    assert list(crossing.site[first[2] : first[3]]) == [2, 0, 1]
+    first, order = rows_by_site(crossing)
+    assert list(crossing.demand[order[first[0] : first[1]]]) == [0, 1, 2]
+    assert list(sites_within(crossing)) == [3, 3, 3]
+
+
+def test_fewer_sites_or_metres(crossing: Reach) -> None:
+    assert triplets(only_sites(crossing, [1])) == [t for t in triplets(crossing) if t[1] == 1]
+    assert triplets(only_sites(crossing, [True, False, True])) == [t for t in triplets(crossing) if t[1] != 1]
+    assert triplets(within(crossing, 300)) == [t for t in triplets(crossing) if t[2] <= 300]
+    with pytest.raises(ValueError, match="1000"):
+        within(crossing, 2000)
+
+
+def test_cost_matrix_has_demand_rows_and_facility_columns(crossing: Reach) -> None:
+    matrix = cost_matrix(crossing)
+    assert matrix.shape == (3, 3)
+    assert matrix[0, 0] == 300
+    assert matrix[2, 1] == 800
+
+
+# Against networkx on the graph split at every place, over small networks with every oddity.
+
+OFF_OR_ON = st.sampled_from([0.0, 0.0, 7.3, 40.0])
+
+
+@st.composite
+def districts(draw: st.DrawFn) -> tuple[gpd.GeoDataFrame, gpd.GeoSeries, gpd.GeoSeries]:
+    """Streets between points of a lattice (hence parallel edges, loops, dead ends, islands), demand and sites on and off them."""
+    corner = st.tuples(st.integers(0, 3), st.integers(0, 3))
+    bend = st.tuples(st.floats(-30, 330), st.floats(-30, 330))
+    street = st.tuples(corner, st.lists(bend, max_size=2), corner).filter(lambda s: s[0] != s[2] or len(s[1]) == 2)
+    streets = [
+        LineString([(100 * a[0], 100 * a[1]), *bends, (100 * b[0], 100 * b[1])])
+        for a, bends, b in draw(st.lists(street, min_size=1, max_size=14))
+    ]
+    streets = [line for line in streets if line.length > 0.01] or [LineString([(0, 0), (100, 0)])]
+    on = st.tuples(st.integers(0, len(streets) - 1), st.sampled_from([0.0, 0.25, 0.5, 0.77, 1.0]), OFF_OR_ON, OFF_OR_ON)
+
+    def points(places: list[tuple[int, float, float, float]]) -> gpd.GeoSeries:
+        there = [streets[i].interpolate(part, normalized=True) for i, part, _, _ in places]
+        moved = [Point(p.x + dx, p.y + dy) for p, (_, _, dx, dy) in zip(there, places, strict=True)]
+        return gpd.GeoSeries(moved, crs=CRS)
+
+    some = st.lists(on, min_size=1, max_size=8)
+    return gpd.GeoDataFrame(geometry=streets, crs=CRS), points(draw(some)), points(draw(some))
+
+
+def by_networkx(network: Network, demand: Positions, sites: Positions) -> np.ndarray:
+    """All walks by Dijkstra on a graph with a node at every place; infinite where there is none."""
+    graph = nx.MultiGraph()
+    graph.add_nodes_from(range(network.n_nodes))
+    places = {"d": demand, "s": sites}
+    for edge in range(network.n_edges):
+        on_it = [(p.offset_m[i], side, int(i)) for side, p in places.items() for i in np.flatnonzero(p.edge == edge)]
+        stops = [(0.0, int(network.start[edge])), *((m, (side, i)) for m, side, i in sorted(on_it))]
+        stops.append((float(network.edges["length_m"][edge]), int(network.stop[edge])))
+        for (m0, a), (m1, b) in itertools.pairwise(stops):
+            graph.add_edge(a, b, weight=m1 - m0)
+    walks = np.full((len(demand), len(sites)), np.inf)
+    for j in range(len(sites)):
+        reached = nx.single_source_dijkstra_path_length(graph, ("s", j))
+        for i in range(len(demand)):
+            if ("d", i) in reached:
+                walks[i, j] = reached["d", i] + demand.access_m[i] + sites.access_m[j]
+    return walks
+
+
+@settings(max_examples=150, deadline=None)
+@given(districts(), st.sampled_from([0.0, 80.0, 250.0, 1000.0]))
+def test_distances_equal_networkx_on_the_split_graph(district: tuple, cutoff_m: float) -> None:
+    streets, demand_points, site_points = district
+    network = from_lines(streets)
+    demand, sites = locate(network, demand_points), locate(network, site_points)
+    walks = by_networkx(network, demand, sites)
+    rounding = 0.02  # half a millimetre an edge and a place
+
+    site, distance_m = nearest(network, demand, sites)
+    best = walks.min(axis=1)
+    assert np.array_equal(site >= 0, np.isfinite(best))
+    there = site >= 0
+    assert np.abs(distance_m[there] - best[there]).max(initial=0) < rounding
+    assert np.abs(walks[there, site[there]] - best[there]).max(initial=0) < rounding
+
+    found = reach(network, demand, sites, cutoff_m=cutoff_m)
+    assert np.abs(found.distance_m - walks[found.demand, found.site]).max(initial=0) < rounding
+    missing = np.ones_like(walks, dtype=bool)
+    missing[found.demand, found.site] = False
+    assert (walks[missing] > cutoff_m - rounding).all()
+    assert (found.distance_m <= cutoff_m).all()
+    assert triplets(found) == sorted(triplets(found), key=lambda t: (t[0], t[2], t[1]))
+    assert len(set(zip(found.demand.tolist(), found.site.tolist(), strict=True))) == len(found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(districts())
+def test_nearest_and_reach_agree_to_the_bit(district: tuple) -> None:
+    streets, demand_points, site_points = district
+    network = from_lines(streets)
+    demand, sites = locate(network, demand_points), locate(network, site_points)
+    site, distance_m = nearest(network, demand, sites)
+    found = reach(network, demand, sites, cutoff_m=np.inf)
+    first = rows_by_demand(found)
+    for i in range(len(demand)):
+        row = slice(first[i], first[i + 1])
+        assert list(found.site[row])[:1] == ([site[i]] if site[i] >= 0 else [])
+        assert list(found.distance_m[row])[:1] == ([distance_m[i]] if site[i] >= 0 else [])
+    # A radius that is exactly somebody's distance: covered and counted are one and the same.
+    for radius in np.unique(distance_m[site >= 0]):
+        assert np.array_equal(sites_within(within(found, radius)) > 0, distance_m <= radius)
+        assert len(reach(network, demand, sites, cutoff_m=radius)) == len(within(found, radius))
+
+
+def dense(found: Reach) -> np.ndarray:
+    matrix = np.full((found.n_demand, found.n_sites), np.inf)
+    matrix[found.demand, found.site] = found.distance_m
+    return matrix
+
+
+@settings(max_examples=60, deadline=None)
+@given(districts(), st.randoms(use_true_random=False))
+def test_what_must_not_matter_does_not(district: tuple, random: Random) -> None:
+    """The way a walk is walked, the order and the direction of the lines, and where they are cut."""
+    streets, demand_points, site_points = district
+    network = from_lines(streets)
+    demand, sites = locate(network, demand_points), locate(network, site_points)
+    walks = dense(reach(network, demand, sites, cutoff_m=np.inf))
+    assert np.array_equal(walks, dense(reach(network, sites, demand, cutoff_m=np.inf)).T)
+
+    order = list(range(len(streets)))
+    random.shuffle(order)
+    turned = from_lines(gpd.GeoDataFrame(geometry=streets.geometry.iloc[order].reverse(), crs=CRS))
+
+    def in_turned(places: Positions) -> Positions:
+        length_m = network.edges["length_m"].to_numpy()[places.edge]
+        return Positions(np.argsort(order)[places.edge], length_m - places.offset_m, places.access_m)
+
+    again = dense(reach(turned, in_turned(demand), in_turned(sites), cutoff_m=np.inf))
+    assert np.allclose(walks, again, atol=0.02, rtol=0)
+
+    cuts = [
+        (substring(line, 0, 0.3, normalized=True), substring(line, 0.3, 1, normalized=True))
+        for line in streets.geometry
+    ]
+    halved = from_lines(gpd.GeoDataFrame(geometry=[half for cut in cuts for half in cut], crs=CRS))
+
+    def in_halved(places: Positions) -> Positions:
+        first_m = np.array([cuts[edge][0].length for edge in places.edge])
+        second = places.offset_m > first_m
+        return Positions(2 * places.edge + second, places.offset_m - np.where(second, first_m, 0), places.access_m)
+
+    again = dense(reach(halved, in_halved(demand), in_halved(sites), cutoff_m=np.inf))
+    assert np.allclose(walks, again, atol=0.02, rtol=0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(districts())
+def test_a_detour_is_never_shorter(district: tuple) -> None:
+    """Triangle inequality, between places on the street (a detour to a place off it walks there and back)."""
+    streets, demand_points, site_points = district
+    network = from_lines(streets)
+    every = locate(network, gpd.GeoSeries([*demand_points, *site_points], crs=CRS))
+    walks = dense(reach(network, every, every, cutoff_m=np.inf))
+    assert (np.diag(walks) == 2 * np.rint(every.access_m * 1000) / 1000).all()
+    for via in range(len(every)):
+        assert (walks <= walks[:, [via]] + walks[[via], :] + 1e-9).all()
+
+
+def test_the_number_of_threads_and_of_rooms_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = from_lines(toys.grid(12, 12))
+    places = locate(network, gpd.GeoSeries(gpd.points_from_xy(network.node_x + 20, network.node_y), crs=CRS))
+    walks = reach(network, places, places, cutoff_m=700)
+    monkeypatch.setattr("planner.reach.BLOCK_SITES", 5)
+    monkeypatch.setattr("planner.reach.BLOCK_PAIRS", 2)
+    monkeypatch.setattr("planner.reach.BLOCK_ROWS", 7)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert triplets(reach(network, places, places, cutoff_m=700)) == triplets(walks)
