@@ -35,8 +35,9 @@ TOOLS = {
     "lint": ("dev", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]),
 }
 
-# Settings of other installations must not leak in: GIS shells set the first two, some offices the others.
-FOREIGN = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"}
+# Settings of other installations must not leak in: GIS shells set the first two, some offices the next three. The last
+# would have every start compile every module again.
+FOREIGN = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PYTHONDONTWRITEBYTECODE"}
 NEEDED_BYTES = 1_500_000_000
 FULL_BYTES = 50_000_000
 
@@ -130,7 +131,6 @@ def make_venv() -> None:
         )
     made = step([*command, str(VENV)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if made.returncode:
-        LOG.write_text(made.stdout, encoding="utf-8")
         print(made.stdout, file=sys.stderr)
         explain(made.stdout)
 
@@ -138,9 +138,10 @@ def make_venv() -> None:
 def install(extras: Set[str]) -> None:
     """Install the project, editable, and what it needs into .venv."""
     target = f".[{','.join(sorted(extras))}]" if extras else "."
-    options = ["--no-input", "--no-user", "--disable-pip-version-check", "--log", str(LOG)]
+    # Compiling every module costs half of the time; the first start compiles the few that it imports.
+    options = ["--no-compile", "--no-input", "--no-user", "--disable-pip-version-check", "--log", str(LOG)]
     # Progress is for a person at a terminal, and stdout for the planner alone.
-    options += [] if sys.stderr.isatty() else ["--quiet"]
+    options += [] if sys.stderr.isatty() else ["--quiet", "--progress-bar", "off"]
     if step([*pip(), "install", *options, "-c", "constraints.txt", "-e", target], stdout=2).returncode:
         explain(LOG.read_text(encoding="utf-8", errors="replace") if LOG.exists() else "")
 
@@ -154,16 +155,17 @@ def explain(log: str) -> NoReturn:
             f"磁盘空间不足:安装约需 {size}(位置:{'、'.join(places)})。请腾出空间后重新运行同一命令。",
             f"The disk is full: the setup needs about {size} ({', '.join(places)}). Make room and run it again.",
         )
-    if re.search(r"NewConnectionError|Timeout|timed out|getaddrinfo|name resolution|ProxyError|SSLError", log):
+    if re.search(r"NewConnectionError|(Connect|Read)Timeout|getaddrinfo|name resolution|ProxyError|SSLError", log):
         fail(
             "无法下载所需的软件包。请检查网络或代理,或用 PIP_INDEX_URL 指定单位的镜像,再重新运行同一命令。"
             "完全离线的安装方法见 CONTRIBUTING.md 的 Without a network 一节。",
             "The packages could not be downloaded. Check the network or the proxy, or name a mirror of your office in "
             "PIP_INDEX_URL, and run it again. For a machine without a network see CONTRIBUTING.md, Without a network.",
         )
+    record = (f"(详细记录:{LOG})", f" (details: {LOG})") if LOG.exists() else ("", "")
     fail(
-        f"安装未完成,原因见上文和 {LOG}。解决后请重新运行同一命令。",
-        f"The setup did not finish; the reason stands above and in {LOG}. Then run it again.",
+        f"运行环境没有准备好,原因见上文{record[0]}。解决后请重新运行同一命令。",
+        f"The setup did not finish; the reason stands above{record[1]}. Then run the same command again.",
     )
 
 
@@ -290,11 +292,14 @@ def main(words: List[str]) -> int:
     except KeyboardInterrupt:
         tell("已中断。重新运行同一命令即可继续。", "Interrupted. Run the same command to go on.")
         return 130
-    except OSError as error:
+    except PermissionError as error:
         fail(
-            f"无法准备运行环境:{error}。请关闭正在使用 .venv 的程序,确认 {ROOT} 可写,再重新运行同一命令。",
-            f"The setup failed: {error}. Close programs that use .venv, make sure that {ROOT} is writable, run it again.",
+            f"无法写入:{error}。请关闭正在使用 .venv 的程序,确认 {ROOT} 可写,再重新运行同一命令。",
+            f"Not allowed: {error}. Close programs that use .venv, make sure that you may write to {ROOT}, run it again.",
         )
+    except OSError as error:
+        print(error, file=sys.stderr)
+        explain(str(error))
 
 
 if __name__ == "__main__":
