@@ -235,7 +235,8 @@ def make_plan(
     plan = solve(
         problem, mip_gap=settings.mip_gap, work_limit=settings.work_limit, time_limit_s=settings.time_limit_s
     )
-    return plan, chosen_actions(plan, problem, actions, settings.years)
+    chosen = chosen_actions(plan, problem, actions, settings.years)
+    return plan, chosen.assign(name=inputs.sites["name"].to_numpy()[chosen["place"].to_numpy(dtype=np.int64)])
 
 
 def _people_near(study: Study, inputs: Inputs, walks: Walks) -> pd.DataFrame:
