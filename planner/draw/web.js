@@ -1,0 +1,424 @@
+/* Draws a plan (window.plannerData, made by webdata.py) with Leaflet: in map.html and in the app's map alike.
+   Text from a user's tables is set as text, never as HTML. It computes no figure: whatever is shown stands in the data. */
+const planner = (() => {
+  "use strict";
+  const plan = window.plannerData, words = plan.words, colours = plan.style.colours, never = plan.moments.length;
+  const state = { moment: plan.moments.length - 1, group: "", hour: null };
+  const painters = [], listeners = [], found = [];
+  let map = null;
+
+  // ---- small helpers ------------------------------------------------------------------------------------------------
+  const node = (tag, className, text) => {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const place = (thing) => L.latLng(thing.y / 1e6, thing.x / 1e6);
+  const decode = (flat) => {
+    const line = [];
+    for (let i = 0, x = 0, y = 0; i < flat.length; i += 2) {
+      x += flat[i];
+      y += flat[i + 1];
+      line.push(L.latLng(y / 1e6, x / 1e6));
+    }
+    return line;
+  };
+  const bits = plan.patterns.map((text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+  const isOpen = (pattern, hour) => (bits[pattern][hour >> 3] >> (7 - (hour & 7))) & 1;
+  const tell = (value) => window.Streamlit && window.Streamlit.setComponentValue({ ...value, at: Date.now() });
+
+  // ---- the map itself -----------------------------------------------------------------------------------------------
+  const canvas = {};
+  function begin(newMap) {
+    map = newMap;
+    document.documentElement.lang = plan.lang === "zh" ? "zh-CN" : plan.lang;
+    for (const [name, colour] of Object.entries(plan.style)) {
+      if (typeof colour === "string") document.documentElement.style.setProperty("--" + name, colour);
+    }
+    for (const [pane, z] of [["water", 210], ["streets", 220], ["coverage", 230], ["names", 240], ["marks", 420]]) {
+      map.createPane(pane).style.zIndex = z;
+      // A canvas takes the clicks of all below it; only the topmost is to be clicked.
+      if (pane !== "marks") map.getPane(pane).style.pointerEvents = "none";
+      canvas[pane] = L.canvas({ pane, padding: 0.3 });
+    }
+    map.getContainer().setAttribute("role", "application");
+    map.getContainer().setAttribute("aria-label", words.map);
+    const credit = node("span");
+    credit.append([plan.credit, plan.note, plan.run].filter(Boolean).join(" · "));
+    map.attributionControl.setPrefix(false).addAttribution(credit.innerHTML);
+    L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
+    L.control.zoom({ zoomInTitle: words.zoom_in, zoomOutTitle: words.zoom_out, position: "topright" }).addTo(map);
+    map.on("zoomend", () => { sizes(); repaint(); });
+    sizes();
+  }
+  const sizes = () => map.getContainer().classList.toggle("planner-far", map.getZoom() < 13);
+  const zoomed = () => Math.min(3, Math.max(0.6, 1.3 ** (map.getZoom() - 13)));
+  const whole = () => map.fitBounds(plan.bounds, { padding: [12, 12] });
+  const repaint = () => painters.forEach((paint) => paint());
+  function show(change) {
+    Object.assign(state, change);
+    repaint();
+    listeners.forEach((listen) => listen());
+  }
+
+  // ---- base ---------------------------------------------------------------------------------------------------------
+  function water(layer) {
+    const style = { renderer: canvas.water, interactive: false, stroke: false, fillColor: plan.style.water, fillOpacity: 1 };
+    for (const body of plan.water) L.polygon(body.polygons.map((rings) => rings.map(decode)), style).addTo(layer);
+  }
+  function streets(layer) {
+    const lines = plan.streets.map((rank, i) =>
+      L.polyline(rank.map(decode), { renderer: canvas.streets, interactive: false, color: plan.style.street, weight: 1 + i }).addTo(layer));
+    painters.push(() => lines.forEach((line, i) => line.setStyle({ weight: (0.7 + 0.9 * i) * zoomed() })));
+  }
+  function names(layer) {
+    const label = (thing, extra) => L.marker(place(thing), {
+      pane: "names", interactive: false, keyboard: false,
+      icon: L.divIcon({ className: "planner-zone" + extra, html: node("span", "", thing.name), iconSize: [160, 20] }),
+    }).addTo(layer);
+    plan.zones.forEach((zone) => label(zone, ""));
+    plan.water.filter((body) => body.name).forEach((body) => label(body, " river"));
+  }
+
+  // ---- coverage -----------------------------------------------------------------------------------------------------
+  // Classes: the moment from which a unit is covered (0, 1, …), `never`; at an hour: served, unserved, off.
+  const served = never + 1, unserved = never + 2, off = never + 3;
+  function classOf(units, i) {
+    if (state.group !== "" && units.group[i] !== state.group) return -1;
+    if (state.hour === null) return units.from[i] <= state.moment ? units.from[i] : never;
+    if (!plan.profiles[plan.groups[units.group[i]].id][state.hour]) return off;
+    return isOpen(units.pattern[state.moment][i], state.hour) ? served : unserved;
+  }
+  const colourOf = (kind) => kind < never ? colours[kind] : kind === served ? plan.style.today : kind === off ? "#b9b7b1" : plan.style.gap;
+  const isGap = (kind) => kind === never || kind === unserved;
+  function coverage(layer) {
+    const shapes = plan.lines.shape.map(decode);
+    const strokes = [];
+    for (const kind of [off, never, unserved, served, ...colours.keys()]) {
+      for (let width = 0; width < 4; width++) {
+        const options = { renderer: canvas.coverage, interactive: false, color: colourOf(kind), lineCap: "butt", opacity: isGap(kind) ? 0.75 : 0.95 };
+        strokes.push({ kind, width, line: L.polyline([], options).addTo(layer) });
+      }
+    }
+    const dots = plan.points.x.map((x, i) => L.circleMarker(place({ x, y: plan.points.y[i] }),
+      { renderer: canvas.coverage, interactive: false, stroke: true, color: plan.style.paper, weight: 0.6, fillOpacity: 0.9 }));
+    let drawn = "";
+    painters.push(() => {
+      const scale = zoomed(), wanted = JSON.stringify(state);
+      for (const { kind, width, line } of strokes) line.setStyle({ weight: (isGap(kind) ? 0.9 + 0.7 * width : 1.3 + width) * scale });
+      if (wanted !== drawn) {
+        const parts = new Map(strokes.map(({ kind, width }) => [kind * 4 + width, []]));
+        shapes.forEach((shape, i) => {
+          const kind = classOf(plan.lines, i);
+          if (kind >= 0) parts.get(kind * 4 + plan.lines.width[i]).push(shape);
+        });
+        for (const { kind, width, line } of strokes) line.setLatLngs(parts.get(kind * 4 + width));
+      }
+      dots.forEach((dot, i) => {
+        const kind = classOf(plan.points, i);
+        if (kind < 0) { layer.removeLayer(dot); return; }
+        dot.setStyle({ fillColor: colourOf(kind), radius: (1.8 + 0.9 * plan.points.width[i]) * scale });
+        if (!layer.hasLayer(dot)) layer.addLayer(dot);
+      });
+      drawn = wanted;
+    });
+  }
+
+  // ---- gaps ---------------------------------------------------------------------------------------------------------
+  function popup(title, rows) {
+    const box = node("div", "planner-popup");
+    box.append(node("h3", "", title));
+    const table = node("table");
+    for (const [heading, cell] of rows) {
+      const row = node("tr");
+      row.append(node("th", "", heading), node("td", "", cell));
+      table.append(row);
+    }
+    box.append(table);
+    return box;
+  }
+  function gaps(layer) {
+    const most = Math.max(1e-9, ...plan.gaps.map((gap) => gap.weight));
+    const halo = L.polyline([], { renderer: canvas.marks, interactive: false, color: plan.style.gap, weight: 9, opacity: 0.45 });
+    const marks = plan.gaps.map((gap, i) => {
+      const radius = Math.max(2.5, 24 * Math.sqrt(gap.weight / most));
+      const mark = L.circleMarker(place(gap),
+        { renderer: canvas.marks, radius, color: plan.style.gap, weight: 1.2, fillColor: plan.style.gap, fillOpacity: 0.2 });
+      mark.bindPopup(() => popup(gap.title, gap.rows), { minWidth: 230, maxWidth: 320 });
+      mark.on("popupopen", () => {
+        halo.setLatLngs(plan.lines.shape.filter((_, k) => plan.lines.gap[k] === i).map(decode)).addTo(layer);
+        tell({ picked: "gap", id: gap.id });
+      });
+      mark.on("popupclose", () => layer.removeLayer(halo));
+      const label = i < 10 && L.marker(place(gap), {
+        pane: "marks", interactive: false, keyboard: false,
+        icon: L.divIcon({ className: "planner-rank", html: node("span", "", String(i + 1)), iconSize: [24, 16] }),
+      });
+      found.push({ id: gap.id, name: gap.title, more: gap.rows[0][1], open: () => { if (!map.hasLayer(layer)) map.addLayer(layer); go(gap, mark); } });
+      return { gap, both: label ? [mark, label] : [mark] };
+    });
+    let group = null;
+    painters.push(() => {
+      if (group === state.group) return;
+      group = state.group;
+      layer.clearLayers();
+      for (const { gap, both } of marks) if (group === "" || gap.group === group) both.forEach((mark) => layer.addLayer(mark));
+    });
+  }
+  function go(thing, mark) {
+    map.setView(place(thing), Math.max(map.getZoom(), 15), { animate: false });
+    mark.openPopup();
+  }
+
+  // ---- sites --------------------------------------------------------------------------------------------------------
+  const OUTLINES = {
+    circle: '<circle r="9"/>',
+    square: '<rect x="-8" y="-8" width="16" height="16"/>',
+    diamond: '<path d="M0-11 11 0 0 11-11 0z"/>',
+    triangle: '<path d="M0-11 11 8.5h-22z"/>',
+    pentagon: '<path d="M0-10.5 10-3.2 6.2 8.5H-6.2L-10-3.2z"/>',
+  };
+  const FILLS = {
+    existing: () => [plan.style.ink, "#fff", 1.6, "#fff"],
+    upgraded: () => ["#fff", plan.style.ink, 2.6, plan.style.ink],
+    chosen: (moment) => [colours[moment], plan.style.ink, 1.6, moment > 1 ? plan.style.ink : "#fff"],
+    closed: () => ["none", plan.style.muted, 1.6, plan.style.muted],
+  };
+  function symbol(shape, status, moment, number) {
+    const [fill, stroke, width, ink] = FILLS[status](moment);
+    const digits = /^\d+$/.test(number) ? `<text text-anchor="middle" y="${shape === "triangle" ? 6 : 3.6}" font-size="${number.length > 2 ? 8 : 10}" ` +
+      `font-weight="600" font-family="system-ui, sans-serif" fill="${ink}" stroke="none">${number}</text>` : "";
+    const cross = status === "closed" ? '<path d="M-6-6 6 6M6-6-6 6"/>' : "";
+    return `<g fill="${fill}" stroke="${stroke}" stroke-width="${width}" stroke-linejoin="round">${OUTLINES[shape]}${cross}${digits}</g>`;
+  }
+  const svg = (content, px) => `<svg width="${px}" height="${px}" viewBox="-13 -13 26 26" aria-hidden="true">${content}</svg>`;
+  function icon(site, status) {
+    const number = status === "existing" ? "" : site.number;
+    const px = Math.round((status === "existing" ? 17 : 25) * site.size);
+    const half = px / 2;
+    return L.divIcon({ className: "planner-site", iconSize: [px, px], iconAnchor: [half, half], popupAnchor: [0, -half],
+      html: svg(symbol(site.shape, status, site.moment, number), px) });
+  }
+  function marker(site, layer, mark) {
+    mark.bindPopup(() => popup(site.name, site.rows), { minWidth: 240, maxWidth: 340 });
+    mark.on("popupopen", () => tell({ picked: "site", id: site.id }));
+    found.push({ id: site.id, name: site.name, more: [site.id, site.host].filter((s) => s && s !== site.name).join(" · "),
+      open: () => { if (!map.hasLayer(layer)) map.addLayer(layer); if (site.moment > state.moment) show({ moment: site.moment }); go(site, mark); } });
+    return mark;
+  }
+  function sites(layer, planned) {
+    const marks = plan.sites.filter((site) => site.status !== "candidate" && (site.status === "chosen") === planned).map((site) => ({
+      site, mark: marker(site, layer, L.marker(place(site), { icon: icon(site, site.status), title: site.name, riseOnHover: true })),
+    }));
+    let moment = null;
+    painters.push(() => {
+      if (moment === state.moment) return;
+      moment = state.moment;
+      for (const { site, mark } of marks) {
+        const done = site.moment <= moment;
+        if (planned && !done) layer.removeLayer(mark);
+        else if (!layer.hasLayer(mark)) layer.addLayer(mark);
+        if (!planned) mark.setIcon(icon(site, done ? site.status : "existing"));
+        mark.setZIndexOffset(planned || site.status === "upgraded" ? 500 : 0);
+      }
+    });
+  }
+  function candidates(layer) {
+    const style = { renderer: canvas.marks, radius: 3.5, color: plan.style.muted, weight: 1.2, fillColor: "#fff", fillOpacity: 0.9 };
+    for (const site of plan.sites) if (site.status === "candidate") marker(site, layer, L.circleMarker(place(site), style)).addTo(layer);
+  }
+
+  // ---- search -------------------------------------------------------------------------------------------------------
+  function search() {
+    const control = L.control({ position: "topleft" });
+    control.onAdd = () => {
+      const box = node("div", "planner-search"), input = node("input"), list = node("ul");
+      Object.assign(input, { type: "search", placeholder: words.search, autocomplete: "off" });
+      input.setAttribute("aria-label", words.search);
+      list.setAttribute("role", "listbox");
+      const zones = plan.zones.map((zone) => ({ name: zone.name, more: words.zones, open: () => map.setView(place(zone), 15, { animate: false }) }));
+      let hits = [];
+      const look = () => {
+        const asked = input.value.trim().toLowerCase();
+        hits = !asked ? [] : [...found, ...zones].filter((hit) => [hit.name, hit.id, hit.more].some((s) => s && s.toLowerCase().includes(asked))).slice(0, 12);
+        list.replaceChildren(...hits.map((hit) => {
+          const row = node("li", "", hit.name);
+          row.setAttribute("role", "option");
+          row.append(node("small", "", hit.more));
+          row.addEventListener("click", () => choose(hit));
+          return row;
+        }));
+        if (asked && !hits.length) list.append(node("li", "planner-small", words.nothing_found));
+      };
+      const choose = (hit) => { list.replaceChildren(); input.value = hit.name; hit.open(); };
+      input.addEventListener("input", look);
+      input.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" && hits.length) choose(hits[0]);
+        if (event.key === "Escape") { input.value = ""; look(); }
+      });
+      box.append(input, list);
+      L.DomEvent.disableClickPropagation(box);
+      L.DomEvent.disableScrollPropagation(box);
+      return box;
+    };
+    control.addTo(map);
+  }
+
+  // ---- legend -------------------------------------------------------------------------------------------------------
+  function legend() {
+    const box = node("div", "planner-legend");
+    const list = (rows) => {
+      const ul = node("ul");
+      for (const [drawing, text] of rows) {
+        const li = node("li");
+        li.innerHTML = drawing;
+        li.append(text);
+        ul.append(li);
+      }
+      box.append(ul);
+    };
+    const stroke = (colour, width) => `<svg width="30" height="12" aria-hidden="true"><path d="M1 6h28" stroke="${colour}" stroke-width="${width}"/></svg>`;
+    const mark = (shape, status, moment) => svg(symbol(shape, status, moment, status === "existing" ? "" : "1"), 22);
+    const paint = () => {
+      box.replaceChildren();
+      list(state.hour === null
+        ? [...plan.classes.slice(0, state.moment + 1).map((text, i) => [stroke(colours[i], 4), text]),
+           [stroke(plan.style.gap, 2), state.moment === never - 1 ? words.never : words.not_yet]]
+        : [[stroke(plan.style.today, 4), words.served_now], [stroke(plan.style.gap, 2), words.unserved_now], [stroke("#b9b7b1", 2), words.off_now]]);
+      box.append(node("p", "planner-small", words.width));
+      if (plan.gaps.length) {
+        list([[`<svg width="30" height="22" aria-hidden="true"><circle cx="15" cy="11" r="9" fill="${plan.style.gap}" fill-opacity=".2" stroke="${plan.style.gap}"/></svg>`, words.gap_size]]);
+      }
+      list(plan.legend.states.map(([status, text]) => [mark("circle", status, 1), text]));
+      box.append(node("p", "planner-small", words.by_mode));
+      list(plan.legend.modes.map(([shape, text]) => [svg(`<g fill="none" stroke="${plan.style.ink}" stroke-width="2">${OUTLINES[shape]}</g>`, 20), text]));
+    };
+    listeners.push(paint);
+    paint();
+    return box;
+  }
+
+  // ---- the panel of map.html ----------------------------------------------------------------------------------------
+  function choice(label, options, key, value) {
+    const box = node("div", "planner-choice");
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", label);
+    const buttons = options.map(([text, chosen]) => {
+      const button = node("button", "", text);
+      button.type = "button";
+      button.addEventListener("click", () => show({ [key]: chosen }));
+      box.append(button);
+      return [button, chosen];
+    });
+    const press = () => buttons.forEach(([button, chosen]) => button.setAttribute("aria-pressed", String((value ? value() : state[key]) === chosen)));
+    listeners.push(press);
+    press();
+    return box;
+  }
+  const groupId = () => (state.group === "" ? "" : plan.groups[state.group].id);
+  function figures() {
+    const box = node("div", "planner-figures");
+    const fill = () => box.replaceChildren(...plan.moments[state.moment].figures[groupId()].map(([label, figure, note]) => {
+      const row = node("div");
+      row.append(node("span", "", label), node("b", "", figure), node("small", "planner-small", note));
+      return row;
+    }));
+    box.setAttribute("aria-live", "polite");
+    listeners.push(fill);
+    fill();
+    return box;
+  }
+  function clock() {
+    const box = node("div", "planner-clock"), chart = node("div"), out = node("output", "planner-small");
+    const range = node("input"), label = node("label"), follow = node("input");
+    let day = 0, slot = 14;
+    Object.assign(range, { type: "range", min: 0, max: 47, value: slot });
+    range.setAttribute("aria-label", words.hour);
+    follow.type = "checkbox";
+    label.append(follow, " " + words.at_time);
+    const time = (k) => String(k >> 1).padStart(2, "0") + (k & 1 ? ":30" : ":00");
+    const days = node("div", "planner-choice");
+    days.setAttribute("role", "group");
+    days.setAttribute("aria-label", words.day);
+    words.days.forEach((text, i) => {
+      const button = node("button", "", text);
+      button.type = "button";
+      button.addEventListener("click", () => { day = i; move(); });
+      days.append(button);
+    });
+    const fill = () => {
+      const { at_work, covered } = plan.hours[state.moment][groupId()], top = Math.max(1e-9, ...at_work), begin = day * 48;
+      let bars = "";
+      for (let k = 0; k < 48; k++) {
+        const high = 62 * at_work[begin + k] / top, low = 62 * covered[begin + k] / top;
+        if (high) bars += `<rect x="${k * 5}" y="${64 - high}" width="4.4" height="${high}" fill="#f0c9b5"/>`;
+        if (low) bars += `<rect x="${k * 5}" y="${64 - low}" width="4.4" height="${low}" fill="${plan.style.today}"/>`;
+      }
+      for (let h = 0; h <= 24; h += 6) bars += `<text x="${Math.min(232, Math.max(6, h * 10))}" y="78" font-size="9" text-anchor="middle" fill="${plan.style.muted}">${h}</text>`;
+      chart.innerHTML = `<svg viewBox="0 0 240 82" preserveAspectRatio="none" role="img"><path d="M0 64.5h240" stroke="#cfcbc2"/>` +
+        `<rect x="${slot * 5 - 0.6}" y="0" width="5.6" height="65" fill="none" stroke="${plan.style.ink}" stroke-width="1"/>${bars}</svg>`;
+      chart.firstChild.setAttribute("aria-label", words.clock);
+      const people = at_work[begin + slot], with_site = covered[begin + slot];
+      out.textContent = `${words.days[day]} ${time(slot)}:` + (people ? plan.words.at_work.replace("{people}", Math.round(people).toLocaleString())
+        .replace("{covered}", Math.round(with_site).toLocaleString()).replace("{share}", (100 * with_site / people).toFixed(1) + "%") : words.nobody);
+      [...days.children].forEach((button, i) => button.setAttribute("aria-pressed", String(i === day)));
+    };
+    const move = () => {
+      slot = Number(range.value);
+      if (follow.checked || state.hour !== null) show({ hour: follow.checked ? day * 48 + slot : null });
+      else fill();
+    };
+    range.addEventListener("input", move);
+    follow.addEventListener("change", move);
+    chart.addEventListener("click", (event) => {
+      const frame = chart.getBoundingClientRect();
+      range.value = Math.floor(48 * (event.clientX - frame.left) / frame.width);
+      move();
+    });
+    box.append(node("p", "planner-small", words.clock_note), chart, range, out, days, label);
+    listeners.push(fill);
+    fill();
+    return box;
+  }
+  function panel() {
+    const side = node("aside", "planner-panel");
+    side.setAttribute("aria-label", words.panel);
+    side.append(node("h1", "", plan.title));
+    if (plan.scope) side.append(node("p", "planner-small", plan.scope));
+    if (plan.note) side.append(node("p", "planner-small planner-note", plan.note));
+    if (plan.moments.length > 1) side.append(choice(words.moment, plan.moments.map((moment, i) => [moment.name, i]), "moment"));
+    if (plan.groups.length > 1) side.append(choice(words.group, [[words.everyone, ""], ...plan.groups.map((group, i) => [group.name, i])], "group"));
+    side.append(figures(), node("h2", "", words.clock), clock(), node("h2", "", words.legend), legend(), node("h2", "", words.layers));
+    const layers = map.getContainer().querySelector(".leaflet-control-layers-list");
+    if (layers) side.append(layers);
+    side.append(node("p", "planner-small planner-foot", [plan.credit, plan.run].filter(Boolean).join(" · ")));
+    document.body.classList.add("planner-page");
+    document.body.append(side);
+    map.invalidateSize({ animate: false });
+  }
+
+  // ---- the app's map, and the last step of both ---------------------------------------------------------------------
+  function legendControl() {
+    const control = L.control({ position: "bottomright" });
+    control.onAdd = () => {
+      const box = node("details", "planner-card");
+      box.append(node("summary", "", words.legend), legend());
+      L.DomEvent.disableClickPropagation(box);
+      L.DomEvent.disableScrollPropagation(box);
+      return box;
+    };
+    control.addTo(map);
+  }
+  function finish(withPanel) {
+    search();
+    if (withPanel) panel();
+    else legendControl();
+    whole();
+    repaint();
+    document.documentElement.dataset.planner = "ready";
+  }
+  const focus = (id) => { const hit = found.find((one) => one.id === id); if (hit) hit.open(); };
+
+  return { begin, water, streets, names, coverage, gaps, sites, candidates, finish, show, focus, state };
+})();

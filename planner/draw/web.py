@@ -1,0 +1,183 @@
+"""Result -> map.html: the web map in one file that asks no host for anything.
+
+Takes a `Result`; writes a page. folium holds the map, its layers and their control; web.js draws what `webdata` gives. The app shows the
+same layers (`plan_map`). Leaflet comes from XStatic-Leaflet and stands in the page itself.
+"""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import folium
+from branca.element import Element, MacroElement
+from folium.template import Template
+
+from planner.draw.webdata import plan_data
+from planner.pipeline import Result
+from planner.words import Lang, say
+
+LEAFLET = "xstatic.pkg.leaflet.data"
+# Layers from the bottom up: the catalogue's word, what web.js calls to fill it, and whether it is shown at first.
+LAYERS = (
+    ("water", "water({})", True),
+    ("streets", "streets({})", True),
+    ("coverage", "coverage({})", True),
+    ("zones", "names({})", True),
+    ("gaps", "gaps({})", True),
+    ("candidates", "candidates({})", False),
+    ("existing_sites", "sites({}, false)", True),
+    ("planned_sites", "sites({}, true)", True),
+)
+
+
+def write_map(result: Result, path: Path, lang: Lang) -> None:
+    """Write map.html: the same bytes for the same result.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path.write_text(page(plan_data(result, lang)), encoding="utf-8", newline="\n")
+
+
+def page(data: dict[str, Any]) -> str:
+    """Return the page of what `plan_data` gave."""
+    plan = plan_map(data, with_panel=True)
+    figure = plan.get_root()
+    figure.title = html.escape(data["title"])
+    scripts = (leaflet_script(), data_script(data), asset("web.js"))
+    figure.header.add_child(_Text("".join(f"<style>{css}</style>\n" for css in (leaflet_style(), asset("web.css")))))
+    figure.header.add_child(_Text("".join(f"<script>{script}</script>\n" for script in scripts)))
+    figure.html.add_child(_Text(f"<noscript>{html.escape(say(data['lang'], 'web.no_script'))}</noscript>"))
+    # folium names its elements by chance; numbering them makes two runs equal.
+    for number, element in enumerate(_elements(figure)):
+        element._id = str(number)
+    text: str = figure.render()
+    return text
+
+
+def plan_map(data: dict[str, Any], *, with_panel: bool, scripts: Sequence[str] = (), styles: Sequence[str] = ()) -> folium.Map:
+    """Return the folium map of what `plan_data` gave, its layers and their control.
+
+    Args:
+        data: only the layers' names and the place are taken from it; what the layers show, web.js reads from `data_script`.
+        with_panel: whether the page has the panel of figures beside the map.
+        scripts, styles: addresses from which a page loads Leaflet, the data and web.js; none where they stand in the page.
+    """
+    (south, west), (north, east) = data["bounds"]
+    plan = _Map(
+        location=[round((south + north) / 2, 6), round((west + east) / 2, 6)],
+        zoom_start=13,
+        tiles=None,
+        zoom_control=False,
+        max_zoom=19,
+        min_zoom=8,
+        zoom_snap=0.5,
+        font_size="14px",
+    )
+    plan.default_js = [(f"script_{i}", address) for i, address in enumerate(scripts)]
+    plan.default_css = [(f"style_{i}", address) for i, address in enumerate(styles)]
+    _Call("begin({})").add_to(plan)
+    for word, call, shown in LAYERS:
+        # Leaflet's layer control takes its labels as HTML.
+        _Layer(html.escape(data["words"][word]), call, shown).add_to(plan)
+    folium.LayerControl(collapsed=not with_panel).add_to(plan)
+    _Call("finish(" + json.dumps(with_panel) + ")").add_to(plan)
+    return plan
+
+
+def data_script(data: dict[str, Any]) -> str:
+    """Return the script that sets the data; nothing in it can end a script element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return f"window.plannerData={text};"
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy array or number as json has it."""
+    return value.tolist()
+
+
+@cache
+def asset(name: str) -> str:
+    """Return the text of web.js or web.css."""
+    return files("planner.draw").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def leaflet_script() -> str:
+    """Return Leaflet, without the address of its source map, which a browser would ask for."""
+    text = files(LEAFLET).joinpath("leaflet.js").read_text(encoding="utf-8")
+    return re.sub(r"\n?//# sourceMappingURL=.*", "", text)
+
+
+@cache
+def leaflet_style() -> str:
+    """Return Leaflet's style with its pictures inside."""
+    text = files(LEAFLET).joinpath("leaflet.css").read_text(encoding="utf-8")
+
+    def inside(found: re.Match[str]) -> str:
+        picture = files(LEAFLET).joinpath("images").joinpath(found[1]).read_bytes()
+        return f"url(data:image/png;base64,{base64.b64encode(picture).decode()})"
+
+    return re.sub(r"url\(images/([\w.-]+\.png)\)", inside, text)
+
+
+class _Text(Element):
+    """Text that goes into the page as it is: a template of branca's would read braces in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def render(self, **_: Any) -> str:
+        return self.text
+
+
+class _Map(folium.Map):
+    """A map whose scripts are its own: folium's come from other hosts."""
+
+    default_js: list[tuple[str, str]] = []  # noqa: RUF012
+    default_css: list[tuple[str, str]] = []  # noqa: RUF012
+
+
+class _Layer(folium.FeatureGroup):
+    """A layer that web.js fills."""
+
+    _template = Template("""
+        {% macro script(this, kwargs) %}
+            var {{ this.get_name() }} = L.featureGroup();
+            planner.{{ this.call.format(this.get_name()) }};
+        {% endmacro %}
+        """)
+
+    def __init__(self, name: str, call: str, shown: bool) -> None:
+        super().__init__(name=name, show=shown)
+        self.call = call
+
+
+class _Call(MacroElement):
+    """A call of web.js with the map as its argument."""
+
+    _template = Template("""
+        {% macro script(this, kwargs) %}
+            planner.{{ this.call.format(this._parent.get_name()) }};
+        {% endmacro %}
+        """)
+
+    def __init__(self, call: str) -> None:
+        super().__init__()
+        self._name = "Call"
+        self.call = call
+
+
+def _elements(element: Element) -> list[Element]:
+    """Return an element and all below it, in the order in which they were added."""
+    below = [element.header, element.html, element.script] if hasattr(element, "header") else []
+    return [element, *(one for child in [*below, *element._children.values()] for one in _elements(child))]

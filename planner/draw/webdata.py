@@ -1,0 +1,320 @@
+"""Result -> what a web map shows, as plain lists and words ready for json.
+
+Takes a `Result` and a language; gives a dict that web.js draws. Every figure is the Result's. Coordinates are WGS-84 in whole
+millionths of a degree, each shape as its first vertex and the steps to the next: a quarter of GeoJSON's size.
+"""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from planner.coverage import at_work
+from planner.draw import style
+from planner.pipeline import Result
+from planner.words import Lang, say, term
+
+DEGREE_PARTS = 1_000_000
+# A base map needs no more than this; demand is drawn as it was measured.
+BASE_TOLERANCE_M = 1.0
+STREET_RANKS = {
+    2: ("motorway", "trunk", "primary", "motorway_link", "trunk_link", "primary_link"),
+    1: ("secondary", "tertiary", "secondary_link", "tertiary_link"),
+}
+# Shares of the densest street's workers per metre, and of the fullest point, at which a drawn width grows.
+WIDTH_STEPS = (0.1, 0.3, 0.6)
+WORDS = (
+    "moment", "group", "everyone", "water", "streets", "coverage", "gaps", "existing_sites", "planned_sites", "candidates",
+    "zones", "never", "not_yet", "served_now", "unserved_now", "off_now", "width", "gap_size", "legend", "by_mode", "by_status",
+    "search", "nothing_found", "zoom_in", "zoom_out", "whole", "clock", "clock_note", "whole_week", "at_time", "nobody", "hour",
+    "day", "panel", "map", "layers",
+)  # fmt: skip
+
+
+def plan_data(result: Result, lang: Lang) -> dict[str, Any]:
+    """Return everything the web map of a result shows, in one dict of plain values.
+
+    Numbers in sentences are already words; whatever a user typed is plain text, which the script sets as text and never as HTML.
+    """
+    study = result.study
+    moments = [0, *result.years]
+    patterns, pattern_of = _patterns(result, moments)
+    colours = style.year_colours(result.years)
+    return {
+        "lang": lang,
+        "title": study.map.title or say(lang, "web.title", name=study.name),
+        "scope": study.scope,
+        "note": study.illustrative,
+        "run": say(lang, "web.run", run_id=result.run_id),
+        "credit": study.streets.source,
+        "bounds": _bounds(result),
+        "style": {
+            "colours": [colours[moment] for moment in moments],
+            **{name.lower(): getattr(style, name) for name in ("PAPER", "INK", "MUTED", "WATER", "STREET", "GAP", "TODAY")},
+        },
+        "words": _words(lang),
+        "classes": [say(lang, "web.covered_today"), *(say(lang, "web.covered_from", year=y) for y in result.years)],
+        "moments": [_moment(result, moment, lang) for moment in moments],
+        "groups": [{"id": group, "name": settings.name} for group, settings in study.groups.items()],
+        "profiles": {group: profile.round(4).tolist() for group, profile in result.profiles.items()},
+        "patterns": patterns,
+        "streets": _streets(result.streets),
+        "water": _water(result.water),
+        "zones": _zones(result.zones),
+        **_demand(result, moments, pattern_of),
+        "gaps": _gaps(result, lang),
+        "sites": _sites(result, lang),
+        "legend": _legend(result, lang),
+    }
+
+
+def encode(shapes: NDArray[np.object_] | gpd.GeoSeries) -> list[list[int]]:
+    """Return each line's vertices as whole millionths of a degree: x, y, then the steps dx, dy, …
+
+    Args:
+        shapes: lines in WGS-84; a shape of several lines gives one list a line.
+    """
+    parts = shapely.get_parts(np.asarray(shapes, dtype=object))
+    coords, part = shapely.get_coordinates(parts, return_index=True)
+    whole = np.rint(coords * DEGREE_PARTS).astype(np.int64)
+    first = np.r_[True, part[1:] != part[:-1]]
+    steps = np.where(first[:, None], whole, np.diff(whole, axis=0, prepend=0))
+    moved = first | (steps != 0).any(axis=1)
+    steps, part = steps[moved], part[moved]
+    starts, ends = (np.searchsorted(part, np.arange(len(parts)), side=side) for side in ("left", "right"))
+    flat = steps.ravel().tolist()
+    return [flat[2 * a : 2 * b] for a, b in zip(starts, ends, strict=True)]
+
+
+def _words(lang: Lang) -> dict[str, Any]:
+    """Return the words of the script's controls; braces that the script fills in stay as they are."""
+    at_work_now = say(lang, "web.at_work", people="{people}", covered="{covered}", share="{share}")
+    fixed = {word: say(lang, f"web.{word}") for word in WORDS}
+    return {**fixed, "at_work": at_work_now, "days": say(lang, "web.days").split()}
+
+
+def _lonlat(points: gpd.GeoSeries) -> NDArray[np.int64]:
+    """Return points as whole millionths of a degree, shape (n, 2): longitude, latitude."""
+    degrees = shapely.get_coordinates(points.to_crs("EPSG:4326").to_numpy())
+    return np.rint(degrees * DEGREE_PARTS).astype(np.int64)
+
+
+def _bounds(result: Result) -> list[list[float]]:
+    """Return the corners of what the plan is about: its demand and its places."""
+    around = pd.concat([result.demand.geometry, result.sites.loc[result.sites["status"] != "candidate"].geometry])
+    west, south, east, north = gpd.GeoSeries(around, crs=result.demand.crs).to_crs("EPSG:4326").total_bounds.round(6)
+    return [[south, west], [north, east]]
+
+
+def _streets(streets: gpd.GeoDataFrame) -> list[list[list[int]]]:
+    """Return the base map's lines in three ranks: lanes, streets, main roads."""
+    kind = streets["highway"] if "highway" in streets else pd.Series("", index=streets.index)
+    rank = np.zeros(len(streets), dtype=int)
+    for number, kinds in STREET_RANKS.items():
+        rank[kind.isin(kinds).to_numpy()] = number
+    lines = streets.geometry.simplify(BASE_TOLERANCE_M).to_crs("EPSG:4326").to_numpy()
+    return [encode(lines[rank == number]) for number in range(3)]
+
+
+def _water(water: gpd.GeoDataFrame) -> list[dict[str, Any]]:
+    if not len(water):
+        return []
+    shapes = water.geometry.simplify(BASE_TOLERANCE_M).to_crs("EPSG:4326")
+    labels = _lonlat(water.geometry.representative_point())
+    drawn = []
+    for shape, name, (x, y) in zip(shapes, water.get("name", pd.Series("", index=water.index)), labels, strict=True):
+        polygons = [encode(shapely.get_rings(part)) for part in shapely.get_parts(shape)]
+        drawn.append({"name": name or "", "x": x, "y": y, "polygons": polygons})
+    return drawn
+
+
+def _zones(zones: gpd.GeoDataFrame) -> list[dict[str, Any]]:
+    """Return where the zones' names stand; their borders are not drawn on a public map."""
+    if not len(zones):
+        return []
+    at = _lonlat(zones.geometry.representative_point())
+    return [{"name": name or key, "x": x, "y": y} for key, name, (x, y) in zip(zones["id"], zones["name"], at, strict=True)]
+
+
+def _patterns(result: Result, moments: list[int]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the distinct weeks of cover (base64 of 336 bits), and each unit's at each moment: shape (n_moments, n_units)."""
+    packed = np.concatenate([np.packbits(result.coverage[moment].open_mask, axis=1) for moment in moments])
+    distinct, which = np.unique(packed, axis=0, return_inverse=True)
+    return [base64.b64encode(row.tobytes()).decode() for row in distinct], which.reshape(len(moments), -1)
+
+
+def _demand(result: Result, moments: list[int], pattern_of: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the units of line and of point demand, each as columns."""
+    demand, groups = result.demand, list(result.study.groups)
+    is_line = demand["line"].notna().to_numpy()
+    # Where in `moments` a unit is first covered; one past the end: never.
+    first = {**{moment: i for i, moment in enumerate(moments)}, -1: len(moments)}
+    ranks = {gap: i for i, gap in enumerate(result.gaps["id"])}
+    weight = demand["weight"].to_numpy(dtype=float)
+
+    def columns(rows: NDArray[np.bool_], density: NDArray[np.float64]) -> dict[str, Any]:
+        most = density.max(initial=0.0) or 1.0
+        return {
+            "from": demand["covered_from"][rows].map(first).tolist(),
+            "group": demand["group"][rows].map(groups.index).tolist(),
+            "gap": demand["gap"][rows].map(lambda gap: ranks.get(gap, -1)).tolist(),
+            "width": np.digitize(density / most, WIDTH_STEPS).tolist(),
+            "pattern": [which[rows].tolist() for which in pattern_of],
+        }
+
+    lines = gpd.GeoSeries(demand["line"][is_line].to_numpy(), crs=demand.crs).to_crs("EPSG:4326")
+    metres = demand["length_m"][is_line].to_numpy(dtype=float)
+    points = _lonlat(demand.geometry[~is_line])
+    return {
+        "lines": {"shape": encode(lines), **columns(is_line, weight[is_line] / np.maximum(metres, 1.0))},
+        "points": {"x": points[:, 0], "y": points[:, 1], **columns(~is_line, weight[~is_line])},
+    } | {"hours": [_hours(result, moment) for moment in moments]}
+
+
+def _hours(result: Result, moment: int) -> dict[str, Any]:
+    """Return the people at work and those of them who are covered, at each half-hour, of each group and of everyone ("")."""
+    table = at_work(result.demand, result.coverage[moment], result.profiles)
+    both = {"": (sum(at for at, _ in table.values()), sum(covered for _, covered in table.values())), **table}
+    return {group: {"at_work": np.round(at, 1), "covered": np.round(cov, 1)} for group, (at, cov) in both.items()}
+
+
+def percent(value: float | None) -> str:
+    """Return a share as it is printed; a dash where there is none."""
+    return "–" if value is None else f"{value:.1%}"
+
+
+def _moment(result: Result, moment: int, lang: Lang) -> dict[str, Any]:
+    name = say(lang, "web.year", year=moment) if moment else say(lang, "web.today")
+    figures = result.indicators[moment]
+    by_group = {"": figures, **figures["by_group"]}
+    return {"name": name, "year": moment, "figures": {g: _figures(result, f, lang) for g, f in by_group.items()}}
+
+
+def _figures(result: Result, figures: dict[str, Any], lang: Lang) -> list[list[str]]:
+    """Return the three shares of the map's panel, each as label, figure and what it is a share of."""
+    standard = result.study.standard
+    values = {
+        "covered": figures["covered_weight"],
+        "total": figures["total_weight"],
+        "radius": standard.service_radius_m,
+        "backup": standard.backup,
+    }
+    return [
+        [say(lang, f"web.{key}"), percent(figures[key]), say(lang, f"web.{key}_note", **values)]
+        for key in ("share", "effective_share", "backup_share")
+    ]
+
+
+def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
+    names = dict(zip(result.sites["id"], result.sites["name"], strict=True))
+    groups = result.study.groups
+    drawn = []
+    for rank, gap in enumerate(result.gaps.drop(columns="geometry").to_dict("records"), 1):
+        group = groups[gap["group"]]
+        near = gap["nearest_site"]
+        metres = say(lang, "web.nearest_m", metres=gap["nearest_m"]) if near else say(lang, "web.unreachable")
+        rows = [
+            [say(lang, "web.zone"), result.zone_name(gap["zone"])],
+            [say(lang, "web.group"), group.name],
+            [say(lang, "web.people_without"), say(lang, "web.people", weight=gap["weight"], unit=group.unit_name)],
+            [say(lang, "web.reason"), say(lang, f"reason.{gap['reason']}")],
+            [say(lang, "web.nearest_site"), f"{names[near]}({near})" if near else ""],
+            ["", metres],
+            [say(lang, "web.length"), say(lang, "web.metres", metres=gap["length_m"]) if gap["length_m"] else ""],
+        ]
+        drawn.append(
+            {
+                "id": gap["id"],
+                "title": say(lang, "web.gap_rank", rank=rank),
+                "x": round(gap["x"] * DEGREE_PARTS),
+                "y": round(gap["y"] * DEGREE_PARTS),
+                "group": list(groups).index(gap["group"]),
+                "weight": round(gap["weight"], 2),
+                "rows": _said(rows),
+            }
+        )
+    return drawn
+
+
+def _sites(result: Result, lang: Lang) -> list[dict[str, Any]]:
+    years = {year: i for i, year in enumerate((0, *result.years))}
+    planned = {row["site"]: row for row in result.programme.to_dict("records")}
+    drawn = []
+    for site, (x, y) in zip(result.sites.to_dict("records"), _lonlat(result.sites.geometry), strict=True):
+        plan = planned.get(site["id"], {})
+        drawn.append(
+            {
+                "id": site["id"],
+                "name": site["name"] or site["id"],
+                "x": x,
+                "y": y,
+                "status": site["status"],
+                "moment": years.get(site["year"], 0),
+                "shape": style.SHAPES.get(site["mode"] or "", "circle"),
+                "size": style.TIER_SIZES.get(site["tier"], 1.0),
+                "number": str(plan.get("number", "")),
+                "host": site["host"],
+                "rows": _said(_site_rows(result, site, plan, lang)),
+            }
+        )
+    return drawn
+
+
+def _site_rows(result: Result, site: dict[str, Any], plan: dict[str, Any], lang: Lang) -> list[list[str]]:
+    """Return a site's line of the programme or of the table of sites, as pairs of heading and cell."""
+    unit = result.study.plan.cost_unit if result.study.plan else ""
+
+    def heading(key: str) -> str:
+        return say(lang, f"programme.{key}")
+
+    def several(section: str, words: str) -> str:
+        mark = "、" if lang == "zh" else ", "
+        return mark.join(term(lang, section, word) for word in words.split(";") if word)
+
+    def amount(value: Any) -> str:
+        return say(lang, "web.amount", amount=value, unit=unit)
+
+    in_plan: dict[str, Callable[[], str]] = {
+        "web.programme_number": lambda: str(plan["number"]),
+        "programme.year": lambda: str(plan["year"]),
+        "web.cost": lambda: amount(plan["capital_cost"]),
+        "web.operating_cost": lambda: amount(plan["operating_cost"]),
+        "web.gain": lambda: say(lang, "web.people", weight=plan["gain"], unit="人") if plan["gain"] == plan["gain"] else "",
+    }
+    mode = term(lang, "mode", site["mode"]) if site["mode"] else ""
+    return [
+        [heading("site"), site["id"]],
+        *([say(lang, key), text()] for key, text in in_plan.items() if plan),
+        [say(lang, "web.status"), say(lang, f"status.{site['status']}")],
+        [heading("mode"), mode or (say(lang, "web.mode_unknown") if site["status"] == "existing" else "")],
+        [say(lang, "web.modes"), several("mode", site["modes"]) if site["status"] == "candidate" else ""],
+        [heading("tier"), say(lang, f"tier.{site['tier']}") if site["tier"] else ""],
+        [say(lang, "web.kind"), term(lang, "kind", site["kind"]) if site["kind"] else ""],
+        [heading("host"), site["host"]],
+        [heading("opening_hours"), site["opening_hours"] or say(lang, "web.hours_unknown")],
+        [heading("services"), several("service", site["services"])],
+        [heading("capacity"), "" if pd.isna(site["capacity"]) else f"{site['capacity']:g}"],
+        [say(lang, "web.zone"), result.zone_name(site["zone"]) if site["zone"] else ""],
+        [heading("address"), site["address"]],
+        [heading("source"), site["source"]],
+    ]
+
+
+def _said(rows: list[list[str]]) -> list[list[str]]:
+    return [row for row in rows if row[1]]
+
+
+def _legend(result: Result, lang: Lang) -> dict[str, Any]:
+    """Return the symbols that stand on the map, and no others."""
+    sites = result.sites[result.sites["status"] != "candidate"]
+    modes = [mode for mode in style.SHAPES if (sites["mode"] == mode).any()]
+    states = [state for state in ("existing", "upgraded", "chosen", "closed") if (sites["status"] == state).any()]
+    return {
+        "modes": [[style.SHAPES[m], say(lang, f"mode.{m}") if m else say(lang, "web.mode_unknown")] for m in modes],
+        "states": [[state, say(lang, f"status.{state}")] for state in states],
+    }
