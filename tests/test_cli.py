@@ -1,0 +1,119 @@
+"""The commands as a shell sees them: exit codes, one sentence on stderr, nothing half-written."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import small_study as small
+
+
+def planner(*words: object, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "planner", *map(str, words)]
+    environment = {**os.environ, "PYTHONUTF8": "1", **(env or {})}
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environment, cwd=cwd, check=False)
+
+
+def change(folder: Path, old: str, new: str) -> None:
+    file = folder / "study.toml"
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def leave(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_run_writes_the_whole_set_and_says_what_it_found(small_study: Path, tmp_path: Path):
+    done = planner("run", small_study, "--out", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    names = {"summary.json", "plan.gpkg", "programme.xlsx", "report.docx", "map.html", "maps"}
+    assert names <= set(leave(tmp_path / "out"))
+    assert {p.suffix for p in (tmp_path / "out" / "maps").iterdir()} >= {".pdf", ".png", ".svg"}
+    assert leave(tmp_path) == ["out", "study"], "no temporary folder is left behind"
+    content = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert f"{content['coverage']['existing']['share']:.1%}" in done.stdout
+    # A second run into the same folder replaces the set.
+    assert planner("run", small_study, "--out", tmp_path / "out", "--lang", "en").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('name = "小研究"', 'name = "小研究', "study.toml"),
+        ("budget = [3.0, 3.0]", "budget = [3.0, -3.0]", "budget"),
+        ('file = "sites.xlsx"', 'file = "nothing.xlsx"', "nothing.xlsx"),
+        ('file = "sites.xlsx"', 'file = "../sites.xlsx"', "../sites.xlsx"),
+    ],
+)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_wrong_input_is_one_sentence_and_exit_1(small_study: Path, tmp_path: Path, old: str, new: str, says: str, lang: str):
+    change(small_study, old, new)
+    done = planner("run", small_study, "--out", tmp_path / "out", "--lang", lang)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert says in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert any("\u4e00" <= sign <= "\u9fff" for sign in done.stderr.replace("小研究", "")) == (lang == "zh")
+    assert leave(tmp_path) == ["study"], "nothing half-written"
+
+
+def test_the_study_speaks_the_language_it_names(small_study: Path):
+    change(small_study, "schema = 1", 'schema = 1\nlanguage = "en"')
+    (small_study / "options.xlsx").unlink()
+    done = planner("check", small_study, env={"LANG": "zh_CN.UTF-8", "LC_ALL": ""})
+    assert done.returncode == 1 and "there is no such file" in done.stderr
+
+
+def test_check_counts_and_lists_what_was_not_used(small_study: Path):
+    file = small_study / "candidates.csv"
+    file.write_text(file.read_text(encoding="utf-8-sig") + "C3,无坐标,超市,,共享,,,,,,\n", encoding="utf-8")
+    done = planner("check", small_study, "--lang", "en")
+    assert done.returncode == 0
+    assert "2 existing sites, 2 candidates" in done.stdout and "candidates.csv, row 4" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["run"], ["nonsense"], ["run", "a", "b"], ["demo", "--lang", "fr"], ["app", "--port", "0"]])
+def test_wrong_usage_is_exit_2(words: list[str]):
+    done = planner(*words)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_exit_3(small_study: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    for out in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        done = planner("run", small_study, "--out", out, "--lang", "en")
+        assert done.returncode == 3 and "Traceback" not in done.stderr and done.stderr
+
+
+def test_rules_that_nothing_can_meet_are_exit_4_with_coverage_and_reasons(small_study: Path, tmp_path: Path):
+    change(small_study, "budget = [3.0, 3.0]", 'budget = [0.2, 0.2]\nrequired = ["C1"]')
+    done = planner("run", small_study, "--out", tmp_path / "out", "--lang", "en")
+    assert done.returncode == 4 and "C1" in done.stderr and "Traceback" not in done.stderr
+    content = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert content["plan"]["status"] == "infeasible" and content["plan"]["actions"] == []
+    assert content["coverage"]["existing"]["share"] > 0
+
+
+def test_compare_two_results(small_study: Path, tmp_path: Path):
+    for name, radius in (("a", "400"), ("b", "500")):
+        change(small_study, "service_radius_m = ", f"service_radius_m = {radius} # ")
+        assert planner("run", small_study, "--out", tmp_path / name).returncode == 0
+    done = planner("compare", tmp_path / "a", tmp_path / "b" / "summary.json", "--lang", "en")
+    assert done.returncode == 0 and "coverage" in done.stdout
+    assert planner("compare", tmp_path / "a", tmp_path / "nowhere").returncode == 1
+    (tmp_path / "bad.json").write_text("[1]", encoding="utf-8")
+    assert planner("compare", tmp_path / "a", tmp_path / "bad.json").returncode == 1
+
+
+def test_version_and_help():
+    import planner as package
+
+    assert planner("--version").stdout.strip() == package.__version__
+    for command in ("demo", "run", "check", "fetch", "app", "compare"):
+        assert planner(command, "--help").returncode == 0
+
+
+def test_the_small_study_is_what_its_drawing_says():
+    assert small.node("F") == (525_300.0, 3_384_300.0)
