@@ -76,8 +76,8 @@ def find_gaps(
     rows = []
     open_units = np.flatnonzero((reason != "") & (lost > 0))
     ids = demand["id"].to_numpy()
-    for _, units in pd.Series(open_units).groupby(stretch[open_units]):
-        units = units.to_numpy()
+    for _, found in pd.Series(open_units).groupby(stretch[open_units]):
+        units = found.to_numpy()
         heaviest = min(units, key=lambda u: (-lost[u], ids[u]))
         zone, group, why = zones[heaviest], groups[heaviest], reason[heaviest]
         digest = hashlib.sha256("\n".join([zone, group, why, ids[heaviest]]).encode()).hexdigest()
@@ -108,6 +108,17 @@ def find_gaps(
     rows.sort(key=lambda row: (-row["weight"], row["id"]))
     frame = pd.DataFrame(rows, columns=list(GAP_COLUMNS))
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=demand.crs), member
+
+
+def left_over(demand: pd.DataFrame, coverage: Coverage) -> dict[str, float]:
+    """Return, for each gap's id, what of its weight is left at another moment: Σ weight × (1 − effective_share) over its units.
+
+    Args:
+        demand: with the column ``gap``, the gap of the existing state that each unit lies in ("" for none).
+        coverage: at the moment asked about; today's gives the gaps' own weights.
+    """
+    left = demand["weight"] * (1 - coverage.effective_share)
+    return dict(left.groupby(demand["gap"], sort=True).sum().drop("", errors="ignore"))
 
 
 def _stretches(demand: pd.DataFrame, reason: NDArray[np.object_], network: Network, positions: Positions) -> NDArray[np.int64]:
