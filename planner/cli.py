@@ -24,7 +24,9 @@ from planner.words import Lang, say
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 Out = Annotated[Path, typer.Option(help="文件夹 / folder for the deliverables")]
 Language = Annotated[str | None, typer.Option("--lang", help="zh | en", metavar="zh|en")]
-StudyPlace = Annotated[Path, typer.Argument(help="含 study.toml 的文件夹,或该文件 / folder with study.toml, or that file", metavar="STUDY")]
+StudyPlace = Annotated[
+    Path, typer.Argument(help="含 study.toml 的文件夹,或该文件 / folder with study.toml, or that file", metavar="STUDY")
+]
 
 
 def main() -> None:
@@ -48,7 +50,12 @@ def main() -> None:
 
 def _system_language() -> Lang:
     """Return English where the system says so, otherwise Chinese: Chinese first."""
-    told = os.environ.get("PLANNER_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or (locale.getlocale()[0] or "")
+    told = (
+        os.environ.get("PLANNER_LANG")
+        or os.environ.get("LC_ALL")
+        or os.environ.get("LANG")
+        or (locale.getlocale()[0] or "")
+    )
     return "en" if told.lower().startswith("en") else "zh"
 
 
@@ -180,7 +187,7 @@ def check(study: StudyPlace, lang: Language = None) -> None:
     for warning in inputs.warnings:
         typer.echo(f"- {warning}")
     for reject in inputs.rejects.to_dict("records"):
-        typer.echo(say(speech, "cli.reject", **reject))
+        typer.echo(say(speech, "cli.reject", **{str(k): v for k, v in reject.items()}))
 
 
 @app.command()

@@ -121,7 +121,9 @@ def left_over(demand: pd.DataFrame, coverage: Coverage) -> dict[str, float]:
     return dict(left.groupby(demand["gap"], sort=True).sum().drop("", errors="ignore"))
 
 
-def _stretches(demand: pd.DataFrame, reason: NDArray[np.object_], network: Network, positions: Positions) -> NDArray[np.int64]:
+def _stretches(
+    demand: pd.DataFrame, reason: NDArray[np.object_], network: Network, positions: Positions
+) -> NDArray[np.int64]:
     """Return the number of the connected stretch of equal zone, group and reason that each unit belongs to.
 
     Units of one class are tied to their neighbour of the same class on the same edge, and the outermost to the edge's end nodes. A unit

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from planner.errors import InputError
 from planner.study import Shift
 
+# The stubs of the library name it in the compiled module only.
+_ParserError: type[Exception] = opening_hours.ParserError  # type: ignore[attr-defined]
 HALF_HOURS = 336
 OSM_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 # An ordinary week: a Monday to a Sunday, no public holiday, far from changes of season.
@@ -40,7 +42,7 @@ def in_osm_syntax(text: str) -> str:
         plain = plain.replace(word, day)
     try:
         opening_hours.OpeningHours(plain)
-    except opening_hours.ParserError as error:
+    except _ParserError as error:
         raise InputError("hours_unreadable", text=text) from error
     return plain
 

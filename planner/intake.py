@@ -123,11 +123,13 @@ class _Notes:
         self.warnings: list[str] = []
 
     def reject(self, file: str, rows: pd.DataFrame, key: str) -> None:
-        for row, values in rows.iterrows():
+        """Set rows aside, each with what it held."""
+        for row, values in zip(rows.index.tolist(), rows.to_dict("records"), strict=True):
             shown = "; ".join(f"{c}={v}" for c, v in values.items() if str(v).strip() and c != "geometry")
-            self.rejects.append((file, int(row), say(self.lang, f"quality.{key}"), shown))
+            self.rejects.append((file, row, say(self.lang, f"quality.{key}"), shown))
 
     def warn(self, key: str, **values: object) -> None:
+        """Note something that the reader of the results should know."""
         self.warnings.append(say(self.lang, f"quality.{key}", **values))
 
 
@@ -215,7 +217,9 @@ def _field_of(heading: str) -> str | None:
 def _need(table: pd.DataFrame, file: str, *fields: str) -> None:
     for field in fields:
         if field not in table.columns:
-            raise InputError("column_missing", file=file, column=HEADINGS[field][0], headings=", ".join(map(str, table.columns)))
+            raise InputError(
+                "column_missing", file=file, column=HEADINGS[field][0], headings=", ".join(map(str, table.columns))
+            )
 
 
 def _numbers(table: pd.DataFrame, field: str) -> pd.Series:
@@ -224,17 +228,34 @@ def _numbers(table: pd.DataFrame, field: str) -> pd.Series:
     return pd.to_numeric(plain, errors="coerce").astype(float)
 
 
+def _not_negative(file: str, table: pd.DataFrame, field: str, numbers: pd.Series, key: str) -> pd.Series:
+    """Return ``numbers``; refuse the first that is no finite number of 0 or more, with what stood in the cell."""
+    wrong = ~(np.isfinite(numbers) & (numbers >= 0)).to_numpy()
+    if wrong.any():
+        first = int(wrong.argmax())
+        text = table[field].iloc[first]
+        raise InputError(key, file=file, row=table.index[first], column=HEADINGS[field][0], text=text)
+    return numbers
+
+
 def _text(table: pd.DataFrame, field: str) -> pd.Series:
     blank = pd.Series("", index=table.index, dtype=object)
     return table[field].astype(str).str.strip() if field in table.columns else blank
 
 
-def _identifiers(file: str, table: pd.DataFrame, field: str, section: str, known: tuple[str, ...] | None = None) -> pd.Series:
+def _identifiers(
+    file: str, table: pd.DataFrame, field: str, section: str, known: tuple[str, ...] | None = None
+) -> pd.Series:
     """Return the identifiers of words typed in either language, several joined by ";".
 
     Where ``known`` is given nothing else is allowed; otherwise a word of the user's own stays as typed.
     """
-    words = {text[lang]: key.partition(".")[2] for key, text in catalogue().items() if key.startswith(f"{section}.") for lang in LANGS}
+    words = {
+        text[lang]: key.partition(".")[2]
+        for key, text in catalogue().items()
+        if key.startswith(f"{section}.")
+        for lang in LANGS
+    }
 
     def translate(row: int, cell: str) -> str:
         parts = [part.strip() for part in re.split(r"[;;、,,/]", cell) if part.strip()]
@@ -243,25 +264,33 @@ def _identifiers(file: str, table: pd.DataFrame, field: str, section: str, known
             for part, identifier in zip(parts, identifiers, strict=True):
                 if identifier not in known:
                     choices = "、".join(say("zh", f"{section}.{k}") for k in known)
-                    raise InputError("word_unknown", file=file, row=row, column=HEADINGS[field][0], word=part, choices=choices)
+                    raise InputError(
+                        "word_unknown", file=file, row=row, column=HEADINGS[field][0], word=part, choices=choices
+                    )
         return ";".join(identifiers)
 
     cells = _text(table, field)
-    return pd.Series([translate(int(row), cell) for row, cell in cells.items()], index=table.index, dtype=object)
+    translated = [translate(row, cell) for row, cell in zip(cells.index.tolist(), cells.tolist(), strict=True)]
+    return pd.Series(translated, index=table.index, dtype=object)
 
 
 def _hours(file: str, table: pd.DataFrame) -> pd.Series:
-    hours = _text(table, "opening_hours")
-    for row, cell in hours.items():
-        if cell:
-            try:
-                hours[row] = in_osm_syntax(cell)
-            except InputError as error:
-                raise InputError("cell_hours", file=file, row=row, column=HEADINGS["opening_hours"][0], text=cell) from error
-    return hours
+    def read(row: int, cell: str) -> str:
+        try:
+            return in_osm_syntax(cell) if cell else ""
+        except InputError as error:
+            raise InputError(
+                "cell_hours", file=file, row=row, column=HEADINGS["opening_hours"][0], text=cell
+            ) from error
+
+    cells = _text(table, "opening_hours")
+    hours = [read(row, cell) for row, cell in zip(cells.index.tolist(), cells.tolist(), strict=True)]
+    return pd.Series(hours, index=table.index, dtype=object)
 
 
-def _read_points(study: Study, file: str, table: pd.DataFrame, point_datum: datum.Datum, notes: _Notes) -> gpd.GeoDataFrame:
+def _read_points(
+    study: Study, file: str, table: pd.DataFrame, point_datum: datum.Datum, notes: _Notes
+) -> gpd.GeoDataFrame:
     """Return the rows that have a place, as points in the study's CRS; the others become rejects."""
     _need(table, file, "lon", "lat")
     lon, lat = _numbers(table, "lon"), _numbers(table, "lat")
@@ -281,7 +310,9 @@ def _read_sites(study: Study, table: Table, status: str, streets: gpd.GeoDataFra
     raw = _read_points(study, file, raw, table.datum, notes)
     _refuse_outside(study, file, raw, streets)
     sites = pd.DataFrame(index=raw.index)
-    sites["id"], sites["name"], sites["host"], sites["address"] = (_text(raw, f) for f in ("id", "name", "host", "address"))
+    sites["id"], sites["name"], sites["host"], sites["address"] = (
+        _text(raw, f) for f in ("id", "name", "host", "address")
+    )
     for row, identifier in sites["id"].items():
         if not identifier:
             raise InputError("cell_empty", file=file, row=row, column=HEADINGS["id"][0])
@@ -338,10 +369,7 @@ def _read_options(study: Study, table: Table) -> pd.DataFrame:
     options["capacity"] = _numbers(raw, "capacity") if "capacity" in raw.columns else np.nan
     for field in ("capital_cost", "operating_cost"):
         amount = _numbers(raw, field) if field in raw.columns else pd.Series(0.0, index=raw.index)
-        for row, value in amount.items():
-            if not (np.isfinite(value) and value >= 0):
-                raise InputError("cell_amount", file=file, row=row, column=HEADINGS[field][0], text=raw.loc[row, field])
-        options[field] = amount
+        options[field] = _not_negative(file, raw, field, amount, "cell_amount")
     options["source"] = [f"{file}#{row}" for row in raw.index]
     return options.reset_index(drop=True)[list(OPTION_COLUMNS)]
 
@@ -377,7 +405,9 @@ def _read_streets(study: Study, settings: Streets) -> gpd.GeoDataFrame:
     if lines.empty:
         raise InputError("layer_not_lines", file=settings.file)
     if settings.class_column not in lines.columns:
-        raise InputError("layer_column", file=settings.file, column=settings.class_column, setting="streets.class_column")
+        raise InputError(
+            "layer_column", file=settings.file, column=settings.class_column, setting="streets.class_column"
+        )
     classes = lines[settings.class_column].astype(str)
     lines, classes = lines[~classes.isin(settings.exclude)], classes[~classes.isin(settings.exclude)]
     if lines.empty:
@@ -409,7 +439,9 @@ def _read_polygons(study: Study, settings: Layer) -> gpd.GeoDataFrame:
     named = settings.name_column in frame.columns
     polygons = pd.DataFrame(
         {
-            "id": frame[settings.id_column].astype(str) if settings.id_column in frame.columns else [f"Z{n:02d}" for n in frame.index],
+            "id": frame[settings.id_column].astype(str)
+            if settings.id_column in frame.columns
+            else [f"Z{n:02d}" for n in frame.index],
             "name": frame[settings.name_column].fillna("").astype(str) if named else "",
             "source": [f"{settings.file}#{n}" for n in frame.index],
             "geometry": shapely.make_valid(frame.geometry.to_numpy()),
@@ -424,7 +456,22 @@ def _read_zones(study: Study, notes: _Notes) -> gpd.GeoDataFrame:
         return _no_zones(study)
     zones = _read_polygons(study, study.zones)
     _refuse_repeats(zones["id"], zones["source"])
-    return zones
+    return _apart(zones, study.zones.file, notes)
+
+
+def _apart(zones: gpd.GeoDataFrame, file: str, notes: _Notes) -> gpd.GeoDataFrame:
+    """Give ground that several zones claim to the first of them, so that nobody is counted twice, and say so."""
+    one, other = zones.sindex.query(zones.geometry, predicate="intersects")
+    shapes, shared_m2 = zones.geometry.to_numpy().copy(), 0.0
+    for first, later in sorted(zip(one[one < other], other[one < other], strict=True)):
+        shared = shapely.intersection(shapes[first], shapes[later]).area
+        # Borders drawn twice overlap by slivers that hold nobody.
+        if shared > 1.0:
+            shared_m2 += shared
+            shapes[later] = shapely.difference(shapes[later], shapes[first])
+    if shared_m2:
+        notes.warn("zones_overlap", file=file, km2=shared_m2 / 1e6)
+    return zones.set_geometry(gpd.GeoSeries(shapes, crs=zones.crs))
 
 
 def _zone_of(points: gpd.GeoSeries, zones: gpd.GeoDataFrame) -> np.ndarray:
@@ -470,31 +517,30 @@ def _line_demand(
     Streets are cut at zone borders and into equal pieces of at most ``piece_m``; each piece is a unit measured from its midpoint.
     """
     swept = streets[streets["highway"].map(settings.width_m).fillna(0) > 0]
-    rows: list[tuple[int, shapely.LineString, str]] = []
+    pieces: list[tuple[int, shapely.LineString, str]] = []
     lines = swept.geometry.to_numpy()
     inside = _cut_by_zones(lines, zones) if len(zones) else _cut_by_area(lines, area)
     for street, line, zone in inside:
-        pieces = max(1, int(np.ceil(line.length / settings.piece_m - 1e-9)))
-        rows += [(street, piece, zone) for piece in _equal_pieces(line, pieces)]
-    if not rows:
+        number_of_pieces = max(1, int(np.ceil(line.length / settings.piece_m - 1e-9)))
+        pieces += [(street, piece, zone) for piece in _equal_pieces(line, number_of_pieces)]
+    if not pieces:
         raise InputError("no_swept_streets", file="study.toml", number=number)
-    street = np.array([row[0] for row in rows])
-    line = np.array([row[1] for row in rows], dtype=object)
-    length_m = shapely.length(line)
-    of = swept.iloc[street]
-    swept_m2 = length_m * of["highway"].map(settings.width_m).to_numpy(dtype=float)
-    nth = pd.Series(street).groupby(street).cumcount() + 1
+    of_street, line_of, zone_of = (list(column) for column in zip(*pieces, strict=True))
+    lengths_m = shapely.length(line_of)
+    of = swept.iloc[of_street]
+    swept_m2 = lengths_m * of["highway"].map(settings.width_m).to_numpy(dtype=float)
+    nth = pd.Series(of_street).groupby(of_street).cumcount() + 1
     return pd.DataFrame(
         {
             "id": [f"D{number}-{s}-{n}" for s, n in zip(of["id"], nth, strict=True)],
             "group": settings.group,
             "weight": settings.total * swept_m2 / swept_m2.sum(),
-            "zone": [row[2] for row in rows],
+            "zone": zone_of,
             "street_class": of["highway"].to_numpy(),
-            "length_m": length_m,
+            "length_m": lengths_m,
             "source": of["source"].to_numpy(),
-            "geometry": shapely.line_interpolate_point(line, 0.5, normalized=True),
-            "line": line,
+            "geometry": shapely.line_interpolate_point(line_of, 0.5, normalized=True),
+            "line": line_of,
         }
     )
 
@@ -547,9 +593,7 @@ def _point_demand(
     _need(raw, file, "weight")
     raw = _read_points(study, file, raw, settings.datum, notes)
     weight = _numbers(raw, "weight")
-    for row, value in weight.items():
-        if not (np.isfinite(value) and value >= 0):
-            raise InputError("cell_weight", file=file, row=row, column=HEADINGS["weight"][0], text=raw.loc[row, "weight"])
+    _not_negative(file, raw, "weight", weight, "cell_weight")
     inside = raw.intersects(area)
     notes.reject(file, raw[~inside], "outside_area")
     if not inside.any():

@@ -108,7 +108,6 @@ class Result:
         names = self.zones.loc[self.zones["id"] == zone, "name"]
         return str(names.iat[0]) if len(names) and names.iat[0] else zone
 
-
     def plan_reasons(self, lang: Lang) -> tuple[str, ...]:
         """Return why no plan fits, as sentences; nothing where there is a plan."""
         places = self.sites["id"].to_numpy()
@@ -145,13 +144,14 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
 
     progress("programme")
     moments, sites = {0: today}, inputs.sites.assign(year=0)
-    for year in study.plan.years if plan else ():
+    for year in study.plan.years if study.plan else ():
         taken = actions[actions["year"] <= year]
         sites = sites_after(inputs.sites, taken).assign(year=0)
         sites.loc[taken["place"], "year"] = taken["year"].to_numpy()
         moments[year] = cover(study, sites, inputs.demand, walks, profiles)
     figures = {
-        year: indicators(inputs.demand, state, profiles, backup=study.standard.backup) for year, state in moments.items()
+        year: indicators(inputs.demand, state, profiles, backup=study.standard.backup)
+        for year, state in moments.items()
     }
     return Result(
         study=study,
@@ -190,7 +190,9 @@ def cover(
 ) -> Coverage:
     """Measure the coverage that ``sites``, as they stand, give to the demand."""
     standing = standing_sites(sites, study.standard.services)
-    near, near_m = nearest(walks.network, walks.demand, take(walks.sites, standing.place), access_share=walks.access_share)
+    near, near_m = nearest(
+        walks.network, walks.demand, take(walks.sites, standing.place), access_share=walks.access_share
+    )
     place = np.where(near >= 0, standing.place[near], -1) if len(standing.place) else near
     return measure(walks.reach, (place, near_m), standing, np.stack([profiles[g] for g in demand["group"]]))
 
@@ -216,8 +218,8 @@ def make_plan(
     required = study.standard.services
     groups = list(profiles)
     problem = covering_problem(
-        walks.reach.demand,
-        walks.reach.site,
+        walks.reach.demand.astype(np.int64),
+        walks.reach.site.astype(np.int64),
         walks.reach.n_demand,
         weight=inputs.demand["weight"].to_numpy(dtype=float),
         group=inputs.demand["group"].map(groups.index).to_numpy(dtype=np.int64),
@@ -232,9 +234,7 @@ def make_plan(
         required=np.flatnonzero(inputs.sites["id"].isin(settings.required)).tolist(),
         objective=settings.objective,
     )
-    plan = solve(
-        problem, mip_gap=settings.mip_gap, work_limit=settings.work_limit, time_limit_s=settings.time_limit_s
-    )
+    plan = solve(problem, mip_gap=settings.mip_gap, work_limit=settings.work_limit, time_limit_s=settings.time_limit_s)
     chosen = chosen_actions(plan, problem, actions, settings.years)
     return plan, chosen.assign(name=inputs.sites["name"].to_numpy()[chosen["place"].to_numpy(dtype=np.int64)])
 
@@ -243,8 +243,8 @@ def _people_near(study: Study, inputs: Inputs, walks: Walks) -> pd.DataFrame:
     """Return the people of each group within the service radius of each place."""
     groups = list(study.groups)
     return people_within(
-        walks.reach.demand,
-        walks.reach.site,
+        walks.reach.demand.astype(np.int64),
+        walks.reach.site.astype(np.int64),
         inputs.demand["weight"].to_numpy(dtype=float),
         inputs.demand["group"].map(groups.index).to_numpy(dtype=np.int64),
         [study.groups[g].name for g in groups],

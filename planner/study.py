@@ -319,8 +319,12 @@ def _explain(error: ValidationError, file: str, text: str) -> InputError:
             sign = {"greater_than_equal": "≥", "greater_than": ">", "less_than_equal": "≤", "less_than": "<"}[kind]
             return InputError("setting_range", value=value, rule=f"{sign} {next(iter(context.values()))}", **where)
         case "literal_error" | "union_tag_invalid":
-            return InputError("setting_choice", value=value if not isinstance(value, dict) else value.get("kind"),
-                              choices=context.get("expected", context.get("expected_tags", "")), **where)
+            return InputError(
+                "setting_choice",
+                value=value if not isinstance(value, dict) else value.get("kind"),
+                choices=context.get("expected", context.get("expected_tags", "")),
+                **where,
+            )
         case _:
             return InputError("setting_type", value=value, detail=first["msg"], **where)
 

@@ -54,7 +54,10 @@ def summary(result: Result) -> dict[str, Any]:
         },
         "gaps": [
             {
-                **{key: gap[key] for key in ("id", "zone", "group", "weight", "reason", "nearest_site", "nearest_m", "x", "y")},
+                **{
+                    key: gap[key]
+                    for key in ("id", "zone", "group", "weight", "reason", "nearest_site", "nearest_m", "x", "y")
+                },
                 **{key: gap[key] for key in ("worst_m", "units", "length_m", "source")},
             }
             for gap in result.gaps.drop(columns="geometry").to_dict("records")
@@ -65,7 +68,9 @@ def summary(result: Result) -> dict[str, Any]:
 
 
 def _demand(result: Result) -> dict[str, Any]:
-    scopes = {group: [d.scope for d in result.study.demand if d.group == group and d.scope] for group in result.study.groups}
+    scopes = {
+        group: [d.scope for d in result.study.demand if d.group == group and d.scope] for group in result.study.groups
+    }
     figures = {}
     for group, settings in result.study.groups.items():
         weight = result.demand.loc[result.demand["group"] == group, "weight"]

@@ -1,10 +1,10 @@
 """A study small enough to work out on paper, written as the files a planner would have.
 
-    A──B──C──D      every street is 300 m long; A lies at (525000, 3384600) in EPSG:4547;
-    │  │  │  │      zone W holds the columns of A and B and half the way to C, zone O the rest;
-    E──F──G──H      S1 is a bank at F, open 9-17 on weekdays; S2 one at J without drinking water;
-    │  │  │  │      candidates: a toilet at D, a shop at L; three couriers stand at C.
-    I──J──K──L
+A──B──C──D      every street is 300 m long; A lies at (525000, 3384600) in EPSG:4547;
+│  │  │  │      zone W holds the columns of A and B and half the way to C, zone O the rest;
+E──F──G──H      S1 is a bank at F, open 9-17 on weekdays; S2 one at J without drinking water;
+│  │  │  │      candidates: a toilet at D, a shop at L; three couriers stand at C.
+I──J──K──L
 """
 
 from pathlib import Path
@@ -105,7 +105,18 @@ def write(folder: Path) -> Path:
         [
             ["现状站点(测试)"],
             head,
-            ["S1", "人民路休息点", "银行", "农业银行", "共建", "Mo-Fr 09:00-17:00", "歇脚;饮水", 2, "人民路1号", *lonlat("F")],
+            [
+                "S1",
+                "人民路休息点",
+                "银行",
+                "农业银行",
+                "共建",
+                "Mo-Fr 09:00-17:00",
+                "歇脚;饮水",
+                2,
+                "人民路1号",
+                *lonlat("F"),
+            ],
             ["S2", "南街休息点", "银行", "建设银行", "共享", "Mo-Su 08:00-18:00", "歇脚", 2, "", *lonlat("J")],
         ],
     )

@@ -10,10 +10,14 @@ import pytest
 import small_study as small
 
 
-def planner(*words: object, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def planner(
+    *words: object, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "planner", *map(str, words)]
     environment = {**os.environ, "PYTHONUTF8": "1", **(env or {})}
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environment, cwd=cwd, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", env=environment, cwd=cwd, check=False
+    )
 
 
 def change(folder: Path, old: str, new: str) -> None:
@@ -50,7 +54,9 @@ def test_run_writes_the_whole_set_and_says_what_it_found(small_study: Path, tmp_
     ],
 )
 @pytest.mark.parametrize("lang", ["zh", "en"])
-def test_wrong_input_is_one_sentence_and_exit_1(small_study: Path, tmp_path: Path, old: str, new: str, says: str, lang: str):
+def test_wrong_input_is_one_sentence_and_exit_1(
+    small_study: Path, tmp_path: Path, old: str, new: str, says: str, lang: str
+):
     change(small_study, old, new)
     done = planner("run", small_study, "--out", tmp_path / "out", "--lang", lang)
     assert done.returncode == 1 and "Traceback" not in done.stderr
@@ -74,7 +80,9 @@ def test_check_counts_and_lists_what_was_not_used(small_study: Path):
     assert "2 existing sites, 2 candidates" in done.stdout and "candidates.csv, row 4" in done.stdout
 
 
-@pytest.mark.parametrize("words", [["run"], ["nonsense"], ["run", "a", "b"], ["demo", "--lang", "fr"], ["app", "--port", "0"]])
+@pytest.mark.parametrize(
+    "words", [["run"], ["nonsense"], ["run", "a", "b"], ["demo", "--lang", "fr"], ["app", "--port", "0"]]
+)
 def test_wrong_usage_is_exit_2(words: list[str]):
     done = planner(*words)
     assert done.returncode == 2 and "Traceback" not in done.stderr

@@ -81,7 +81,9 @@ def test_every_figure_equals_a_count_person_by_person_and_hour_by_hour(district)
         assert found["total_weight"] == pytest.approx(total)
         assert found["share"] == pytest.approx(sum(demand["weight"][i] for i in rows if near[i]) / total)
         assert found["covered_weight"] == pytest.approx(found["share"] * total)
-        assert found["backup_share"] == pytest.approx(sum(demand["weight"][i] for i in rows if len(near[i]) > 1) / total)
+        assert found["backup_share"] == pytest.approx(
+            sum(demand["weight"][i] for i in rows if len(near[i]) > 1) / total
+        )
         assert found["effective_share"] == pytest.approx(met / worked)
 
 

@@ -3,7 +3,7 @@ import pytest
 import small_study as small
 
 from planner.coverage import Coverage
-from planner.gaps import find_gaps, reasons
+from planner.gaps import reasons
 from planner.pipeline import Result, run
 from planner.study import load_study
 
@@ -66,13 +66,17 @@ def test_ids_do_not_depend_on_the_order_of_rows(tmp_path, small_result: Result):
 def test_the_reason_is_what_loses_most(nearest_m, within, open_share, equipped, effective, reason):
     one = [np.array([value]) for value in (nearest_m, within, within > 0, effective, open_share, equipped)]
     near_m, sites_within, covered, effective_share, open_, equipped_ = one
-    coverage = Coverage(np.array([0]), near_m, sites_within, covered, np.zeros((1, 336), bool), effective_share, open_, equipped_)
+    coverage = Coverage(
+        np.array([0]), near_m, sites_within, covered, np.zeros((1, 336), bool), effective_share, open_, equipped_
+    )
     assert reasons(coverage).tolist() == [reason]
 
 
 def test_a_district_fully_served_has_no_gap(tmp_path):
     folder = small.write(tmp_path)
-    (folder / "study.toml").write_text(small.STUDY.replace("service_radius_m = 400", "service_radius_m = 4000"), encoding="utf-8")
+    (folder / "study.toml").write_text(
+        small.STUDY.replace("service_radius_m = 400", "service_radius_m = 4000"), encoding="utf-8"
+    )
     small.edit_cell(folder / "sites.xlsx", "F3", "24/7")
     result = run(load_study(folder))
     assert len(result.gaps) == 0 and (result.demand["gap"] == "").all()

@@ -59,7 +59,9 @@ def test_a_mask_has_just_the_half_hours_that_were_written(day: int, start: int, 
 
 
 def test_shifts_share_the_group_and_add_up_where_they_overlap():
-    profile = week_profile([Shift(name="a", hours="Mo 04:00-06:00", share=3), Shift(name="b", hours="Mo 05:00-07:00", share=1)])
+    profile = week_profile(
+        [Shift(name="a", hours="Mo 04:00-06:00", share=3), Shift(name="b", hours="Mo 05:00-07:00", share=1)]
+    )
     assert profile.shape == (HALF_HOURS,)
     assert profile[8:14].tolist() == [0.75, 0.75, 1.0, 1.0, 0.25, 0.25]
     assert profile.sum() == pytest.approx(4.0)

@@ -79,7 +79,12 @@ def test_line_demand_keeps_its_total_and_is_cut_at_zone_borders_and_at_100_m(sma
 
 def test_a_gbk_table_is_read(small_study: Path):
     courier = read(small_study).demand.iloc[-1]
-    assert (courier["group"], courier["weight"], courier["zone"], courier["source"]) == ("couriers", 3.0, "O", "couriers.csv#2")
+    assert (courier["group"], courier["weight"], courier["zone"], courier["source"]) == (
+        "couriers",
+        3.0,
+        "O",
+        "couriers.csv#2",
+    )
 
 
 def test_a_declared_datum_is_undone(small_study: Path):
@@ -166,7 +171,7 @@ def test_an_amount_that_is_none(small_study: Path, cell: str, value: object):
 @pytest.mark.parametrize("weight", ["-3", "许多", "inf"])
 def test_people_that_cannot_be_counted(small_study: Path, weight: str):
     file = small_study / "couriers.csv"
-    file.write_bytes(file.read_bytes().replace(",3,".encode(), f",{weight},".encode("gb18030")))
+    file.write_bytes(file.read_bytes().replace(b",3,", f",{weight},".encode("gb18030")))
     assert refused(small_study, "cell_weight").values["row"] == 2
 
 
@@ -194,7 +199,9 @@ def test_points_where_lines_should_be(small_study: Path):
 @pytest.mark.parametrize("name", ["streets.gpkg", "sites.xlsx", "zones.gpkg"])
 def test_a_file_that_is_not_what_its_name_says(small_study: Path, name: str):
     (small_study / name).write_bytes(b"\x00\x01not a table or layer")
-    assert refused(small_study, "xlsx_unreadable" if name.endswith("xlsx") else "layer_unreadable").values["file"] == name
+    assert (
+        refused(small_study, "xlsx_unreadable" if name.endswith("xlsx") else "layer_unreadable").values["file"] == name
+    )
 
 
 def test_a_missing_file(small_study: Path):
@@ -228,7 +235,7 @@ def test_equal_pieces_are_equal_and_make_up_the_line(turns: list[tuple[int, int]
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030"])
 def test_csv_in_any_chinese_encoding(tmp_path: Path, encoding: str):
     file = tmp_path / "a.csv"
-    file.write_bytes("编号,名称,经度\r\nA1,二七路\"旧\",114.1\r\n\r\nA2,\"一,二\",114.2\r\n".encode(encoding))
+    file.write_bytes('编号,名称,经度\r\nA1,二七路"旧",114.1\r\n\r\nA2,"一,二",114.2\r\n'.encode(encoding))
     table = read_table(file)
     assert table.index.tolist() == [2, 4]
     assert table["name"].tolist() == ['二七路"旧"', "一,二"]
@@ -241,7 +248,10 @@ def test_titles_above_the_header_do_no_harm(tmp_path: Path):
     assert table.index.tolist() == [4] and table.loc[4, "id"] == "1"
 
 
-@pytest.mark.parametrize(("content", "key"), [(b"a,b\n1,2\n", "no_header"), (b"id,name\n", "table_empty"), (b"\xff\xfe\x00", "csv_unreadable")])
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [(b"a,b\n1,2\n", "no_header"), (b"id,name\n", "table_empty"), (b"\xff\xfe\x00", "csv_unreadable")],
+)
 def test_what_is_no_table(tmp_path: Path, content: bytes, key: str):
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(InputError) as caught:
@@ -261,3 +271,14 @@ def test_rows_in_are_rows_out_and_rejects(small_study: Path):
     inputs = read(small_study)
     couriers = (inputs.demand["group"] == "couriers").sum()
     assert len(inputs.sites) + couriers + len(inputs.rejects) == rows
+
+
+def test_ground_that_two_zones_claim_counts_once(small_study: Path):
+    zones = gpd.read_file(small_study / "zones.gpkg")
+    (small_study / "zones.gpkg").unlink()
+    zones.loc[1, "geometry"] = zones.geometry[1].union(zones.geometry[0])
+    zones.to_file(small_study / "zones.gpkg")
+    inputs = read(small_study)
+    assert inputs.demand["length_m"].sum() == pytest.approx(5100)
+    assert inputs.demand.loc[inputs.demand["zone"] == "W", "length_m"].sum() == pytest.approx(2550)
+    assert len(inputs.warnings) == 1 and "zones.gpkg" in inputs.warnings[0]

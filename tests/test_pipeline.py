@@ -34,7 +34,9 @@ def test_covered_and_sites_within_are_what_the_definitions_say(small_result: Res
 
 def test_rescoring_the_chosen_actions_gives_the_objective(small_result: Result):
     weights = small_result.study.plan.normalised_year_weights
-    scored = sum(w * small_result.indicators[y]["effective_share"] for w, y in zip(weights, small_result.years, strict=True))
+    scored = sum(
+        w * small_result.indicators[y]["effective_share"] for w, y in zip(weights, small_result.years, strict=True)
+    )
     assert small_result.plan.objective == pytest.approx(scored, rel=1e-9)
     assert small_result.plan.status == "optimal" and small_result.plan.gap == 0
 
@@ -82,7 +84,9 @@ def best_of_all(study: Study, objective: str, carry_over: bool) -> float:
     def score(taken: tuple[int, ...]) -> float:
         if taken not in scores:
             sites = sites_after(inputs.sites, actions.iloc[list(taken)])
-            scores[taken] = indicators(inputs.demand, cover(study, sites, inputs.demand, walks, profiles), profiles)[key]
+            scores[taken] = indicators(inputs.demand, cover(study, sites, inputs.demand, walks, profiles), profiles)[
+                key
+            ]
         return scores[taken]
 
     best, budget = 0.0, study.plan.budget
@@ -126,7 +130,16 @@ def test_the_summary_has_the_shape_of_the_contract(small_result: Result):
     assert {"name", "run_id", "planner_version", "inputs"} <= found["study"].keys()
     assert {"source", "nodes", "edges", "length_km", "components", "approximate"} <= found["network"].keys()
     assert (found["network"]["nodes"], found["network"]["edges"], found["network"]["length_km"]) == (12, 17, 5.1)
-    figures = {"share", "covered_weight", "total_weight", "effective_share", "backup_share", "mean_m", "p90_m", "worst_m"}
+    figures = {
+        "share",
+        "covered_weight",
+        "total_weight",
+        "effective_share",
+        "backup_share",
+        "mean_m",
+        "p90_m",
+        "worst_m",
+    }
     figures |= {"unreachable_share", "by_group", "by_zone"}
     for moment in [found["coverage"]["existing"], *found["coverage"]["plan"].values()]:
         assert figures <= moment.keys()
@@ -151,7 +164,9 @@ def test_an_action_by_a_user_rule(small_study: Path):
 
 def test_a_rule_about_a_place_that_is_not_there(small_study: Path):
     file = small_study / "study.toml"
-    file.write_text(small.STUDY.replace("budget = [3.0, 3.0]", 'budget = [3.0, 3.0]\nrequired = ["C9"]'), encoding="utf-8")
+    file.write_text(
+        small.STUDY.replace("budget = [3.0, 3.0]", 'budget = [3.0, 3.0]\nrequired = ["C9"]'), encoding="utf-8"
+    )
     with pytest.raises(InputError, match="C9"):
         run(load_study(small_study))
 

@@ -31,7 +31,9 @@ def test_the_folder_and_the_file_are_the_same_study(small_study: Path):
 def test_what_is_not_written_has_the_documented_default(small_study: Path):
     study = load_study(small_study)
     assert study.standard == Standard(service_radius_m=400)
-    assert Standard().service_radius_m == 1000 and Standard().walking_speed_m_s == 1.2 and Standard().detour_factor == 1.3
+    assert (
+        Standard().service_radius_m == 1000 and Standard().walking_speed_m_s == 1.2 and Standard().detour_factor == 1.3
+    )
     assert study.plan is not None and study.plan.carry_over and study.plan.normalised_year_weights == (0.5, 0.5)
 
 
@@ -102,5 +104,3 @@ def test_paths_stay_inside_the_study(small_study: Path, name: str):
 def test_a_missing_file_is_named(small_study: Path):
     with pytest.raises(InputError, match=r"nowhere\.csv"):
         load_study(small_study).path("nowhere.csv")
-
-
