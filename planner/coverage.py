@@ -173,6 +173,22 @@ def _figures(
     }
 
 
+def clock(demand: pd.DataFrame, coverage: Coverage, profiles: Mapping[str, Floats]) -> pd.DataFrame:
+    """Return, for each half-hour of the week and each group, which share of those at work can reach an open, equipped site.
+
+    Returns:
+        Index 0 … 335, a column a group; NaN where nobody of the group works.
+    """
+    weight = demand["weight"].to_numpy(dtype=float)
+    columns = {}
+    for group, profile in profiles.items():
+        rows = (demand["group"] == group).to_numpy()
+        total = weight[rows].sum()
+        reached = weight[rows] @ coverage.open_mask[rows]
+        columns[group] = np.where((profile > 0) & (total > 0), reached / max(total, 1e-300), np.nan)
+    return pd.DataFrame(columns)
+
+
 def weighted_quantile(values: Floats, weights: Floats, q: float) -> float:
     """Return the smallest value at or below which at least ``q`` of the weight lies (the inverse of the weighted distribution)."""
     order = np.argsort(values, kind="stable")

@@ -3,6 +3,7 @@
 Shares no code with the package: it reads lines and points, and nothing else.
 """
 
+import itertools
 from collections import defaultdict
 
 import geopandas as gpd
@@ -32,7 +33,7 @@ def nearest_m(streets: gpd.GeoSeries, demand: gpd.GeoSeries, sites: gpd.GeoSerie
     for e, line in enumerate(lines):
         ends = [(0.0, line.coords[0]), (line.length, line.coords[-1])]
         chain = [ends[0], *sorted(stops[e], key=lambda stop: stop[0]), ends[1]]
-        for (d1, a), (d2, b) in zip(chain, chain[1:], strict=False):
+        for (d1, a), (d2, b) in itertools.pairwise(chain):
             link(a, b, d2 - d1)
     for number, metres in enumerate(access):
         link(("point", number), ("place", number), float(metres))

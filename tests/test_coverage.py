@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.coverage import Offers, indicators, measure, offers, standing_sites, weighted_quantile
+from planner.coverage import Offers, clock, indicators, measure, offers, standing_sites, weighted_quantile
 from planner.hours import HALF_HOURS
 from planner.reach import Reach
 
@@ -110,6 +110,19 @@ def test_a_site_an_hour_or_a_service_more_never_lowers_coverage(district, hour: 
         after = measured(distance_m, more, demand, profiles)
         assert (after.effective_share >= before.effective_share - 1e-12).all()
         assert (after.sites_within >= before.sites_within).all()
+
+
+@settings(max_examples=30)
+@given(districts())
+def test_the_clock_adds_up_to_the_effective_share(district):
+    _, _, demand, profiles = district
+    coverage = measured(*district)
+    found = clock(demand, coverage, profiles)
+    for group, figures in indicators(demand, coverage, profiles)["by_group"].items():
+        if figures["total_weight"]:
+            hours = found[group].to_numpy()
+            assert (np.isnan(hours) == (profiles[group] == 0)).all()
+            assert np.nansum(hours * profiles[group]) / profiles[group].sum() == pytest.approx(figures["effective_share"])
 
 
 def test_effective_share_of_a_bank_and_an_early_shift():

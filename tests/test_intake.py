@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import geopandas as gpd
@@ -228,7 +229,7 @@ def test_equal_pieces_are_equal_and_make_up_the_line(turns: list[tuple[int, int]
     parts = _equal_pieces(line, pieces)
     assert len(parts) == pieces
     assert np.allclose(shapely.length(parts), line.length / pieces, atol=1e-6)
-    assert all(a.coords[-1] == b.coords[0] for a, b in zip(parts, parts[1:], strict=False))
+    assert all(a.coords[-1] == b.coords[0] for a, b in itertools.pairwise(parts))
     assert parts[0].coords[0] == line.coords[0] and parts[-1].coords[-1] == line.coords[-1]
 
 
