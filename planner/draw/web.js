@@ -45,14 +45,12 @@ const planner = (() => {
     map.getContainer().setAttribute("role", "application");
     map.getContainer().setAttribute("aria-label", words.map);
     const credit = node("span");
-    credit.append([plan.credit, plan.note, plan.run].filter(Boolean).join(" · "));
+    credit.append([plan.credit, plan.note && words.sketch, plan.run].filter(Boolean).join(" · "));
     map.attributionControl.setPrefix(false).addAttribution(credit.innerHTML);
     L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
     L.control.zoom({ zoomInTitle: words.zoom_in, zoomOutTitle: words.zoom_out, position: "topright" }).addTo(map);
-    map.on("zoomend", () => { sizes(); repaint(); });
-    sizes();
+    map.on("zoomend", repaint);
   }
-  const sizes = () => map.getContainer().classList.toggle("planner-far", map.getZoom() < 13);
   const zoomed = () => Math.min(3, Math.max(0.6, 1.3 ** (map.getZoom() - 13)));
   const whole = () => map.fitBounds(plan.bounds, { padding: [12, 12] });
   const repaint = () => painters.forEach((paint) => paint());
@@ -64,7 +62,7 @@ const planner = (() => {
 
   // ---- base ---------------------------------------------------------------------------------------------------------
   function water(layer) {
-    const style = { renderer: canvas.water, interactive: false, stroke: false, fillColor: plan.style.water, fillOpacity: 1 };
+    const style = { renderer: canvas.water, interactive: false, color: plan.style.water_edge, weight: 0.8, fillColor: plan.style.water, fillOpacity: 1 };
     for (const body of plan.water) L.polygon(body.polygons.map((rings) => rings.map(decode)), style).addTo(layer);
   }
   function streets(layer) {
@@ -73,12 +71,23 @@ const planner = (() => {
     painters.push(() => lines.forEach((line, i) => line.setStyle({ weight: (0.7 + 0.9 * i) * zoomed() })));
   }
   function names(layer) {
-    const label = (thing, extra) => L.marker(place(thing), {
+    const labels = [...plan.water.filter((body) => body.name), ...plan.zones].map((thing) => L.marker(place(thing), {
       pane: "names", interactive: false, keyboard: false,
-      icon: L.divIcon({ className: "planner-zone" + extra, html: node("span", "", thing.name), iconSize: [160, 20] }),
-    }).addTo(layer);
-    plan.zones.forEach((zone) => label(zone, ""));
-    plan.water.filter((body) => body.name).forEach((body) => label(body, " river"));
+      icon: L.divIcon({ className: "planner-zone" + (thing.polygons ? " river" : ""), html: node("span", "", thing.name), iconSize: [160, 20] }),
+    }));
+    let zoom = null;
+    painters.push(() => {
+      if (zoom === map.getZoom()) return;
+      zoom = map.getZoom();
+      // The first come, first served; what would overlap waits for a closer look.
+      const taken = [];
+      for (const label of labels) {
+        const at = map.latLngToLayerPoint(label.getLatLng());
+        const free = taken.every((other) => Math.abs(other.x - at.x) > 86 || Math.abs(other.y - at.y) > 22);
+        if (free) taken.push(at);
+        if (free !== layer.hasLayer(label)) free ? layer.addLayer(label) : layer.removeLayer(label);
+      }
+    });
   }
 
   // ---- coverage -----------------------------------------------------------------------------------------------------
@@ -90,14 +99,14 @@ const planner = (() => {
     if (!plan.profiles[plan.groups[units.group[i]].id][state.hour]) return off;
     return isOpen(units.pattern[state.moment][i], state.hour) ? served : unserved;
   }
-  const colourOf = (kind) => kind < never ? colours[kind] : kind === served ? plan.style.today : kind === off ? "#b9b7b1" : plan.style.gap;
+  const colourOf = (kind) => kind < never ? colours[kind] : kind === served ? colours[Math.min(1, never - 1)] : kind === off ? plan.style.faint : plan.style.gap;
   const isGap = (kind) => kind === never || kind === unserved;
   function coverage(layer) {
     const shapes = plan.lines.shape.map(decode);
     const strokes = [];
     for (const kind of [off, never, unserved, served, ...colours.keys()]) {
       for (let width = 0; width < 4; width++) {
-        const options = { renderer: canvas.coverage, interactive: false, color: colourOf(kind), lineCap: "butt", opacity: isGap(kind) ? 0.75 : 0.95 };
+        const options = { renderer: canvas.coverage, interactive: false, color: colourOf(kind), lineCap: "butt", opacity: isGap(kind) ? 0.6 : 0.95 };
         strokes.push({ kind, width, line: L.polyline([], options).addTo(layer) });
       }
     }
@@ -106,7 +115,7 @@ const planner = (() => {
     let drawn = "";
     painters.push(() => {
       const scale = zoomed(), wanted = JSON.stringify(state);
-      for (const { kind, width, line } of strokes) line.setStyle({ weight: (isGap(kind) ? 0.9 + 0.7 * width : 1.3 + width) * scale });
+      for (const { kind, width, line } of strokes) line.setStyle({ weight: (isGap(kind) ? 0.5 + 0.55 * width : 1.2 + 0.85 * width) * scale });
       if (wanted !== drawn) {
         const parts = new Map(strokes.map(({ kind, width }) => [kind * 4 + width, []]));
         shapes.forEach((shape, i) => {
@@ -118,7 +127,7 @@ const planner = (() => {
       dots.forEach((dot, i) => {
         const kind = classOf(plan.points, i);
         if (kind < 0) { layer.removeLayer(dot); return; }
-        dot.setStyle({ fillColor: colourOf(kind), radius: (1.8 + 0.9 * plan.points.width[i]) * scale });
+        dot.setStyle({ fillColor: colourOf(kind), fillOpacity: isGap(kind) ? 0.6 : 0.9, radius: (1.4 + 0.8 * plan.points.width[i]) * scale });
         if (!layer.hasLayer(dot)) layer.addLayer(dot);
       });
       drawn = wanted;
@@ -138,33 +147,38 @@ const planner = (() => {
     box.append(table);
     return box;
   }
+  const LABELLED = 10, SMALL = 0.15;
   function gaps(layer) {
-    const most = Math.max(1e-9, ...plan.gaps.map((gap) => gap.weight));
+    const most = Math.max(1e-9, ...plan.gaps.map((gap) => gap.left[0]));
     const halo = L.polyline([], { renderer: canvas.marks, interactive: false, color: plan.style.gap, weight: 9, opacity: 0.45 });
     const marks = plan.gaps.map((gap, i) => {
-      const radius = Math.max(2.5, 24 * Math.sqrt(gap.weight / most));
-      const mark = L.circleMarker(place(gap),
-        { renderer: canvas.marks, radius, color: plan.style.gap, weight: 1.2, fillColor: plan.style.gap, fillOpacity: 0.2 });
+      const mark = L.circleMarker(place(gap), { renderer: canvas.marks, color: plan.style.gap, weight: 1.2, fillColor: plan.style.gap, fillOpacity: 0.22 });
       mark.bindPopup(() => popup(gap.title, gap.rows), { minWidth: 230, maxWidth: 320 });
       mark.on("popupopen", () => {
         halo.setLatLngs(plan.lines.shape.filter((_, k) => plan.lines.gap[k] === i).map(decode)).addTo(layer);
         tell({ picked: "gap", id: gap.id });
       });
       mark.on("popupclose", () => layer.removeLayer(halo));
-      const label = i < 10 && L.marker(place(gap), {
+      const label = i < LABELLED && L.marker(place(gap), {
         pane: "marks", interactive: false, keyboard: false,
         icon: L.divIcon({ className: "planner-rank", html: node("span", "", String(i + 1)), iconSize: [24, 16] }),
       });
-      found.push({ id: gap.id, name: gap.title, more: gap.rows[0][1], open: () => { if (!map.hasLayer(layer)) map.addLayer(layer); go(gap, mark); } });
-      return { gap, both: label ? [mark, label] : [mark] };
+      const one = { gap, all: label ? [mark, label] : [mark], pinned: false };
+      found.push({ id: gap.id, name: gap.title, more: gap.rows[0][1], open: () => {
+        one.pinned = true;
+        repaint();
+        if (!map.hasLayer(layer)) map.addLayer(layer);
+        go(gap, mark);
+      } });
+      return one;
     });
-    let group = null;
-    painters.push(() => {
-      if (group === state.group) return;
-      group = state.group;
-      layer.clearLayers();
-      for (const { gap, both } of marks) if (group === "" || gap.group === group) both.forEach((mark) => layer.addLayer(mark));
-    });
+    // What is small beside the largest gap shows when one looks closer.
+    painters.push(() => marks.forEach(({ gap, all, pinned }) => {
+      const part = gap.left[state.moment] / most, near = map.getZoom() >= 15;
+      const shown = pinned || ((state.group === "" || gap.group === state.group) && (part >= SMALL || (near && part > 0.002)));
+      all[0].setRadius(Math.max(4, 24 * Math.sqrt(part)));
+      all.forEach((mark) => { if (shown !== layer.hasLayer(mark)) shown ? layer.addLayer(mark) : layer.removeLayer(mark); });
+    }));
   }
   function go(thing, mark) {
     map.setView(place(thing), Math.max(map.getZoom(), 15), { animate: false });
@@ -172,27 +186,20 @@ const planner = (() => {
   }
 
   // ---- sites --------------------------------------------------------------------------------------------------------
-  const OUTLINES = {
-    circle: '<circle r="9"/>',
-    square: '<rect x="-8" y="-8" width="16" height="16"/>',
-    diamond: '<path d="M0-11 11 0 0 11-11 0z"/>',
-    triangle: '<path d="M0-11 11 8.5h-22z"/>',
-    pentagon: '<path d="M0-10.5 10-3.2 6.2 8.5H-6.2L-10-3.2z"/>',
-  };
   const FILLS = {
     existing: () => [plan.style.ink, "#fff", 1.6, "#fff"],
     upgraded: () => ["#fff", plan.style.ink, 2.6, plan.style.ink],
-    chosen: (moment) => [colours[moment], plan.style.ink, 1.6, moment > 1 ? plan.style.ink : "#fff"],
+    chosen: (moment) => [colours[moment], plan.style.ink, 1.6, plan.style.inks[moment]],
     closed: () => ["none", plan.style.muted, 1.6, plan.style.muted],
   };
   function symbol(shape, status, moment, number) {
     const [fill, stroke, width, ink] = FILLS[status](moment);
-    const digits = /^\d+$/.test(number) ? `<text text-anchor="middle" y="${shape === "triangle" ? 6 : 3.6}" font-size="${number.length > 2 ? 8 : 10}" ` +
+    const digits = /^\d+$/.test(number) ? `<text text-anchor="middle" y="3.6" font-size="${number.length > 2 ? 8 : 10}" ` +
       `font-weight="600" font-family="system-ui, sans-serif" fill="${ink}" stroke="none">${number}</text>` : "";
     const cross = status === "closed" ? '<path d="M-6-6 6 6M6-6-6 6"/>' : "";
-    return `<g fill="${fill}" stroke="${stroke}" stroke-width="${width}" stroke-linejoin="round">${OUTLINES[shape]}${cross}${digits}</g>`;
+    return `<g fill="${fill}" stroke="${stroke}" stroke-width="${width}" stroke-linejoin="round"><path d="${plan.style.outlines[shape]}"/>${cross}${digits}</g>`;
   }
-  const svg = (content, px) => `<svg width="${px}" height="${px}" viewBox="-13 -13 26 26" aria-hidden="true">${content}</svg>`;
+  const svg = (content, px) => `<svg width="${px}" height="${px}" viewBox="-14 -14 28 28" aria-hidden="true">${content}</svg>`;
   function icon(site, status) {
     const number = status === "existing" ? "" : site.number;
     const px = Math.round((status === "existing" ? 17 : 25) * site.size);
@@ -285,14 +292,14 @@ const planner = (() => {
       list(state.hour === null
         ? [...plan.classes.slice(0, state.moment + 1).map((text, i) => [stroke(colours[i], 4), text]),
            [stroke(plan.style.gap, 2), state.moment === never - 1 ? words.never : words.not_yet]]
-        : [[stroke(plan.style.today, 4), words.served_now], [stroke(plan.style.gap, 2), words.unserved_now], [stroke("#b9b7b1", 2), words.off_now]]);
+        : [[stroke(colourOf(served), 4), words.served_now], [stroke(plan.style.gap, 2), words.unserved_now], [stroke(plan.style.faint, 2), words.off_now]]);
       box.append(node("p", "planner-small", words.width));
       if (plan.gaps.length) {
         list([[`<svg width="30" height="22" aria-hidden="true"><circle cx="15" cy="11" r="9" fill="${plan.style.gap}" fill-opacity=".2" stroke="${plan.style.gap}"/></svg>`, words.gap_size]]);
       }
       list(plan.legend.states.map(([status, text]) => [mark("circle", status, 1), text]));
       box.append(node("p", "planner-small", words.by_mode));
-      list(plan.legend.modes.map(([shape, text]) => [svg(`<g fill="none" stroke="${plan.style.ink}" stroke-width="2">${OUTLINES[shape]}</g>`, 20), text]));
+      list(plan.legend.modes.map(([shape, text]) => [svg(`<g fill="none" stroke="${plan.style.ink}" stroke-width="2"><path d="${plan.style.outlines[shape]}"/></g>`, 20), text]));
     };
     listeners.push(paint);
     paint();
@@ -338,7 +345,7 @@ const planner = (() => {
     follow.type = "checkbox";
     label.append(follow, " " + words.at_time);
     const time = (k) => String(k >> 1).padStart(2, "0") + (k & 1 ? ":30" : ":00");
-    const days = node("div", "planner-choice");
+    const days = node("div", "planner-choice planner-days");
     days.setAttribute("role", "group");
     days.setAttribute("aria-label", words.day);
     words.days.forEach((text, i) => {
@@ -352,8 +359,8 @@ const planner = (() => {
       let bars = "";
       for (let k = 0; k < 48; k++) {
         const high = 62 * at_work[begin + k] / top, low = 62 * covered[begin + k] / top;
-        if (high) bars += `<rect x="${k * 5}" y="${64 - high}" width="4.4" height="${high}" fill="#f0c9b5"/>`;
-        if (low) bars += `<rect x="${k * 5}" y="${64 - low}" width="4.4" height="${low}" fill="${plan.style.today}"/>`;
+        if (high) bars += `<rect x="${k * 5}" y="${64 - high}" width="4.4" height="${high}" fill="#efc7ac"/>`;
+        if (low) bars += `<rect x="${k * 5}" y="${64 - low}" width="4.4" height="${low}" fill="${colourOf(served)}"/>`;
       }
       for (let h = 0; h <= 24; h += 6) bars += `<text x="${Math.min(232, Math.max(6, h * 10))}" y="78" font-size="9" text-anchor="middle" fill="${plan.style.muted}">${h}</text>`;
       chart.innerHTML = `<svg viewBox="0 0 240 82" preserveAspectRatio="none" role="img"><path d="M0 64.5h240" stroke="#cfcbc2"/>` +
@@ -391,7 +398,11 @@ const planner = (() => {
     if (plan.groups.length > 1) side.append(choice(words.group, [[words.everyone, ""], ...plan.groups.map((group, i) => [group.name, i])], "group"));
     side.append(figures(), node("h2", "", words.clock), clock(), node("h2", "", words.legend), legend(), node("h2", "", words.layers));
     const layers = map.getContainer().querySelector(".leaflet-control-layers-list");
-    if (layers) side.append(layers);
+    if (layers) {
+      const control = layers.closest(".leaflet-control-layers");
+      side.append(layers);
+      control.remove();
+    }
     side.append(node("p", "planner-small planner-foot", [plan.credit, plan.run].filter(Boolean).join(" · ")));
     document.body.classList.add("planner-page");
     document.body.append(side);

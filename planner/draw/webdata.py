@@ -16,23 +16,23 @@ from numpy.typing import NDArray
 
 from planner.coverage import at_work
 from planner.draw import style
+from planner.gaps import left_over
 from planner.pipeline import Result
 from planner.words import Lang, say, term
 
 DEGREE_PARTS = 1_000_000
 # A base map needs no more than this; demand is drawn as it was measured.
 BASE_TOLERANCE_M = 1.0
-STREET_RANKS = {
-    2: ("motorway", "trunk", "primary", "motorway_link", "trunk_link", "primary_link"),
-    1: ("secondary", "tertiary", "secondary_link", "tertiary_link"),
-}
+# Relative widths at which a street of the base map is drawn as a street, and as a main road.
+STREET_STEPS = (0.5, 0.75)
 # Shares of the densest street's workers per metre, and of the fullest point, at which a drawn width grows.
 WIDTH_STEPS = (0.1, 0.3, 0.6)
+COLOURS = ("PAPER", "INK", "MUTED", "FAINT", "WATER", "WATER_EDGE", "WATER_INK", "STREET", "ZONE_INK", "GAP", "GAP_WASH")
 WORDS = (
     "moment", "group", "everyone", "water", "streets", "coverage", "gaps", "existing_sites", "planned_sites", "candidates",
     "zones", "never", "not_yet", "served_now", "unserved_now", "off_now", "width", "gap_size", "legend", "by_mode", "by_status",
     "search", "nothing_found", "zoom_in", "zoom_out", "whole", "clock", "clock_note", "whole_week", "at_time", "nobody", "hour",
-    "day", "panel", "map", "layers",
+    "day", "panel", "map", "layers", "sketch",
 )  # fmt: skip
 
 
@@ -55,7 +55,9 @@ def plan_data(result: Result, lang: Lang) -> dict[str, Any]:
         "bounds": _bounds(result),
         "style": {
             "colours": [colours[moment] for moment in moments],
-            **{name.lower(): getattr(style, name) for name in ("PAPER", "INK", "MUTED", "WATER", "STREET", "GAP", "TODAY")},
+            "inks": [style.ink_on(colours[moment]) for moment in moments],
+            "outlines": {shape: _outline(shape) for shape in sorted(set(style.SHAPES.values()))},
+            **{name.lower(): getattr(style, name) for name in COLOURS},
         },
         "words": _words(lang),
         "classes": [say(lang, "web.covered_today"), *(say(lang, "web.covered_from", year=y) for y in result.years)],
@@ -98,6 +100,11 @@ def _words(lang: Lang) -> dict[str, Any]:
     return {**fixed, "at_work": at_work_now, "days": say(lang, "web.days").split()}
 
 
+def _outline(shape: str) -> str:
+    """Return a symbol as an SVG path of diameter about 18, y downwards."""
+    return "M" + "L".join(f"{18 * x:.1f} {-18 * y:.1f}" for x, y in style.outline(shape)) + "z"
+
+
 def _lonlat(points: gpd.GeoSeries) -> NDArray[np.int64]:
     """Return points as whole millionths of a degree, shape (n, 2): longitude, latitude."""
     degrees = shapely.get_coordinates(points.to_crs("EPSG:4326").to_numpy())
@@ -113,10 +120,8 @@ def _bounds(result: Result) -> list[list[float]]:
 
 def _streets(streets: gpd.GeoDataFrame) -> list[list[list[int]]]:
     """Return the base map's lines in three ranks: lanes, streets, main roads."""
-    kind = streets["highway"] if "highway" in streets else pd.Series("", index=streets.index)
-    rank = np.zeros(len(streets), dtype=int)
-    for number, kinds in STREET_RANKS.items():
-        rank[kind.isin(kinds).to_numpy()] = number
+    widths = [style.street_width(str(kind)) for kind in streets.get("highway", [""] * len(streets))]
+    rank = np.digitize(widths, STREET_STEPS)
     lines = streets.geometry.simplify(BASE_TOLERANCE_M).to_crs("EPSG:4326").to_numpy()
     return [encode(lines[rank == number]) for number in range(3)]
 
@@ -213,6 +218,8 @@ def _figures(result: Result, figures: dict[str, Any], lang: Lang) -> list[list[s
 def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
     names = dict(zip(result.sites["id"], result.sites["name"], strict=True))
     groups = result.study.groups
+    left = [left_over(result.demand, result.coverage[moment]) for moment in (0, *result.years)]
+    last = [(result.years[-1], left[-1])] if result.years else []
     drawn = []
     for rank, gap in enumerate(result.gaps.drop(columns="geometry").to_dict("records"), 1):
         group = groups[gap["group"]]
@@ -222,9 +229,10 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
             [say(lang, "web.zone"), result.zone_name(gap["zone"])],
             [say(lang, "web.group"), group.name],
             [say(lang, "web.people_without"), say(lang, "web.people", weight=gap["weight"], unit=group.unit_name)],
+            *([say(lang, "web.left", year=y), say(lang, "web.people", weight=w[gap["id"]], unit=group.unit_name)] for y, w in last),
             [say(lang, "web.reason"), say(lang, f"reason.{gap['reason']}")],
             [say(lang, "web.nearest_site"), f"{names[near]}({near})" if near else ""],
-            ["", metres],
+            [say(lang, "web.walk"), metres],
             [say(lang, "web.length"), say(lang, "web.metres", metres=gap["length_m"]) if gap["length_m"] else ""],
         ]
         drawn.append(
@@ -234,7 +242,7 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
                 "x": round(gap["x"] * DEGREE_PARTS),
                 "y": round(gap["y"] * DEGREE_PARTS),
                 "group": list(groups).index(gap["group"]),
-                "weight": round(gap["weight"], 2),
+                "left": [round(weights[gap["id"]], 2) for weights in left],
                 "rows": _said(rows),
             }
         )
