@@ -32,7 +32,7 @@ MARGIN_M = 1_000
 """Streets go on for this much outside the box, so that a walk may leave it and come back."""
 
 NOTE_ZONE = "示意:距该街道办事处最近的范围,不是行政区界"
-NOTE_WATER = "示意:由道路空白处推得,不是实测岸线"
+NOTE_WATER = "示意:由道路与地点的空白处推得,不是实测岸线"
 NOTE_SITE = "示意:是否为现状站点系假定"
 NOTE_CANDIDATE = "示意:地点真实,开放时间与可选方式系假定"
 
@@ -79,9 +79,14 @@ MIDDLE = {
 RIVER_M = {"长江": (430, 850, 85), "汉江": (50, 160, 35)}
 
 
-def rivers(streets: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the rivers as the void of streets: the raw data has no water."""
-    shapes = {name: _river(streets.geometry.to_numpy(), MIDDLE[name], *RIVER_M[name]) for name in MIDDLE}
+POINT_M = 60
+"""A named place stands on this much dry land."""
+
+
+def rivers(streets: gpd.GeoDataFrame, points: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the rivers as the void of streets and places: the raw data has no water."""
+    places = shapely.buffer(points.geometry.to_numpy(), POINT_M)
+    shapes = {name: _river(name, streets.geometry.to_numpy(), places) for name in MIDDLE}
     shapes["汉江"] = _largest(shapely.difference(shapes["汉江"], shapes["长江"]))
     return gpd.GeoDataFrame(
         {"id": [f"W{n}" for n in range(1, len(shapes) + 1)], "name": list(shapes), "note": NOTE_WATER},
@@ -90,18 +95,19 @@ def rivers(streets: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     )
 
 
-def _river(
-    lines: np.ndarray, middle: shapely.LineString, bridge_m: float, reach_m: float, setback_m: float
-) -> shapely.Polygon:
-    near = lines[shapely.dwithin(lines, middle, reach_m + setback_m)]
+def _river(name: str, lines: np.ndarray, places: np.ndarray) -> shapely.Polygon:
+    middle, (bridge_m, reach_m, setback_m) = MIDDLE[name], RIVER_M[name]
+    corridor = middle.buffer(reach_m, cap_style="flat")
+    near = lines[shapely.dwithin(lines, corridor, setback_m)]
     # A carriageway without junctions is one chain: a bridge is dry land's only from its first junction on.
     chains = shapely.get_parts(shapely.line_merge(shapely.MultiLineString(list(near))))
     dry = chains[~shapely.dwithin(chains, middle, bridge_m)]
-    banks = shapely.union_all(shapely.buffer(dry, setback_m, quad_segs=8))
-    void = middle.buffer(reach_m, cap_style="flat").difference(banks)
-    # Closing mends the bites that street ends take out of the bank, opening cuts off spurs between streets.
-    smooth = _largest(void.buffer(2 * setback_m).buffer(-4 * setback_m).buffer(2 * setback_m))
-    return _largest(smooth.difference(banks).intersection(shapely.box(*BOX)).simplify(3))
+    banks = np.concatenate([shapely.buffer(dry, setback_m), places[shapely.intersects(places, corridor)]])
+    # A bank runs smoothly from one place to the next: a bay narrower than the river is no bay.
+    land = shapely.union_all(banks).buffer(0.8 * bridge_m).buffer(-0.8 * bridge_m)
+    # Opening cuts off spurs between streets, closing mends the bites that street ends take out of the bank.
+    smooth = corridor.difference(land).buffer(-2 * setback_m).buffer(4 * setback_m).buffer(-2 * setback_m)
+    return _largest(_largest(smooth).difference(land).intersection(shapely.box(*BOX)).simplify(3))
 
 
 def _largest(shape: shapely.Geometry) -> shapely.Polygon:
@@ -508,7 +514,7 @@ def build(source: Path, target: Path) -> None:
 
     write_layer(streets, target / "streets.gpkg")
     write_layer(zones, target / "zones.gpkg")
-    write_layer(rivers(streets), target / "water.gpkg")
+    write_layer(rivers(streets, points), target / "water.gpkg")
     write_sheet(sites_table(hosts[existing].reset_index(drop=True)), target / "sites.xlsx", "现状站点")
     write_csv(candidates_table(hosts[~existing], modes_by_kind()), target / "candidates.csv")
     write_sheet(options_table(), target / "options.xlsx", "建设方式")
