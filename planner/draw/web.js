@@ -44,8 +44,8 @@ const planner = (() => {
     }
     map.getContainer().setAttribute("role", "application");
     map.getContainer().setAttribute("aria-label", words.map);
-    const credit = node("span");
-    credit.append([plan.credit, plan.note && words.sketch, plan.run].filter(Boolean).join(" · "));
+    const credit = node("span"), more = [plan.note && words.sketch, plan.run].filter(Boolean).join(" · ");
+    credit.append(plan.credit, node("span", "planner-wide", " · " + more));
     map.attributionControl.setPrefix(false).addAttribution(credit.innerHTML);
     L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
     L.control.zoom({ zoomInTitle: words.zoom_in, zoomOutTitle: words.zoom_out, position: "topright" }).addTo(map);
@@ -150,7 +150,7 @@ const planner = (() => {
   const LABELLED = 10, SMALL = 0.15;
   function gaps(layer) {
     const most = Math.max(1e-9, ...plan.gaps.map((gap) => gap.left[0]));
-    const halo = L.polyline([], { renderer: canvas.marks, interactive: false, color: plan.style.gap, weight: 9, opacity: 0.45 });
+    const halo = L.polyline([], { renderer: canvas.streets, interactive: false, color: plan.style.gap, weight: 12, opacity: 0.35 });
     const marks = plan.gaps.map((gap, i) => {
       const mark = L.circleMarker(place(gap), { renderer: canvas.marks, color: plan.style.gap, weight: 1.2, fillColor: plan.style.gap, fillOpacity: 0.22 });
       mark.bindPopup(() => popup(gap.title, gap.rows), { minWidth: 230, maxWidth: 320 });
@@ -367,8 +367,9 @@ const planner = (() => {
         `<rect x="${slot * 5 - 0.6}" y="0" width="5.6" height="65" fill="none" stroke="${plan.style.ink}" stroke-width="1"/>${bars}</svg>`;
       chart.firstChild.setAttribute("aria-label", words.clock);
       const people = at_work[begin + slot], with_site = covered[begin + slot];
-      out.textContent = `${words.days[day]} ${time(slot)}:` + (people ? plan.words.at_work.replace("{people}", Math.round(people).toLocaleString())
-        .replace("{covered}", Math.round(with_site).toLocaleString()).replace("{share}", (100 * with_site / people).toFixed(1) + "%") : words.nobody);
+      const sentence = people ? words.at_work : words.nobody;
+      out.textContent = sentence.replace("{when}", `${words.days[day]} ${time(slot)}`).replace("{people}", Math.round(people).toLocaleString())
+        .replace("{covered}", Math.round(with_site).toLocaleString()).replace("{share}", (100 * with_site / people).toFixed(1) + "%");
       [...days.children].forEach((button, i) => button.setAttribute("aria-pressed", String(i === day)));
     };
     const move = () => {
@@ -384,7 +385,12 @@ const planner = (() => {
       move();
     });
     box.append(node("p", "planner-small", words.clock_note), chart, range, out, days, label);
-    listeners.push(fill);
+    // The hour may be set from outside too.
+    listeners.push(() => {
+      follow.checked = state.hour !== null;
+      if (follow.checked) { day = Math.floor(state.hour / 48); slot = state.hour % 48; range.value = slot; }
+      fill();
+    });
     fill();
     return box;
   }

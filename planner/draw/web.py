@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import folium
-from branca.element import Element, MacroElement
+from branca.element import Element, Figure, MacroElement
 from folium.template import Template
 
 from planner.draw.webdata import plan_data
@@ -49,6 +49,7 @@ def page(data: dict[str, Any]) -> str:
     """Return the page of what `plan_data` gave."""
     plan = plan_map(data, with_panel=True)
     figure = plan.get_root()
+    assert isinstance(figure, Figure)
     figure.title = html.escape(data["title"])
     scripts = (leaflet_script(), data_script(data), asset("web.js"))
     figure.header.add_child(_Text("".join(f"<style>{css}</style>\n" for css in (leaflet_style(), asset("web.css")))))
@@ -61,7 +62,9 @@ def page(data: dict[str, Any]) -> str:
     return text
 
 
-def plan_map(data: dict[str, Any], *, with_panel: bool, scripts: Sequence[str] = (), styles: Sequence[str] = ()) -> folium.Map:
+def plan_map(
+    data: dict[str, Any], *, with_panel: bool, scripts: Sequence[str] = (), styles: Sequence[str] = ()
+) -> folium.Map:
     """Return the folium map of what `plan_data` gave, its layers and their control.
 
     Args:
@@ -172,12 +175,12 @@ class _Call(MacroElement):
         """)
 
     def __init__(self, call: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "Call"
         self.call = call
 
 
 def _elements(element: Element) -> list[Element]:
     """Return an element and all below it, in the order in which they were added."""
-    below = [element.header, element.html, element.script] if hasattr(element, "header") else []
+    below = [element.header, element.html, element.script] if isinstance(element, Figure) else []
     return [element, *(one for child in [*below, *element._children.values()] for one in _elements(child))]

@@ -27,11 +27,11 @@ BASE_TOLERANCE_M = 1.0
 STREET_STEPS = (0.5, 0.75)
 # Shares of the densest street's workers per metre, and of the fullest point, at which a drawn width grows.
 WIDTH_STEPS = (0.1, 0.3, 0.6)
-COLOURS = ("PAPER", "INK", "MUTED", "FAINT", "WATER", "WATER_EDGE", "WATER_INK", "STREET", "ZONE_INK", "GAP", "GAP_WASH")
+COLOURS = ("PAPER", "INK", "MUTED", "FAINT", "WATER", "WATER_EDGE", "WATER_INK", "STREET", "ZONE_INK", "GAP")
 WORDS = (
     "moment", "group", "everyone", "water", "streets", "coverage", "gaps", "existing_sites", "planned_sites", "candidates",
     "zones", "never", "not_yet", "served_now", "unserved_now", "off_now", "width", "gap_size", "legend", "by_mode", "by_status",
-    "search", "nothing_found", "zoom_in", "zoom_out", "whole", "clock", "clock_note", "whole_week", "at_time", "nobody", "hour",
+    "search", "nothing_found", "zoom_in", "zoom_out", "whole", "clock", "clock_note", "whole_week", "at_time", "hour",
     "day", "panel", "map", "layers", "sketch",
 )  # fmt: skip
 
@@ -94,10 +94,11 @@ def encode(shapes: NDArray[np.object_] | gpd.GeoSeries) -> list[list[int]]:
 
 
 def _words(lang: Lang) -> dict[str, Any]:
-    """Return the words of the script's controls; braces that the script fills in stay as they are."""
-    at_work_now = say(lang, "web.at_work", people="{people}", covered="{covered}", share="{share}")
-    fixed = {word: say(lang, f"web.{word}") for word in WORDS}
-    return {**fixed, "at_work": at_work_now, "days": say(lang, "web.days").split()}
+    """Return the words of the script's controls; the braces that the script fills in stay as they are."""
+    blanks = {name: f"{{{name}}}" for name in ("when", "people", "covered", "share")}
+    spoken = {word: say(lang, f"web.{word}") for word in WORDS}
+    spoken |= {word: say(lang, f"web.{word}", **blanks) for word in ("at_work", "nobody")}
+    return {**spoken, "days": say(lang, "web.days").split()}
 
 
 def _outline(shape: str) -> str:
@@ -105,10 +106,15 @@ def _outline(shape: str) -> str:
     return "M" + "L".join(f"{18 * x:.1f} {-18 * y:.1f}" for x, y in style.outline(shape)) + "z"
 
 
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
 def _lonlat(points: gpd.GeoSeries) -> NDArray[np.int64]:
     """Return points as whole millionths of a degree, shape (n, 2): longitude, latitude."""
     degrees = shapely.get_coordinates(points.to_crs("EPSG:4326").to_numpy())
-    return np.rint(degrees * DEGREE_PARTS).astype(np.int64)
+    whole: NDArray[np.int64] = np.rint(degrees * DEGREE_PARTS).astype(np.int64)
+    return whole
 
 
 def _bounds(result: Result) -> list[list[float]]:
@@ -143,7 +149,9 @@ def _zones(zones: gpd.GeoDataFrame) -> list[dict[str, Any]]:
     if not len(zones):
         return []
     at = _lonlat(zones.geometry.representative_point())
-    return [{"name": name or key, "x": x, "y": y} for key, name, (x, y) in zip(zones["id"], zones["name"], at, strict=True)]
+    return [
+        {"name": name or key, "x": x, "y": y} for key, name, (x, y) in zip(zones["id"], zones["name"], at, strict=True)
+    ]
 
 
 def _patterns(result: Result, moments: list[int]) -> tuple[list[str], NDArray[np.int64]]:
@@ -221,7 +229,7 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
     left = [left_over(result.demand, result.coverage[moment]) for moment in (0, *result.years)]
     last = [(result.years[-1], left[-1])] if result.years else []
     drawn = []
-    for rank, gap in enumerate(result.gaps.drop(columns="geometry").to_dict("records"), 1):
+    for rank, gap in enumerate(_records(result.gaps), 1):
         group = groups[gap["group"]]
         near = gap["nearest_site"]
         metres = say(lang, "web.nearest_m", metres=gap["nearest_m"]) if near else say(lang, "web.unreachable")
@@ -229,7 +237,10 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
             [say(lang, "web.zone"), result.zone_name(gap["zone"])],
             [say(lang, "web.group"), group.name],
             [say(lang, "web.people_without"), say(lang, "web.people", weight=gap["weight"], unit=group.unit_name)],
-            *([say(lang, "web.left", year=y), say(lang, "web.people", weight=w[gap["id"]], unit=group.unit_name)] for y, w in last),
+            *(
+                [say(lang, "web.left", year=y), say(lang, "web.people", weight=w[gap["id"]], unit=group.unit_name)]
+                for y, w in last
+            ),
             [say(lang, "web.reason"), say(lang, f"reason.{gap['reason']}")],
             [say(lang, "web.nearest_site"), f"{names[near]}({near})" if near else ""],
             [say(lang, "web.walk"), metres],
@@ -251,9 +262,9 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
 
 def _sites(result: Result, lang: Lang) -> list[dict[str, Any]]:
     years = {year: i for i, year in enumerate((0, *result.years))}
-    planned = {row["site"]: row for row in result.programme.to_dict("records")}
+    planned = {row["site"]: row for row in _records(result.programme)}
     drawn = []
-    for site, (x, y) in zip(result.sites.to_dict("records"), _lonlat(result.sites.geometry), strict=True):
+    for site, (x, y) in zip(_records(result.sites), _lonlat(result.sites.geometry), strict=True):
         plan = planned.get(site["id"], {})
         drawn.append(
             {
@@ -292,7 +303,9 @@ def _site_rows(result: Result, site: dict[str, Any], plan: dict[str, Any], lang:
         "programme.year": lambda: str(plan["year"]),
         "web.cost": lambda: amount(plan["capital_cost"]),
         "web.operating_cost": lambda: amount(plan["operating_cost"]),
-        "web.gain": lambda: say(lang, "web.people", weight=plan["gain"], unit="人") if plan["gain"] == plan["gain"] else "",
+        "web.gain": lambda: (
+            say(lang, "web.people", weight=plan["gain"], unit="人") if plan["gain"] == plan["gain"] else ""
+        ),
     }
     mode = term(lang, "mode", site["mode"]) if site["mode"] else ""
     return [
