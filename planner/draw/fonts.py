@@ -7,8 +7,8 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
-from fontTools.ttLib import TTFont
 from matplotlib.font_manager import FontProperties
+from matplotlib.ft2font import FT2Font
 from matplotlib.textpath import text_to_path
 
 from planner.errors import MissingPackageError
@@ -42,8 +42,7 @@ def _file(*, serif: bool) -> Path:
 
 @cache
 def _drawable(*, serif: bool) -> frozenset[int]:
-    with TTFont(_file(serif=serif), lazy=True) as file:
-        return frozenset(file.getBestCmap())
+    return frozenset(FT2Font(str(_file(serif=serif))).get_charmap())
 
 
 def clean(text: object, *, serif: bool = False) -> str:

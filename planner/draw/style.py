@@ -21,11 +21,12 @@ WATER_INK = "#5a88a0"
 STREET = "#dad8cf"
 ZONE_INK = "#85877f"
 # Coverage is one cool family, darkest for today and lighter with each year: lightness (CIE L*) 21, then 43, 62, 81.
-TODAY = "#1b3350"
+TODAY = "#23436a"
 YEARS = ("#1f6aa0", "#3fa3b5", "#9bd3b6")
 # The one warm accent.
 GAP = "#cf5a1c"
-GAP_WASH = "#fbe7d8"
+GAP_CORE = "#f8cfb0"
+GAP_WASH = "#fcebdf"
 
 SHAPES = {
     "": "circle",
@@ -76,7 +77,9 @@ def outline(shape: str) -> Points:
 
     Every shape has the area of a circle of diameter 1: size means tier and nothing else.
     """
-    corners, first_deg = {"square": (4, 45), "diamond": (4, 90), "triangle": (3, 90), "pentagon": (5, 90)}.get(shape, (60, 0))
+    corners, first_deg = {"square": (4, 45), "diamond": (4, 90), "triangle": (3, 90), "pentagon": (5, 90)}.get(
+        shape, (60, 0)
+    )
     # A regular polygon has the area n/2 · r² · sin(2π/n).
     radius = sqrt(pi / 4 / (corners / 2 * sin(2 * pi / corners)))
     angles = (first_deg * pi / 180 + 2 * pi * i / corners for i in range(corners))
