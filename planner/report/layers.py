@@ -107,6 +107,16 @@ def write_layers(result: Result, path: Path, lang: Lang) -> None:
         lang: language of the notices, titles and styles. Identifiers of layers and columns are the same in both.
     """
     path.unlink(missing_ok=True)
+    # The file is thrown away if anything fails, so nothing is gained by waiting for the disk (half of the time).
+    waits = pyogrio.get_gdal_config_option("OGR_SQLITE_SYNCHRONOUS")
+    pyogrio.set_gdal_config_options({"OGR_SQLITE_SYNCHRONOUS": "OFF"})
+    try:
+        _write(result, path, lang)
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_SQLITE_SYNCHRONOUS": waits})
+
+
+def _write(result: Result, path: Path, lang: Lang) -> None:
     frames = layers(result)
     for name, frame in frames.items():
         geometry = LAYERS[name][0]

@@ -1,0 +1,102 @@
+"""Result -> the small tables that the workbook and the report both show, so that a figure is worked out in one place.
+
+Takes a `Result`; adds up and picks, but measures nothing that the result has not measured.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from planner.coverage import Floats
+from planner.hours import week_mask
+from planner.pipeline import Result
+from planner.words import Lang, say
+
+INDICATORS = (
+    "share",
+    "covered_weight",
+    "effective_share",
+    "backup_share",
+    "mean_m",
+    "p90_m",
+    "worst_m",
+    "unreachable_share",
+)
+
+
+def moments(result: Result) -> tuple[int, ...]:
+    """Return today (0) and the years of the plan; only today where no plan could be made."""
+    made = result.plan is not None and result.plan.status != "infeasible"
+    return (0, *(result.years if made else ()))
+
+
+def figures_of(result: Result, moment: int, group: str | None = None) -> dict[str, Any]:
+    """Return the indicators of a moment, of all people or of one group."""
+    everyone = result.indicators[moment]
+    return everyone["by_group"][group] if group else everyone
+
+
+def unit_name(result: Result) -> str:
+    """Return what people are counted in; one word, since one study counts alike in all its groups."""
+    return next(iter(result.study.groups.values())).unit_name
+
+
+def scope(result: Result, group: str) -> str:
+    """Return the area that a group's numbers speak of, as the study says it; or the study's own."""
+    said = dict.fromkeys(d.scope for d in result.study.demand if d.group == group and d.scope)
+    return ";".join(said) or result.study.scope
+
+
+def shift_shares(result: Result) -> pd.DataFrame:
+    """Return how much of each shift is effectively covered.
+
+    Returns:
+        A row a shift: ``group``, ``shift``, ``hours`` (OSM syntax), ``within`` (of those who have a site within the radius today, the
+        share of the shift with one open and equipped) and a column for each of `moments`: the same share of everybody. A share is
+        Σ people × half-hours of the shift so covered ÷ Σ people × half-hours of the shift; None where nobody counts.
+    """
+    rows = []
+    weight, group_of = result.demand["weight"].to_numpy(dtype=float), result.demand["group"].to_numpy()
+    covered = result.coverage[0].covered
+    for group, settings in result.study.groups.items():
+        for shift in settings.shifts:
+            mask = week_mask(shift.hours)
+            row: dict[Any, Any] = {"group": group, "shift": shift.name, "hours": shift.hours}
+            here = group_of == group
+            row["within"] = _share(weight * (here & covered), result.coverage[0].open_mask[:, mask])
+            row |= {
+                moment: _share(weight * here, result.coverage[moment].open_mask[:, mask]) for moment in moments(result)
+            }
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _share(weight: Floats, covered: np.ndarray) -> float | None:
+    return float(weight @ covered.mean(axis=1) / weight.sum()) if weight.sum() > 0 and covered.size else None
+
+
+def gaps_by_reason(result: Result) -> pd.DataFrame:
+    """Return ``reason``, ``gaps`` (how many), ``weight`` (people-equivalents) and ``share`` of all gaps, heaviest first."""
+    table: pd.DataFrame = result.gaps.groupby("reason").agg(gaps=("id", "size"), weight=("weight", "sum")).reset_index()
+    table["share"] = table["weight"] / table["weight"].sum()
+    return table.sort_values(["weight", "reason"], ascending=[False, True], ignore_index=True)
+
+
+def site_name(result: Result, site: str | None) -> str:
+    """Return the name of a place, or its id where it has none; nothing for None."""
+    if site is None:
+        return ""
+    names = result.sites.loc[result.sites["id"] == site, "name"]
+    return str(names.iat[0]) if len(names) and names.iat[0] else site
+
+
+def zone_names(result: Result, lang: Lang) -> dict[str, str]:
+    """Return the names of the zones by id, the id where one has none; "" is outside all zones."""
+    named = {zone: name or zone for zone, name in zip(result.zones["id"], result.zones["name"], strict=True)}
+    return {"": say(lang, "workbook.nowhere"), **named}
+
+
+def group_name(result: Result, group: str) -> str:
+    """Return the name of a group of workers."""
+    return result.study.groups[group].name

@@ -1,0 +1,736 @@
+"""Result -> programme.xlsx: the construction programme 建设计划表, ready to print, and what stands behind it on further sheets.
+
+Takes a `Result`; opens in Excel, WPS and LibreOffice. Sums that a person would change are live formulas and carry their value for
+previews that don't calculate. Text from anybody's file stays text, whatever it begins with.
+"""
+
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from openpyxl import Workbook
+from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.worksheet import Worksheet
+
+from planner import __version__
+from planner.pipeline import Result
+from planner.report import figures
+from planner.report.archive import write_package
+from planner.report.layers import licence
+from planner.report.wording import harmless, hours, listed, metres, money, people, percent
+from planner.study import LineDemand
+from planner.words import Lang, say, term
+
+TEXT, WHOLE, PEOPLE, SHARE, MONEY, DEGREES, YEAR = "@", "#,##0", "#,##0.0", "0.0%", "#,##0.00", "0.000000", "0"
+# A formula's value by cell, filled in when the file is packed.
+Values = dict[tuple[str, str], float | str]
+
+_HEAD, _RULE, _BUDGET = "DCE6EC", "8A9AA5", "1F4FA0"
+_FIRST_ROW = 4  # below title, unit line and the row of headings
+_ALWAYS_TEXT = re.compile(r"[=+\-@\t\r]")
+
+_PROGRAMME: tuple[tuple[str, float, str, str], ...] = (
+    # column of the programme, width in characters, number format, heading above (two columns share one)
+    ("number", 5, WHOLE, ""),
+    ("site", 8, TEXT, ""),
+    ("name", 22, TEXT, ""),
+    ("tier", 9, TEXT, ""),
+    ("town", 12, TEXT, ""),
+    ("community", 9, TEXT, ""),
+    ("address", 14, TEXT, ""),
+    ("longitude", 11, DEGREES, "group_coordinates"),
+    ("latitude", 10, DEGREES, "group_coordinates"),
+    ("mode", 8, TEXT, ""),
+    ("host", 18, TEXT, ""),
+    ("state", 9, TEXT, ""),
+    ("action", 9, TEXT, ""),
+    ("floor_area_m2", 9, WHOLE, ""),
+    ("kit_level", 7, TEXT, ""),
+    ("opening_hours", 21, TEXT, ""),
+    ("services", 16, TEXT, ""),
+    ("served", 16, TEXT, ""),
+    ("capital_cost", 9, MONEY, "group_cost"),
+    ("operating_cost", 9, MONEY, "group_cost"),
+    ("funding", 8, TEXT, ""),
+    ("year", 6, YEAR, ""),
+    ("lead_unit", 9, TEXT, ""),
+    ("support_unit", 9, TEXT, ""),
+    ("due", 8, TEXT, ""),
+    ("gain", 10, PEOPLE, ""),
+    ("note", 24, TEXT, ""),
+    ("source", 17, TEXT, ""),
+)
+_SUMMED = ("capital_cost", "operating_cost", "gain")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a plain table.
+
+    Attributes:
+        heading: what stands above it.
+        values: a value a row; None and NaN leave the cell empty.
+        width: in characters.
+        format: number format.
+    """
+
+    heading: str
+    values: Iterable[Any]
+    width: float = 12
+    format: str = TEXT
+
+
+@dataclass(frozen=True)
+class Book:
+    """A workbook being written.
+
+    Attributes:
+        result: what it speaks of.
+        lang: in which language.
+        file: the workbook.
+        values: what the formulas give.
+    """
+
+    result: Result
+    lang: Lang
+    file: Workbook
+    values: Values = field(default_factory=dict)
+
+    def say(self, key: str, **values: object) -> str:
+        """Return a text of the catalogue's section ``workbook``."""
+        return say(self.lang, f"workbook.{key}", **values)
+
+
+def write_workbook(result: Result, path: Path, lang: Lang) -> None:
+    """Write programme.xlsx.
+
+    Args:
+        result: the run.
+        path: the file to write; what stands there is replaced.
+        lang: language of headings, words and notes.
+    """
+    book = Book(result, lang, Workbook())
+    book.file.remove(book.file.worksheets[0])
+    book.file.calculation.fullCalcOnLoad = True
+    book.file.properties.creator = harmless(result.study.map.compiling_unit)
+    book.file.properties.title = harmless(book.say("title_programme", study=result.study.name))
+    for style in _styles(lang):
+        book.file.add_named_style(style)
+    for write in (_programme, _totals, _indicators, _zones, _gaps, _sites, _standards, _rejects, _method):
+        write(book)
+    made = io.BytesIO()
+    book.file.save(made)
+    write_package(made.getvalue(), path, mend=_with_values(book))
+
+
+# --- the programme and its sums ---------------------------------------------------------------------------------------
+
+
+def _programme(book: Book) -> None:
+    result, lang = book.result, book.lang
+    sheet = _sheet(book, "programme", [width for _, width, _, _ in _PROGRAMME], heading_rows=2)
+    _programme_headings(book, sheet)
+    sheet.freeze_panes = f"D{_FIRST_ROW + 1}"
+    if result.programme.empty:
+        _note(sheet, _FIRST_ROW + 1, _why_empty(book))
+        return
+    table = _in_words(result.programme, lang)
+    letters = {column: get_column_letter(n) for n, (column, *_) in enumerate(_PROGRAMME, 1)}
+    row = first = _FIRST_ROW + 1
+    for year, part in table.groupby("year", sort=True):
+        begun = row
+        for record in part.to_dict("records"):
+            for n, (column, _, form, _) in enumerate(_PROGRAMME, 1):
+                _put(sheet, row, n, record[column], form)
+            row += 1
+        _sums(book, sheet, row, part, (begun, row - 1), letters, book.say("count_before", year=year))
+        row += 1
+    _sums(book, sheet, row, table, (first, row - 1), letters, book.say("count_before_all"))
+    _note(sheet, row + 2, book.say("by_hand"))
+    _note(sheet, row + 3, book.say("gain_note"))
+
+
+def _programme_headings(book: Book, sheet: Worksheet) -> None:
+    """Write two rows of headings: columns that belong together share one above."""
+    unit = _cost_unit(book)
+    own = {"longitude": "longitude", "latitude": "latitude", "capital_cost": "capital", "operating_cost": "operating"}
+    top, below = _FIRST_ROW - 1, _FIRST_ROW
+    for n, (column, _, _, group) in enumerate(_PROGRAMME, 1):
+        heading = book.say(own[column]) if column in own else say(book.lang, f"programme.{column}", cost_unit=unit)
+        _put(sheet, top, n, book.say(group, cost_unit=unit) if group else heading, "head")
+        _put(sheet, below, n, heading if group else None, "head")
+    for n, (_, _, _, group) in enumerate(_PROGRAMME, 1):
+        if not group:
+            sheet.merge_cells(start_row=top, end_row=below, start_column=n, end_column=n)
+        elif group != _PROGRAMME[n - 2][3]:
+            sheet.merge_cells(start_row=top, end_row=top, start_column=n, end_column=n + 1)
+
+
+def _in_words(programme: pd.DataFrame, lang: Lang) -> pd.DataFrame:
+    """Return the programme with words for identifiers."""
+    shown = programme.copy()
+    for column, section in {"tier": "tier", "mode": "mode", "state": "status", "action": "action"}.items():
+        shown[column] = [term(lang, section, word) for word in programme[column]]
+    shown["services"] = [_services(lang, text) for text in programme["services"]]
+    shown["opening_hours"] = [hours(lang, text) for text in programme["opening_hours"]]
+    shown["served"] = programme["served"].str.replace(";", "\n")
+    return shown
+
+
+def _services(lang: Lang, text: str) -> str:
+    return listed(lang, [term(lang, "service", word) for word in text.split(";") if word])
+
+
+def _sums(
+    book: Book,
+    sheet: Worksheet,
+    row: int,
+    part: pd.DataFrame,
+    rows: tuple[int, int],
+    letters: dict[str, str],
+    label: str,
+) -> None:
+    """Write a row of subtotals. SUBTOTAL leaves other subtotals out, and new rows within the range count by themselves."""
+    first, last = rows
+    for n, (column, _, form, _) in enumerate(_PROGRAMME, 1):
+        if column in _SUMMED:
+            span = f"{letters[column]}{first}:{letters[column]}{last}"
+            _formula(book, sheet, row, n, f"=SUBTOTAL(9,{span})", float(part[column].sum()), form, "sum")
+        else:
+            _put(sheet, row, n, None, "sum")
+    counted = f'="{label}"&SUBTOTAL(3,{letters["site"]}{first}:{letters["site"]}{last})&"{book.say("count_after")}"'
+    _formula(book, sheet, row, 1, counted, f"{label}{len(part)}{book.say('count_after')}", TEXT, "sum")
+    sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=5)
+
+
+def _why_empty(book: Book) -> str:
+    plan = book.result.plan
+    if plan is None:
+        return book.say("no_plan")
+    if plan.status == "infeasible":
+        return book.say("infeasible", reasons=" ".join(book.result.plan_reasons(book.lang)))
+    return book.say("no_actions")
+
+
+def _totals(book: Book) -> None:
+    result, settings = book.result, book.result.study.plan
+    sheet = _sheet(book, "totals", [22, 10, 16, 22, 14, 14, 14], heading_rows=0)
+    if settings is None or result.programme.empty:
+        _note(sheet, 3, _why_empty(book))
+        return
+    last = _FIRST_ROW + len(result.programme) + result.programme["year"].nunique()
+    spans = {
+        column: f"'{book.say('sheet_programme')}'!${get_column_letter(n)}${_FIRST_ROW + 1}:${get_column_letter(n)}${last}"
+        for n, (column, *_) in enumerate(_PROGRAMME, 1)
+    }
+    row = _funds(book, sheet, spans) + 2
+    shown = _in_words(result.programme, book.lang)
+    for key, column in {"by_tier": "tier", "by_town": "town", "by_mode": "mode"}.items():
+        row = _split(book, sheet, row, key, shown, column, spans) + 2
+
+
+def _funds(book: Book, sheet: Worksheet, spans: dict[str, str]) -> int:
+    """Write what each year costs beside its budget; returns the last row."""
+    settings = book.result.study.plan
+    assert settings is not None
+    programme, row = book.result.programme, 3
+    _put(sheet, row, 1, book.say("funds"), "section")
+    keys = ("year", "n_actions", "capital_of_year", "operating_of_year", "spent", "budget", "left")
+    for n, key in enumerate(keys, 1):
+        _put(sheet, row + 1, n, book.say(key), "head")
+    left = 0.0
+    for n, (year, budget) in enumerate(zip(settings.years, settings.budget, strict=True)):
+        at = row + 2 + n
+        now, until = programme["year"] == year, programme["year"] <= year
+        capital = float(programme.loc[now, "capital_cost"].sum())
+        operating = float(programme.loc[until, "operating_cost"].sum())
+        before = f"G{at - 1}+" if settings.carry_over and n else ""
+        left = (left if before else 0.0) + budget - capital - operating
+        _put(sheet, at, 1, year, YEAR)
+        _formula(book, sheet, at, 2, f"=COUNTIF({spans['year']},A{at})", int(now.sum()), WHOLE)
+        _formula(book, sheet, at, 3, f"=SUMIF({spans['year']},A{at},{spans['capital_cost']})", capital, MONEY)
+        running = f'=SUMIF({spans["year"]},"<="&A{at},{spans["operating_cost"]})'
+        _formula(book, sheet, at, 4, running, operating, MONEY)
+        _formula(book, sheet, at, 5, f"=C{at}+D{at}", capital + operating, MONEY)
+        _put(sheet, at, 6, budget, MONEY, "input")
+        _formula(book, sheet, at, 7, f"={before}F{at}-E{at}", round(left, 9), MONEY)
+    first, end = row + 2, row + 1 + len(settings.years)
+    _put(sheet, end + 1, 1, book.say("total"), "sum")
+    capital, spent = float(programme["capital_cost"].sum()), sum(book.result.cost_by_year.values())
+    totals = (float(len(programme)), capital, spent - capital, spent, sum(settings.budget))
+    for n, value in enumerate(totals, 2):
+        letter = get_column_letter(n)
+        _formula(
+            book,
+            sheet,
+            end + 1,
+            n,
+            f"=SUM({letter}{first}:{letter}{end})",
+            value,
+            WHOLE if n == 2 else MONEY,
+            "sum",
+        )
+    _put(sheet, end + 1, 7, None, "sum")
+    _note(sheet, end + 2, book.say("carry_yes" if settings.carry_over else "carry_no"))
+    return end + 2
+
+
+def _split(
+    book: Book, sheet: Worksheet, row: int, key: str, shown: pd.DataFrame, column: str, spans: dict[str, str]
+) -> int:
+    """Write the programme's sums by one of its columns; returns the last row."""
+    _put(sheet, row, 1, book.say(key), "section")
+    for n, heading in enumerate(
+        (say(book.lang, f"programme.{column}"), *map(book.say, ("n_actions", "capital", "operating", "gain"))), 1
+    ):
+        _put(sheet, row + 1, n, heading, "head")
+    at = row + 2
+    for word, part in shown.groupby(column, sort=True):
+        _put(sheet, at, 1, word or book.say("nowhere"), TEXT)
+        # Rows of subtotals have no site, and a comparison, unlike SUMIF, takes no sign in a name for a pattern.
+        wanted = f"$A{at}" if word else '""'
+        alike = f'({spans[column]}={wanted})*({spans["site"]}<>"")'
+        _formula(book, sheet, at, 2, f"=SUMPRODUCT({alike})", len(part), WHOLE)
+        for n, summed in enumerate(_SUMMED, 3):
+            form = PEOPLE if summed == "gain" else MONEY
+            _formula(book, sheet, at, n, f"=SUMPRODUCT({alike}*{spans[summed]})", float(part[summed].sum()), form)
+        at += 1
+    return at - 1
+
+
+# --- what stands behind it --------------------------------------------------------------------------------------------
+
+
+def _indicators(book: Book) -> None:
+    result, lang = book.result, book.lang
+    moments = figures.moments(result)
+    sheet = _sheet(book, "indicators", [26, 62, 8, *[12] * len(moments)], heading_rows=1)
+    heads = (book.say("indicator"), book.say("definition"), book.say("unit"), *(_moment(book, m) for m in moments))
+    for n, heading in enumerate(heads, 1):
+        _put(sheet, 3, n, heading, "head")
+    sheet.freeze_panes = "B4"
+    row = 4
+    for group in (None, *result.study.groups):
+        row = _population(book, sheet, row, group, len(heads))
+    _put(sheet, row, 1, book.say("shifts"), "section")
+    for shift in figures.shift_shares(result).to_dict("records"):
+        row += 1
+        label = f"{figures.group_name(result, shift['group'])} · {shift['shift']}"
+        definition = book.say("def_shift", hours=hours(lang, shift["hours"]))
+        cells = [label, definition, book.say("u_share"), *(shift[m] for m in moments)]
+        for n, value in enumerate(cells, 1):
+            _put(sheet, row, n, value, SHARE if n > 3 else TEXT)
+    row += 1
+    plan, settings = result.plan, result.study.plan
+    if plan is not None and settings is not None and plan.status != "infeasible":
+        _put(sheet, row, 1, book.say("proof"), "section")
+        name = term(lang, "objective", settings.objective)
+        proof = [
+            (book.say("objective", name=name), plan.objective, "0.0000%"),
+            (book.say("bound"), plan.bound, "0.0000%"),
+            (book.say("gap"), plan.gap, "0.0000%"),
+            (book.say("status"), term(lang, "plan_status", plan.status), TEXT),
+        ]
+        for text, value, form in proof:
+            row += 1
+            _put(sheet, row, 1, text, TEXT)
+            sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=2)
+            _put(sheet, row, 3, None, TEXT)
+            _put(sheet, row, 4, value, form)
+    scopes = [
+        f"{g.name}:{figures.scope(result, key) or book.say('scope_none')}" for key, g in result.study.groups.items()
+    ]
+    if len({figures.scope(result, group) for group in result.study.groups}) > 1:
+        _note(sheet, row + 2, book.say("scopes_mixed", scopes=listed(lang, scopes)))
+
+
+def _population(book: Book, sheet: Worksheet, row: int, group: str | None, columns: int) -> int:
+    """Write the indicators of everybody or of one group under a line that names the denominator; returns the next row."""
+    result, standard = book.result, book.result.study.standard
+    moments = figures.moments(result)
+    who = figures.group_name(result, group) if group else book.say("everyone")
+    scope = figures.scope(result, group) if group else result.study.scope
+    weight = figures.figures_of(result, 0, group)["total_weight"]
+    line = book.say(
+        "population",
+        who=who,
+        weight=people(weight),
+        unit=figures.unit_name(result),
+        scope=scope or book.say("scope_none"),
+    )
+    _put(sheet, row, 1, line, "section")
+    sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=columns)
+    services = listed(book.lang, [term(book.lang, "service", s) for s in standard.services])
+    for key in figures.INDICATORS:
+        row += 1
+        definition = book.say(
+            f"def_{key}", radius=metres(standard.service_radius_m), backup=standard.backup, services=services
+        )
+        kind = "u_share" if key.endswith("share") else "u_m" if key.endswith("_m") else "u_people"
+        form = {"u_share": SHARE, "u_m": WHOLE, "u_people": WHOLE}[kind]
+        cells = [
+            _indicator(book, key),
+            definition,
+            book.say(kind),
+            *(figures.figures_of(result, m, group)[key] for m in moments),
+        ]
+        for n, value in enumerate(cells, 1):
+            _put(sheet, row, n, value, form if n > 3 else TEXT)
+    return row + 1
+
+
+def _indicator(book: Book, key: str) -> str:
+    return book.say(key) if key.endswith("_weight") else say(book.lang, f"indicator.{key}")
+
+
+def _moment(book: Book, moment: int) -> str:
+    return book.say("year_end", year=moment) if moment else book.say("today")
+
+
+def _zones(book: Book) -> None:
+    result = book.result
+    today, moments = result.indicators[0]["by_zone"], figures.moments(result)
+    zones, names = [*today], figures.zone_names(result, book.lang)
+    parts = [*(today[zone] for zone in zones), result.indicators[0]]
+    columns = [
+        Column(book.say("zone_id"), [*zones, ""], 9),
+        Column(
+            book.say("zone_name"),
+            [*map(names.__getitem__, zones), book.say("all_zones")],
+            18,
+        ),
+        Column(book.say("total_weight"), [part["total_weight"] for part in parts], 10, WHOLE),
+    ]
+    for key in figures.INDICATORS:
+        form = SHARE if key.endswith("share") else WHOLE
+        columns.append(Column(f"{_indicator(book, key)}\n{book.say('today')}", [part[key] for part in parts], 12, form))
+    for moment in moments[1:]:
+        then = result.indicators[moment]
+        for key in ("share", "effective_share"):
+            values = [*(then["by_zone"][zone][key] for zone in zones), then[key]]
+            columns.append(Column(f"{_indicator(book, key)}\n{_moment(book, moment)}", values, 12, SHARE))
+    _table(book, "zones", columns, total=True)
+
+
+def _gaps(book: Book) -> None:
+    result, gaps = book.result, book.result.gaps
+    say_ = book.say
+    columns = [
+        Column(say_("rank"), range(1, len(gaps) + 1), 6, WHOLE),
+        Column(say_("gap_id"), gaps["id"], 12),
+        Column(say_("zone_name"), gaps["zone"].map(figures.zone_names(result, book.lang)), 14),
+        Column(say_("gap_group"), [figures.group_name(result, group) for group in gaps["group"]], 13),
+        Column(say_("gap_weight"), gaps["weight"], 10, PEOPLE),
+        Column(say_("gap_reason"), [term(book.lang, "reason", reason) for reason in gaps["reason"]], 16),
+        Column(say_("gap_nearest_site"), _names(result, gaps["nearest_site"]), 30),
+        Column(say_("gap_nearest_m"), gaps["nearest_m"], 12, WHOLE),
+        Column(say_("gap_worst_m"), gaps["worst_m"], 12, WHOLE),
+        Column(say_("gap_units"), gaps["units"], 9, WHOLE),
+        Column(say_("gap_length_m"), gaps["length_m"].astype(float).replace(0.0, np.nan), 10, WHOLE),
+        Column(say_("longitude"), gaps["x"], 11, DEGREES),
+        Column(say_("latitude"), gaps["y"], 10, DEGREES),
+        Column(say_("source"), gaps["source"], 22),
+    ]
+    _table(book, "gaps", columns, note="gap_note")
+
+
+def _names(result: Result, sites: Iterable[str | None]) -> list[str]:
+    names = {site: name or site for site, name in zip(result.sites["id"], result.sites["name"], strict=True)}
+    return ["" if pd.isna(site) else f"{names[site]}({site})" for site in sites]
+
+
+def _sites(book: Book) -> None:
+    result, lang = book.result, book.lang
+    order = result.sites["status"].map({"existing": 0, "upgraded": 1, "chosen": 2, "closed": 3, "candidate": 4})
+    sites = result.sites.assign(order=order).sort_values(["order", "year", "id"], kind="stable")
+    degrees = sites.geometry.to_crs("EPSG:4326")
+    columns = [
+        Column(book.say("site_id"), sites["id"], 9),
+        Column(book.say("site_name"), sites["name"], 28),
+        Column(book.say("site_status"), [term(lang, "status", s) for s in sites["status"]], 10),
+        Column(book.say("site_year"), sites["year"].where(sites["year"] > 0), 8, YEAR),
+        Column(book.say("site_tier"), [term(lang, "tier", t) for t in sites["tier"]], 10),
+        Column(book.say("site_kind"), [term(lang, "kind", k) for k in sites["kind"]], 13),
+        Column(book.say("site_mode"), [term(lang, "mode", m) if m else "" for m in sites["mode"]], 9),
+        Column(book.say("site_host"), sites["host"], 22),
+        Column(book.say("site_hours"), [hours(lang, text) for text in sites["opening_hours"]], 28),
+        Column(book.say("site_services"), [_services(lang, text) for text in sites["services"]], 24),
+        Column(book.say("site_capacity"), sites["capacity"], 7, WHOLE),
+        Column(book.say("site_address"), sites["address"], 18),
+        Column(book.say("zone_name"), sites["zone"].map({**figures.zone_names(result, lang), "": ""}), 14),
+        Column(book.say("longitude"), degrees.x, 11, DEGREES),
+        Column(book.say("latitude"), degrees.y, 10, DEGREES),
+        Column(book.say("source"), sites["source"], 18),
+    ]
+    _table(book, "sites", columns, note="site_note")
+
+
+def _standards(book: Book) -> None:
+    rows = standards(book.result, book.lang)
+    columns = [
+        Column(book.say("setting"), [row[0] for row in rows], 34),
+        Column(book.say("value"), [row[1] for row in rows], 44),
+        Column(book.say("basis"), [row[2] for row in rows], 70),
+    ]
+    _table(book, "standards", columns)
+
+
+def standards(result: Result, lang: Lang) -> list[tuple[str, str, str]]:
+    """Return every setting that the figures depend on: its name, its value here and what it rests on."""
+    study, standard, plan = result.study, result.study.standard, result.study.plan
+
+    def row(key: str, value: str, name: dict[str, object] | None = None, **basis: object) -> tuple[str, str, str]:
+        return say(lang, f"workbook.std_{key}", **(name or {})), value, say(lang, f"workbook.std_{key}_basis", **basis)
+
+    rows = [
+        row("standard", standard.name),
+        row("service_radius_m", metres(standard.service_radius_m)),
+        row("walking_speed_m_s", f"{standard.walking_speed_m_s:g}"),
+        row("backup", str(standard.backup)),
+        row("services", listed(lang, [term(lang, "service", s) for s in standard.services])),
+        row("access_share", f"{standard.access_share:g}"),
+    ]
+    for group in study.groups.values():
+        whole = sum(shift.share for shift in group.shifts)
+        rows += [
+            row(
+                "shift", hours(lang, s.hours), {"group": group.name, "shift": s.name}, share=percent(s.share / whole, 0)
+            )
+            for s in group.shifts
+        ]
+    for demand in study.demand:
+        name: dict[str, object] = {"group": study.groups[demand.group].name}
+        place = demand.scope or study.scope or say(lang, "workbook.scope_none")
+        if isinstance(demand, LineDemand):
+            basis = say(lang, "workbook.std_line_basis", piece=metres(demand.piece_m), scope=place)
+            rows.append((say(lang, "workbook.std_total", **name), people(demand.total), basis))
+            rows.append(row("widths", ", ".join(f"{c} {w:g}" for c, w in demand.width_m.items() if w > 0), name))
+        else:
+            weight = result.demand.loc[result.demand["source"].str.startswith(f"{demand.file}#"), "weight"].sum()
+            basis = say(lang, "workbook.std_point_basis", file=demand.file, scope=place)
+            rows.append((say(lang, "workbook.std_total", **name), people(float(weight)), basis))
+    if plan is None:
+        return rows
+    weights = listed(
+        lang, [f"{year} {w:.0%}" for year, w in zip(plan.years, plan.normalised_year_weights, strict=True)]
+    )
+    rows.append(row("objective", term(lang, "objective", plan.objective), weights=weights))
+    for year, budget in zip(plan.years, plan.budget, strict=True):
+        rows.append(row("budget", money(budget), {"year": year, "unit": plan.cost_unit}))
+    limits = {"gap": percent(plan.mip_gap, 2), "nodes": plan.work_limit, "seconds": plan.time_limit_s}
+    timed = "_time" if plan.time_limit_s else ""
+    limit_value = say(lang, f"workbook.std_limits{timed or '_value'}", **limits)
+    rows.append((say(lang, "workbook.std_limits"), limit_value, say(lang, f"workbook.std_limits{timed}_basis")))
+    return rows
+
+
+def _rejects(book: Book) -> None:
+    rejects = book.result.rejects
+    columns = [
+        Column(book.say("reject_file"), rejects["file"], 22),
+        Column(book.say("reject_row"), rejects["row"], 8, WHOLE),
+        Column(book.say("reject_reason"), rejects["reason"], 50),
+        Column(book.say("reject_values"), rejects["values"], 90),
+    ]
+    sheet, row = _table(book, "rejects", columns)
+    if rejects.empty:
+        _note(sheet, row, book.say("no_rejects"))
+    for n, warning in enumerate((book.say("warnings"), *book.result.warnings) if book.result.warnings else ()):
+        _note(sheet, row + 2 + n, warning, "section" if n == 0 else "note")
+
+
+def _method(book: Book) -> None:
+    result, study, network = book.result, book.result.study, book.result.walks.network
+    counts = {
+        "edges": f"{network.n_edges:,}",
+        "nodes": f"{network.n_nodes:,}",
+        "components": f"{network.n_components:,}",
+    }
+    rows = [
+        (book.say("m_study"), study.name),
+        (book.say("m_scope"), study.scope),
+        (book.say("m_illustrative"), study.illustrative),
+        (book.say("m_run"), book.say("m_run_text", run_id=result.run_id, version=__version__)),
+        (
+            book.say("m_network"),
+            book.say("m_network_text", source=study.streets.source, length=f"{network.length_km:,.0f}", **counts),
+        ),
+        (book.say("m_distance"), book.say("m_distance_text", crs=study.crs)),
+        (book.say("m_effective"), book.say("m_effective_text")),
+        (book.say("m_gaps"), book.say("m_gaps_text")),
+        (book.say("m_plan"), book.say("m_plan_text") if result.plan else ""),
+        (book.say("m_licence"), licence(result, book.lang)),
+        *((book.say("m_inputs", file=file), f"sha256 {digest}") for file, digest in result.inputs.items()),
+    ]
+    rows = [row for row in rows if row[1]]
+    columns = [Column(book.say("item"), [r[0] for r in rows], 30), Column(book.say("text"), [r[1] for r in rows], 110)]
+    _table(book, "method", columns)
+
+
+# --- sheets, cells, formulas ------------------------------------------------------------------------------------------
+
+
+def _cost_unit(book: Book) -> str:
+    return book.result.study.plan.cost_unit if book.result.study.plan else ""
+
+
+def _table(
+    book: Book, key: str, columns: Sequence[Column], *, note: str = "", total: bool = False
+) -> tuple[Worksheet, int]:
+    """Write a sheet that is one table; returns it and the row below. ``total`` sets the last row off."""
+    sheet = _sheet(book, key, [column.width for column in columns], heading_rows=1)
+    height = 0
+    for n, column in enumerate(columns, 1):
+        _put(sheet, 3, n, column.heading, "head")
+        values = list(column.values)
+        height = len(values)
+        for row, value in enumerate(values, 4):
+            _put(sheet, row, n, value, column.format, "sum" if total and row == len(values) + 3 else "")
+    last = 3 + height
+    if height:
+        sheet.auto_filter.ref = f"A3:{get_column_letter(len(columns))}{last - total}"
+    sheet.freeze_panes = "C4" if len(columns) > 4 else "B4"
+    if note:
+        _note(sheet, last + 2, book.say(note))
+    return sheet, last + 1
+
+
+def _sheet(book: Book, key: str, widths: Sequence[float], *, heading_rows: int) -> Worksheet:
+    """Add a sheet with its title, its unit line and its print set-up: A3 landscape, one page wide, titles on every page."""
+    result, study = book.result, book.result.study
+    sheet: Worksheet = book.file.create_sheet(book.say(f"sheet_{key}"))
+    for n, width in enumerate(widths, 1):
+        sheet.column_dimensions[get_column_letter(n)].width = width
+    _put(sheet, 1, 1, book.say(f"title_{key}", study=study.name), "title")
+    _put(sheet, 2, 1, _unit_line(book, key), "unit")
+    for row in (1, 2):
+        sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=len(widths))
+    sheet.row_dimensions[1].height = 30
+    total = sum(widths)
+    sheet.row_dimensions[2].height = 15 * -(-_display_width(_unit_line(book, key)) // int(total))
+    page = sheet.page_setup
+    page.paperSize, page.orientation, page.fitToWidth, page.fitToHeight = 8, "landscape", 1, 0
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.print_title_rows = f"1:{2 + heading_rows}"
+    sheet.print_options.horizontalCentered = True
+    margins = sheet.page_margins
+    margins.left = margins.right = 0.5
+    margins.top, margins.bottom, margins.header, margins.footer = 0.6, 0.7, 0.3, 0.3
+    foot: Any = sheet.oddFooter
+    foot.left.text = _in_footer(book.say("run", run_id=result.run_id))
+    foot.center.text = book.say("page", page="&P", pages="&N")
+    foot.right.text = _in_footer(study.streets.source[:80])
+    for part in (foot.left, foot.center, foot.right):
+        part.size = 8
+    return sheet
+
+
+def _in_footer(text: str) -> str:
+    return harmless(text).replace("&", "&&")
+
+
+def _unit_line(book: Book, key: str) -> str:
+    """Return the line under the title: who, when, in which units; and what is illustrative."""
+    study, plan = book.result.study, book.result.study.plan
+    parts = [
+        book.say("unit_compiler", unit=study.map.compiling_unit) if study.map.compiling_unit else "",
+        study.map.date,
+    ]
+    if plan and key in ("programme", "totals"):
+        first, last = plan.years[0], plan.years[-1]
+        parts.append(book.say("unit_period" if first != last else "unit_year", first=first, last=last))
+        parts.append(book.say("unit_money", unit=plan.cost_unit))
+    if key in ("programme", "gaps", "sites"):
+        parts.append(book.say("unit_coordinates"))
+    parts += [study.illustrative, book.say("run", run_id=book.result.run_id)]
+    return book.say("unit_separator").join(part for part in parts if part)
+
+
+def _note(sheet: Worksheet, row: int, text: str, style: str = "note") -> None:
+    _put(sheet, row, 1, text, style)
+
+
+def _put(sheet: Worksheet, row: int, column: int, value: Any, form: str, style: str = "") -> Any:
+    """Write a value; text stays text, whatever it begins with. ``form`` is a number format or, for words, the name of a style."""
+    cell: Any = sheet.cell(row, column)
+    cell.style = style or (form if form in _WORD_STYLES else "cell")
+    if form not in _WORD_STYLES:
+        cell.number_format = form
+    if value is None or (isinstance(value, float) and not np.isfinite(value)) or value is pd.NA:
+        return cell
+    if not isinstance(value, str):
+        cell.value = value.item() if isinstance(value, np.generic) else value
+        return cell
+    cell.value = harmless(value)
+    cell.data_type = "s"
+    # As if typed with an apostrophe: it stays text when somebody edits it.
+    cell.quotePrefix = bool(_ALWAYS_TEXT.match(value))
+    return cell
+
+
+def _formula(
+    book: Book, sheet: Worksheet, row: int, column: int, formula: str, value: float | str, form: str, style: str = ""
+) -> None:
+    cell = _put(sheet, row, column, None, form, style)
+    if style:
+        cell.number_format = form
+    cell.value = formula
+    book.values[sheet.title, cell.coordinate] = value
+
+
+_WORD_STYLES = frozenset(("title", "unit", "head", "section", "note", "sum", "input"))
+
+
+def _styles(lang: Lang) -> Iterable[NamedStyle]:
+    """Return the few styles of the workbook; fonts that Windows, macOS and WPS have or replace by their like."""
+    body, bold = ("宋体", "黑体") if lang == "zh" else ("Calibri", "Calibri")
+    line = Side("thin", color=_RULE)
+    box = Border(line, line, line, line)
+    middle = Alignment(horizontal="center", vertical="center", wrap_text=True)
+    left = Alignment(vertical="center", wrap_text=True)
+    flat = Alignment(vertical="center")
+    fill = PatternFill("solid", fgColor=_HEAD)
+    yield NamedStyle("title", font=Font(bold, 18, bold=lang == "en"), alignment=middle)
+    yield NamedStyle("unit", font=Font(body, 9), alignment=left)
+    yield NamedStyle("head", font=Font(bold, 9, bold=lang == "en"), fill=fill, border=box, alignment=middle)
+    yield NamedStyle("section", font=Font(bold, 10, bold=True), alignment=flat)
+    yield NamedStyle("note", font=Font(body, 9), alignment=flat)
+    yield NamedStyle("sum", font=Font(bold, 9, bold=True), fill=copy(fill), border=box, alignment=flat)
+    yield NamedStyle("input", font=Font(body, 9, color=_BUDGET), border=box, alignment=flat)
+    yield NamedStyle("cell", font=Font(body, 9), border=box, alignment=left)
+
+
+def _display_width(text: str) -> int:
+    """Return the width of text in characters of a column: a Chinese one takes two."""
+    return sum(2 if ord(sign) > 0x2E7F else 1 for sign in text)
+
+
+def _with_values(book: Book) -> Callable[[str, bytes], bytes]:
+    """Return a mender for `write_package` that gives each formula its value: previews on a phone show what is stored."""
+    parts = {f"xl/worksheets/sheet{n}.xml": sheet.title for n, sheet in enumerate(book.file.worksheets, 1)}
+
+    def mend(name: str, part: bytes) -> bytes:
+        title = parts.get(name)
+        if title is None:
+            return part
+
+        def fill(found: re.Match[str]) -> str:
+            value = book.values[title, found[2]]
+            kind = ' t="str"' if isinstance(value, str) else ""
+            shown = value.replace("&", "&amp;").replace("<", "&lt;") if isinstance(value, str) else repr(value)
+            return f"{found[1]}{kind}>{found[3]}<v>{shown}</v></c>"
+
+        text = part.decode("utf-8")
+        return re.sub(r'(<c r="([A-Z]+\d+)"(?: s="\d+")?)>(<f>[^<]*</f>)<v ?/?>(?:</v>)?</c>', fill, text).encode(
+            "utf-8"
+        )
+
+    return mend
