@@ -175,7 +175,7 @@ const planner = (() => {
     // What is small beside the largest gap shows when one looks closer.
     painters.push(() => marks.forEach(({ gap, all, pinned }) => {
       const part = gap.left[state.moment] / most, near = map.getZoom() >= 15;
-      const shown = pinned || ((state.group === "" || gap.group === state.group) && (part >= SMALL || (near && part > 0.002)));
+      const shown = pinned || (state.hour === null && (state.group === "" || gap.group === state.group) && (part >= SMALL || (near && part > 0.002)));
       all[0].setRadius(Math.max(4, 24 * Math.sqrt(part)));
       all.forEach((mark) => { if (shown !== layer.hasLayer(mark)) shown ? layer.addLayer(mark) : layer.removeLayer(mark); });
     }));
@@ -248,7 +248,10 @@ const planner = (() => {
       let hits = [];
       const look = () => {
         const asked = input.value.trim().toLowerCase();
-        hits = !asked ? [] : [...found, ...zones].filter((hit) => [hit.name, hit.id, hit.more].some((s) => s && s.toLowerCase().includes(asked))).slice(0, 12);
+        const says = (text) => Boolean(text) && text.toLowerCase().includes(asked);
+        // What bears the name comes before what only mentions it.
+        hits = !asked ? [] : [...found, ...zones].filter((hit) => [hit.name, hit.id, hit.more].some(says))
+          .sort((a, b) => says(b.name) - says(a.name)).slice(0, 12);
         list.replaceChildren(...hits.map((hit) => {
           const row = node("li", "", hit.name);
           row.setAttribute("role", "option");
