@@ -28,7 +28,11 @@ class Model(NamedTuple):
     limit_use: np.ndarray
     limit: np.ndarray
     place: np.ndarray
-    must: np.ndarray  # (n_places,) bool
+    must: np.ndarray  # (n_places,) bool, needs an action
+    allowed: (
+        np.ndarray
+    )  # (n_actions × n_years) bool, options that a better plan may contain; the bound strikes others out
+    rate: np.ndarray  # (n_years,) what money is worth when gains are weighed against it
 
 
 class State(NamedTuple):
@@ -125,12 +129,11 @@ def _fits(m, s, action, year):
 
 
 @njit(cache=True, nogil=True)
-def _share_of_money(m, action, year):
-    share = 0.0
+def _worth_of_money(m, action, year):
+    worth = 0.0
     for t in range(len(m.money)):
-        if m.money[t] > 0.0:
-            share += m.price[action, year, t] / m.money[t]
-    return share
+        worth += m.price[action, year, t] * m.rate[t]
+    return worth
 
 
 @njit(cache=True, nogil=True)
@@ -143,9 +146,9 @@ def _pick(m, s, place, by_price):
             continue
         for year in range(len(m.money)):
             gain = s.gain[action, year]
-            if gain <= least:
+            if gain <= least or not m.allowed[action, year]:
                 continue
-            score = (gain + 1e-300) / (1e-9 + _share_of_money(m, action, year)) if by_price else gain
+            score = (gain + 1e-300) / (1e-9 + _worth_of_money(m, action, year)) if by_price else gain
             if score > best and _fits(m, s, action, year):
                 best_action, best_year, best = action, year, score
     return best_action, best_year
@@ -161,8 +164,8 @@ def construct(m, s, by_price):
             for action in range(len(m.place)):
                 if m.place[action] == place:
                     for year in range(len(m.money)):
-                        share = _share_of_money(m, action, year)
-                        if share < best and _fits(m, s, action, year):
+                        share = _worth_of_money(m, action, year)
+                        if share < best and m.allowed[action, year] and _fits(m, s, action, year):
                             best_action, best_year, best = action, year, share
             if best_action < 0:
                 return False
@@ -172,6 +175,19 @@ def construct(m, s, by_price):
         open_action(m, s, action, year)
         action, year = _pick(m, s, -1, by_price)
     return True
+
+
+@njit(cache=True, nogil=True)
+def follow(m, s, value):
+    """Open what the bound's own choice would, largest reduced value first, while it fits."""
+    n_years = len(m.money)
+    order = np.argsort(-value.ravel(), kind="mergesort")
+    for rank in range(len(order)):
+        action, year = order[rank] // n_years, order[rank] % n_years
+        if value[action, year] <= 0.0:
+            break
+        if s.gain[action, year] > NOTHING and _fits(m, s, action, year):
+            open_action(m, s, action, year)
 
 
 @njit(cache=True, nogil=True)
@@ -225,7 +241,7 @@ def improve_state(m, s, by_price, passes, trials):
             for rank in range(min(trials, n_actions)):
                 action = order[rank]
                 for year in range(n_years):
-                    if s.year[action] < n_years or s.gain[action, year] <= NOTHING:
+                    if s.year[action] < n_years or s.gain[action, year] <= NOTHING or not m.allowed[action, year]:
                         continue
                     value, n_closed, n, ok = 0.0, 0, 0, True
                     while ok and not _fits(m, s, action, year):
@@ -236,7 +252,7 @@ def improve_state(m, s, by_price, passes, trials):
                                 continue
                             if m.must[m.place[other]] and m.place[other] != m.place[action]:
                                 continue
-                            missed = _loss(m, s, other) / (1e-9 + _share_of_money(m, other, s.year[other]))
+                            missed = _loss(m, s, other) / (1e-9 + _worth_of_money(m, other, s.year[other]))
                             if missed < least:
                                 worst, least = other, missed
                         if worst < 0:

@@ -1,7 +1,7 @@
 """The siting problem as a mixed-integer program for HiGHS: sparse arrays in one call, the best plan known as its start.
 
-Columns are z_jt (action j is open at the end of year t, integer) and y_it (unit i is covered then, continuous). The cumulative z
-keeps the cover rows as sparse as the reach is; "nothing is un-built" is z_jt ≥ z_j,t−1.
+Columns are z_jt (action j is open at the end of year t, integer; only for years in which it may open) and y_it (unit i is covered
+then, continuous). The cumulative z keeps the cover rows as sparse as the reach is; "nothing is un-built" is z_jt ≥ z_js, s < t.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,9 @@ import highspy
 import numpy as np
 from scipy import sparse
 
-from planner.siting.problem import MONEY_TOLERANCE, Floats, Ints, SitingProblem
+from planner.siting.covering import merge_units
+from planner.siting.kernels import Model
+from planner.siting.problem import Floats, Ints
 
 Progress = Callable[[float, float], None]
 
@@ -40,76 +42,88 @@ class Outcome:
     stopped: str
 
 
-def covering_program(problem: SitingProblem, scale: float) -> Program:
-    """Return the program whose minimum is −(objective of the best plan) × ``scale``."""
-    n, m, years = problem.n_actions, problem.n_units, problem.n_years
-    inf = highspy.kHighsInf
-    blocks, lower, upper = [], [], []
-    n_z = years * n
+def covering_program(model: Model, scale: float) -> tuple[Program, Ints, Ints]:
+    """Return the program over the allowed options, with the action and the year of each of its integer columns.
 
-    def add(z: sparse.sparray, y: sparse.sparray | None, low: Floats, high: Floats) -> None:
-        rest = sparse.csr_array((z.shape[0], years * m)) if y is None else y
-        blocks.append(sparse.hstack([z, rest], format="csr"))
-        lower.append(low)
-        upper.append(high)
+    Its minimum is −(value of the best plan) × ``scale``. Rows that the same columns cover are merged; a row with one column is that
+    column's own worth.
+    """
+    n_actions, years = model.allowed.shape
+    action, year = np.nonzero(model.allowed)
+    n = len(action)
+    columns = np.arange(n)
+    following = np.flatnonzero(action[1:] == action[:-1]) + 1  # columns with an earlier one of the same action
+    last = np.ones(n, bool)
+    last[following - 1] = False
+    # Worth: y_it for each year, over the columns that say what is open then.
+    cover = sparse.csr_array(
+        (np.ones(len(model.unit_action)), model.unit_action, model.unit_ptr), (len(model.weight), n_actions)
+    )
+    rows, weights = [], []
+    for t in range(years):
+        latest = np.full(n_actions, -1)
+        until = year <= t
+        latest[action[until]] = columns[until]
+        stands = np.flatnonzero(latest >= 0)
+        open_by = sparse.csr_array((np.ones(len(stands)), (stands, latest[stands])), (n_actions, n))
+        rows.append((cover @ open_by).tocsr())
+        weights.append(model.weight * (model.worth[t] - model.worth[t + 1]))
+    weight, units = merge_units(np.concatenate(weights), sparse.vstack(rows, format="csr"))
+    size = np.diff(units.indptr)
+    alone = size == 1
+    cost = np.zeros(n)
+    np.add.at(cost, units[alone].indices, -scale * weight[alone])
+    units, weight = units[size > 1].astype(float), weight[size > 1]
+    m = len(weight)
 
-    each_year = sparse.eye_array(years)
-    cover = sparse.kron(each_year, problem.cover.astype(float), format="csr")
-    add(-cover, sparse.eye_array(years * m, format="csr"), np.full(years * m, -inf), np.zeros(years * m))
-    if years > 1:
-        step = sparse.diags_array([-np.ones(years - 1), np.ones(years - 1)], offsets=[0, 1], shape=(years - 1, years))
-        rows = sparse.kron(step, sparse.eye_array(n), format="csr")
-        add(rows, None, np.zeros(rows.shape[0]), np.full(rows.shape[0], inf))
-    last = sparse.csr_array(([1.0], ([0], [years - 1])), (1, years))
-    places, number = np.unique(problem.place, return_inverse=True)
-    at_place = sparse.csr_array((np.ones(n), (number, np.arange(n))), (len(places), n))
-    must = np.isin(places, problem.required)
+    place, number = np.unique(model.place[action[last]], return_inverse=True)
+    at_place = sparse.csr_array((np.ones(last.sum()), (number, columns[last])), (len(place), n))
+    must = model.must[place]
     kept = must | (np.diff(at_place.indptr) > 1)
-    add(sparse.kron(last, at_place[kept], format="csr"), None, must[kept].astype(float), np.ones(int(kept.sum())))
-    if problem.limit_use is not None:
-        add(sparse.kron(last, problem.limit_use, format="csr"), None, np.full(len(problem.limit), -inf), problem.limit)
-    z_cost, money = _budget_rows(problem)
-    add(z_cost, None, np.full(years, -inf), money + MONEY_TOLERANCE * np.maximum(1.0, money))
-
-    cost = np.concatenate([np.zeros(n_z), -scale * np.outer(problem.year_weight, problem.unit_weight).ravel()])
-    return Program(
-        cost=cost,
-        matrix=sparse.vstack(blocks, format="csc"),
-        lower=np.concatenate(lower),
-        upper=np.concatenate(upper),
-        x_lower=np.zeros(len(cost)),
-        x_upper=np.ones(len(cost)),
-        n_integer=n_z,
-        offset=-scale * problem.constant * float(problem.year_weight.sum()),
+    earlier = sparse.csr_array(
+        (
+            np.concatenate([np.ones(len(following)), -np.ones(len(following))]),
+            (np.tile(np.arange(len(following)), 2), np.concatenate([following, following - 1])),
+        ),
+        (len(following), n),
     )
-
-
-def _budget_rows(problem: SitingProblem) -> tuple[sparse.csr_array, Floats]:
-    """Return the money rows over z: capital × (z_t − z_t−1) + operating × z_t, summed up to the year with carry-over."""
-    years = problem.n_years
-    capital = np.eye(years) - np.eye(years, k=-1)
-    running = np.eye(years)
-    money = problem.budget.copy()
-    if problem.carry_over:
-        capital, running, money = np.cumsum(capital, axis=0), np.cumsum(running, axis=0), np.cumsum(money)
-    rows = sparse.kron(sparse.csr_array(capital), problem.capital_cost[None, :]) + sparse.kron(
-        sparse.csr_array(running), problem.operating_cost[None, :]
+    price = model.price[action, year]
+    price[following - 1] -= price[following]
+    limits = sparse.csc_array((model.limit_use, model.limit_row, model.limit_ptr), (len(model.limit), n_actions))
+    used = limits[:, action].tocsr() @ sparse.diags_array(last.astype(float))
+    z_rows = sparse.vstack([at_place[kept], earlier, sparse.csr_array(price.T), used], format="csr")
+    lower = np.concatenate(
+        [must[kept], np.zeros(len(following)), np.full(years + len(model.limit), -highspy.kHighsInf)]
     )
-    return rows.tocsr(), money
+    upper = np.concatenate([np.ones(kept.sum()), np.full(len(following), highspy.kHighsInf), model.money, model.limit])
+    program = Program(
+        cost=np.concatenate([cost, -scale * weight]),
+        matrix=sparse.block_array([[-units, sparse.eye_array(m)], [z_rows, None]], format="csc"),
+        lower=np.concatenate([np.full(m, -highspy.kHighsInf), lower]),
+        upper=np.concatenate([np.zeros(m), upper]),
+        x_lower=np.zeros(n + m),
+        x_upper=np.ones(n + m),
+        n_integer=n,
+    )
+    return program, action, year
 
 
-def point_of(problem: SitingProblem, build_year: Ints) -> Floats:
-    """Return a plan as a point of `covering_program`."""
-    years = np.arange(1, problem.n_years + 1)
-    z = ((build_year[None, :] > 0) & (build_year[None, :] <= years[:, None])).astype(float)
-    y = np.minimum(1.0, (problem.cover.astype(float) @ z.T).T)
-    return np.concatenate([z.ravel(), y.ravel()])
+def point_of(program: Program, action: Ints, year: Ints, plan: Ints, never: int) -> Floats | None:
+    """Return a plan (years from 0, or ``never``) as a point of `covering_program`; None where it has an option that was struck out."""
+    z = (plan[action] <= year).astype(float)
+    if (plan[action] == year).sum() < (plan < never).sum():
+        return None
+    n_y = len(program.cost) - len(z)
+    covered = program.matrix[:n_y, : len(z)] @ z
+    return np.concatenate([z, np.minimum(1.0, -covered)])
 
 
-def plan_of(problem: SitingProblem, x: Floats) -> Ints:
-    """Return the build years in a point of `covering_program`."""
-    z = x[: problem.n_years * problem.n_actions].reshape(problem.n_years, problem.n_actions) > 0.5
-    return np.where(z.any(axis=0), z.argmax(axis=0) + 1, 0).astype(np.int64)
+def plan_of(action: Ints, year: Ints, x: Floats, n_actions: int, never: int) -> Ints:
+    """Return the years (from 0, ``never`` if not chosen) in a point of `covering_program`."""
+    plan = np.full(n_actions, never, np.int64)
+    chosen = x[: len(action)] > 0.5
+    np.minimum.at(plan, action[chosen], year[chosen])
+    return plan
 
 
 def minimise(

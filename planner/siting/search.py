@@ -6,7 +6,7 @@ Takes a problem; gives build years. The moves are compiled in `kernels`. Nothing
 import numpy as np
 from scipy import sparse
 
-from planner.siting.kernels import NOTHING, Model, State, construct, improve_state, open_action
+from planner.siting.kernels import Model, State, construct, follow, improve_state, open_action
 from planner.siting.problem import MONEY_TOLERANCE, Floats, Ints, SitingProblem
 
 
@@ -24,46 +24,20 @@ def prices(problem: SitingProblem) -> tuple[Floats, Floats]:
     return price, problem.budget.copy()
 
 
-def search(problem: SitingProblem, *, passes: int = 50, trials: int = 200) -> Ints | None:
-    """Return the build years of a plan that no single swap improves, or None where the required places do not fit.
-
-    Args:
-        problem: what to plan.
-        passes: most passes over the open actions.
-        trials: closed actions tried by force in each pass, largest gain first, where costs differ.
-    """
-    model = _model(problem)
-    best, best_value = None, -1.0
-    same_price = bool((model.price == model.price[:1]).all()) if len(model.price) else True
-    for by_price in (False,) if same_price else (False, True):
-        state = _empty(model)
-        if not construct(model, state, by_price):
-            continue
-        value = improve_state(model, state, by_price, passes, 0 if same_price else trials)
-        if value > best_value + NOTHING:
-            best, best_value = state.year.copy(), value
-    return None if best is None else np.where(best < problem.n_years, best + 1, 0)
-
-
-def improve(problem: SitingProblem, build_year: Ints, *, passes: int = 50, trials: int = 200) -> Ints:
-    """Return a plan that swaps make from ``build_year``, never worse."""
-    model = _model(problem)
-    state = _empty(model)
-    for action in np.flatnonzero(build_year):
-        open_action(model, state, action, build_year[action] - 1)
-    improve_state(model, state, True, passes, trials)
-    return np.where(state.year < problem.n_years, state.year + 1, 0)
-
-
-def _model(problem: SitingProblem) -> Model:
+def model_of(problem: SitingProblem) -> Model:
+    """Return the arrays that the compiled search and bound work on. Weights are normalised to sum to one."""
     by_unit = problem.cover
     by_action = by_unit.tocsc()
     use = problem.limit_use if problem.limit_use is not None else sparse.csr_array((0, problem.n_actions))
     limits = use.tocsc()
     price, money = prices(problem)
+    money = money + MONEY_TOLERANCE * np.maximum(1.0, money)
+    limit = problem.limit + MONEY_TOLERANCE * np.maximum(1.0, problem.limit)
+    over_limit = np.zeros(problem.n_actions, bool)
+    over_limit[np.repeat(np.arange(problem.n_actions), np.diff(limits.indptr))[limits.data > limit[limits.indices]]] = True
     total = problem.unit_weight.sum()
     must = np.zeros(int(problem.place.max(initial=-1)) + 1, bool)
-    must[[place for place in problem.required if place < len(must)]] = True
+    must[list(problem.required)] = True
     return Model(
         action_ptr=by_action.indptr.astype(np.int64),
         action_unit=by_action.indices.astype(np.int32),
@@ -72,17 +46,70 @@ def _model(problem: SitingProblem) -> Model:
         weight=problem.unit_weight / (total if total > 0 else 1.0),
         worth=np.append(np.cumsum(problem.year_weight[::-1])[::-1], 0.0),
         price=np.ascontiguousarray(price),
-        money=money + MONEY_TOLERANCE * np.maximum(1.0, money),
+        money=money,
         limit_ptr=limits.indptr.astype(np.int64),
         limit_row=limits.indices.astype(np.int32),
         limit_use=limits.data.astype(np.float64),
-        limit=problem.limit + MONEY_TOLERANCE * np.maximum(1.0, problem.limit),
+        limit=limit,
         place=problem.place.astype(np.int64),
         must=must,
+        allowed=np.all(price <= money, axis=2) & ~over_limit[:, None],
+        rate=np.where(money > 1e-6 * money.max(initial=0.0), 1.0 / money, 0.0),
     )
 
 
-def _empty(model: Model) -> State:
+def search(model: Model, *, passes: int = 50, trials: int = 200) -> tuple[Ints, float] | None:
+    """Build a plan greedily and swap until no single swap improves it.
+
+    Args:
+        model: what to plan.
+        passes: most passes over the open actions.
+        trials: closed actions tried by force in each pass, largest gain first, where costs differ.
+
+    Returns:
+        Years (n: never) and the value as a share of all weight; None where the required places do not fit.
+    """
+    found = []
+    for by_price in (False,) if _same_price(model) else (False, True):
+        state = empty_state(model)
+        if construct(model, state, by_price):
+            value = improve_state(model, state, by_price, passes, 0 if _same_price(model) else trials)
+            found.append((state.year.copy(), float(value)))
+    return max(found, key=lambda plan: plan[1], default=None)
+
+
+def search_near(model: Model, value: Floats, *, passes: int = 50, trials: int = 200) -> tuple[Ints, float] | None:
+    """The same from the options with the largest reduced ``value`` (n_actions × n_years) that the bound gives them."""
+    state = empty_state(model)
+    for place in np.flatnonzero(model.must):
+        here = np.flatnonzero(model.place == place)
+        action, year = np.unravel_index(np.argmax(value[here]), (len(here), len(model.money)))
+        open_action(model, state, here[action], year)
+    if np.any(state.spent > model.money) or np.any(state.used > model.limit):
+        return None
+    follow(model, state, value)
+    construct(model, state, not _same_price(model))
+    same_price = _same_price(model)
+    worth = improve_state(model, state, not same_price, passes, 0 if same_price else trials)
+    return state.year.copy(), float(worth)
+
+
+def improve(model: Model, year: Ints, *, passes: int = 50, trials: int = 200) -> tuple[Ints, float]:
+    """Return a plan that swaps make from one that keeps the rules, never worse."""
+    state = empty_state(model)
+    for action in np.flatnonzero(year < len(model.money)):
+        open_action(model, state, action, year[action])
+    same_price = _same_price(model)
+    value = improve_state(model, state, not same_price, passes, 0 if same_price else trials)
+    return state.year.copy(), float(value)
+
+
+def _same_price(model: Model) -> bool:
+    return len(model.money) == 1 and len(np.unique(model.price)) <= 1
+
+
+def empty_state(model: Model) -> State:
+    """Return the state in which nothing is open."""
     n_units, n_actions, n_years = len(model.weight), len(model.place), len(model.money)
     start = np.zeros(n_actions)
     np.add.at(start, np.repeat(np.arange(n_actions), np.diff(model.action_ptr)), model.weight[model.action_unit])

@@ -1,5 +1,6 @@
 """Solve a siting problem: reduce, search, bound, prove. Gives a `Plan` whose status claims no more than its bound proves."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from planner.siting.bound import Multipliers, first_multipliers, option_values, strike_out, tighten
 from planner.siting.covering import merge_units
 from planner.siting.milp import covering_program, minimise, plan_of, point_of
 from planner.siting.problem import (
@@ -22,10 +24,16 @@ from planner.siting.problem import (
     objective_of,
     relative_gap,
 )
-from planner.siting.search import improve, prices, search
+from planner.siting.search import improve, model_of, prices, search, search_near
 
 # HiGHS works with absolute tolerances of 1e-6 to 1e-7; with all weight scaled to this, the lightest unit still shows.
 _SCALE = 1e4
+# Rounds of the Lagrangian bound between two looks at plans near it; at least the first four are always done.
+_ROUNDS = (100, 100, 200, 200, 400, 400, 600, 1000, 1000)
+# HiGHS is asked only where its linear programs stay below this many nonzeros; beyond, they take minutes and prove little.
+_MOST_NONZEROS = 4_000_000
+
+Progress = Callable[[float, float], None]
 
 
 def solve(
@@ -34,9 +42,12 @@ def solve(
     mip_gap: float = 0.005,
     work_limit: int | None = 200,
     time_limit_s: float | None = None,
-    progress: Callable[[float, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Plan:
     """Find the best plan and prove how good it is. The same problem gives the same plan, unless a limit in seconds strikes.
+
+    Swap search finds a plan, a Lagrangian bound closes in on it and strikes out options that no better plan contains, and HiGHS
+    settles what is left.
 
     Args:
         problem: what to plan.
@@ -46,64 +57,151 @@ def solve(
         progress: called with (objective, bound) while searching.
 
     Returns:
-        A plan; ``optimal`` only if proven to 1e-6, ``infeasible`` with its reasons if the required places do not fit.
+        A plan; ``optimal`` only if proven to 1e-6, ``infeasible`` with its reasons if the rules leave none.
     """
     begun = time.perf_counter()
     kept = useful_actions(problem)
     small = restrict(problem, kept)
-    sizes = _sizes(problem, small)
-    scale = _SCALE / max(problem.constant + float(problem.unit_weight.sum()), 1e-300)
+    work = {**problem.reductions, **_sizes(problem, small)}
 
-    def done(build_year: Ints | None, bound: float, nodes: int, stopped: str) -> Plan:
-        seconds = time.perf_counter() - begun
-        work = {**problem.reductions, **sizes, "nodes": nodes}
-        if build_year is None:
-            none = np.zeros(problem.n_actions, np.int64)
-            reasons = conflict(problem) if stopped == "conflict" else ()
-            return Plan(none, float("nan"), bound, float("inf"), "infeasible", seconds, work, reasons, stopped)
-        whole = np.zeros(problem.n_actions, np.int64)
-        whole[kept] = build_year
-        objective = objective_of(problem, whole)
-        # The bound stands within the solver's tolerance; a plan above it is its own bound.
-        bound = max(bound, objective)
-        gap = relative_gap(objective, bound)
-        proven = gap <= PROOF_TOLERANCE
-        return Plan(
-            whole,
-            objective,
-            objective if proven else bound,
-            0.0 if proven else gap,
-            "optimal" if proven else "feasible",
-            seconds,
-            work,
-            (),
-            "proof" if proven else stopped,
-        )
+    def infeasible() -> Plan:
+        none, seconds = np.zeros(problem.n_actions, np.int64), time.perf_counter() - begun
+        return Plan(none, math.nan, math.nan, math.inf, "infeasible", seconds, work, conflict(problem), "conflict")
 
     if not set(problem.required) <= set(small.place.tolist()):
-        return done(None, float("nan"), 0, "conflict")
-    start = search(small)
-    ceiling = problem.constant * float(problem.year_weight.sum()) + float(small.unit_weight.sum()) * float(
-        problem.year_weight.sum()
+        return infeasible()
+    race = _Race(small, begun, time_limit_s, progress)
+    if not race.start():
+        return infeasible()
+    race.close_in(mip_gap)
+    if race.gap() > max(mip_gap, PROOF_TOLERANCE):
+        race.settle(mip_gap, work_limit)
+    whole = np.zeros(problem.n_actions, np.int64)
+    whole[kept] = tidy(small, race.plan())
+    objective = objective_of(problem, whole)
+    bound = max(race.bound(), objective)
+    gap = relative_gap(objective, bound)
+    proven = gap <= PROOF_TOLERANCE
+    return Plan(
+        build_year=whole,
+        objective=objective,
+        bound=objective if proven else bound,
+        gap=0.0 if proven else gap,
+        status="optimal" if proven else "feasible",
+        seconds=time.perf_counter() - begun,
+        work={**work, **race.work},
+        stopped="proof" if proven else race.stopped,
     )
-    if start is not None and objective_of(small, start) >= ceiling * (1 - 1e-12):
-        return done(start, ceiling, 0, "proof")
-    outcome = minimise(
-        covering_program(small, scale),
-        start=None if start is None else point_of(small, start),
-        mip_gap=mip_gap,
-        nodes=work_limit,
-        time_limit_s=None if time_limit_s is None else time_limit_s - (time.perf_counter() - begun),
-        progress=None if progress is None else lambda best, bound: progress(-best / scale, -bound / scale),
-    )
-    plans = [] if start is None else [start]
-    if outcome.x is not None:
-        found = plan_of(small, outcome.x)
-        if not broken_rules(small, found):
-            plans.append(improve(small, found))
-    best = max(plans, key=lambda plan: objective_of(small, plan), default=None)
-    bound = min(-outcome.bound / scale, ceiling) if np.isfinite(outcome.bound) else ceiling
-    return done(None if best is None else tidy(small, best), bound, outcome.nodes, outcome.stopped)
+
+
+class _Race:
+    """The best plan and the least bound of one solve, moving towards each other. Values are shares of the units' weight."""
+
+    def __init__(self, problem: SitingProblem, begun: float, time_limit_s: float | None, progress: Progress | None):
+        self.problem, self.model = problem, model_of(problem)
+        self.begun, self.time_limit_s, self.progress = begun, time_limit_s, progress
+        self.weight = float(problem.unit_weight.sum())
+        self.constant = problem.constant * float(problem.year_weight.sum())
+        self.years: Ints = np.zeros(0, np.int64)
+        self.value, self.least = -math.inf, float(problem.year_weight.sum())
+        # What is struck out is worth no more than this; a bound below it proves nothing more.
+        self.floor = -math.inf
+        self.work: dict[str, int] = {"rounds": 0, "options": int(self.model.allowed.sum()), "nodes": 0}
+        self.stopped = "gap"
+
+    def objective(self, value: float) -> float:
+        return self.constant + self.weight * value
+
+    def gap(self) -> float:
+        return (
+            relative_gap(self.objective(self.value), self.bound()) if self.bound() > self.objective(self.value) else 0.0
+        )
+
+    def bound(self) -> float:
+        return self.objective(max(self.least, self.floor))
+
+    def plan(self) -> Ints:
+        return np.where(self.years < self.problem.n_years, self.years + 1, 0)
+
+    def left(self) -> float | None:
+        return None if self.time_limit_s is None else self.time_limit_s - (time.perf_counter() - self.begun)
+
+    def take(self, found: tuple[Ints, float] | None) -> None:
+        """Keep a plan if it is the best so far."""
+        if found is not None and found[1] > self.value:
+            self.years, self.value = found
+        if self.progress is not None and self.value > -math.inf:
+            self.progress(self.objective(self.value), self.bound())
+
+    def start(self) -> bool:
+        """Find a first plan; tell whether there is any."""
+        self.take(search(self.model))
+        if self.value == -math.inf:
+            # Greedy could not place what is required: ask for any plan that keeps the rules.
+            program, action, year = covering_program(self.model, 0.0)
+            outcome = minimise(program)
+            if outcome.x is None:
+                return False
+            found = plan_of(action, year, outcome.x, self.problem.n_actions, self.problem.n_years)
+            self.take(improve(self.model, found))
+        return True
+
+    def close_in(self, mip_gap: float) -> None:
+        """Lower the bound and look for plans near it, until the gap is small enough or the bound stalls."""
+        at = first_multipliers(self.model)
+        for look, rounds in enumerate(_ROUNDS):
+            tighten(self.model, at, self.value, rounds)
+            self.least = min(self.least, at.bound)
+            self.model.rate[:] = at.money
+            self.take(search_near(self.model, option_values(self.model, at)[0]))
+            self.strike(at)
+            self.work["rounds"] = at.rounds
+            left = self.left()
+            if left is not None and left <= 0:
+                self.stopped = "time"
+                return
+            enough = self.gap() <= (PROOF_TOLERANCE if look < 3 else max(mip_gap, PROOF_TOLERANCE))
+            if enough or at.step < 1e-5 or self.work["options"] == 0:
+                return
+
+    def strike(self, at: Multipliers) -> None:
+        """Strike out options that no better plan contains."""
+        known = self.value + 1e-8 * abs(self.value) + 1e-12
+        before = self.work["options"]
+        self.work["options"] = strike_out(self.model, at, known)
+        if self.work["options"] < before:
+            self.floor = max(self.floor, known)
+
+    def settle(self, mip_gap: float, work_limit: int | None) -> None:
+        """Let HiGHS decide among the options that are left."""
+        if self.work["options"] == 0:
+            self.least = self.floor
+            return
+        program, action, year = covering_program(self.model, _SCALE)
+        self.work["rows"], self.work["pairs_left"] = program.matrix.shape[0], int(program.matrix.nnz)
+        if program.matrix.nnz > _MOST_NONZEROS:
+            self.stopped = "work"
+            return
+        program = replace(program, offset=-_SCALE * self.constant / self.weight)
+        outcome = minimise(
+            program,
+            start=point_of(program, action, year, self.years, self.problem.n_years),
+            mip_gap=mip_gap,
+            nodes=work_limit,
+            time_limit_s=self.left(),
+            progress=None if self.progress is None else lambda *_: self.take(None),
+        )
+        self.work["nodes"], self.stopped = outcome.nodes, outcome.stopped
+        if outcome.stopped == "conflict":
+            # Nothing that keeps the rules is left: nothing is better than the plan at hand.
+            self.least = self.floor
+            return
+        if outcome.x is not None:
+            found = plan_of(action, year, outcome.x, self.problem.n_actions, self.problem.n_years)
+            if not broken_rules(self.problem, np.where(found < self.problem.n_years, found + 1, 0)):
+                self.take(improve(self.model, found))
+        if math.isfinite(outcome.bound):
+            self.least = min(self.least, -outcome.bound / _SCALE - self.constant / self.weight)
 
 
 def useful_actions(problem: SitingProblem) -> Ints:
