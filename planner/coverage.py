@@ -45,7 +45,9 @@ class Coverage:
         nearest_m: metres to it, both walks to the street counted; NaN where unreachable.
         sites_within: number of standing sites within the service radius.
         covered: nearest_m is at most the service radius.
-        open_mask: half-hours with at least one site in reach that is open and offers what the standard requires, shape (n, 336).
+        week: number of the week in ``weeks`` that each unit has.
+        weeks: the different weeks there are: half-hours with at least one site in reach that is open and offers what the standard
+            requires, shape (n_weeks, 336). Few units differ, so this is a hundredth of a mask for each.
         effective_share: share of the unit's working half-hours that are so covered.
         open_share: the same if services did not matter: some site in reach is open.
         equipped_share: the same if hours did not matter: some site in reach offers what is required (1 or 0).
@@ -55,10 +57,16 @@ class Coverage:
     nearest_m: Floats
     sites_within: Ints
     covered: Bools
-    open_mask: Bools
+    week: Ints
+    weeks: Bools
     effective_share: Floats
     open_share: Floats
     equipped_share: Floats
+
+    @property
+    def open_mask(self) -> Bools:
+        """Half-hours in which each unit has an open, equipped site in reach, shape (n, 336)."""
+        return self.weeks[self.week]
 
 
 def offers(table: pd.DataFrame, place: Ints, required: tuple[str, ...]) -> Offers:
@@ -85,45 +93,79 @@ def standing_sites(sites: pd.DataFrame, required: tuple[str, ...]) -> Offers:
     return offers(sites.iloc[place], place, required)
 
 
-def measure(reach: Reach, nearest: tuple[Ints, Floats], standing: Offers, profile: Floats) -> Coverage:
+def measure(reach: Reach, nearest: tuple[Ints, Floats], standing: Offers, group: Ints, profiles: Floats) -> Coverage:
     """Measure how each unit of demand is covered.
 
     Args:
         reach: pairs (unit, place) within the service radius, over all places of the sites frame.
         nearest: place number (-1: none) and metres (NaN: none) of each unit's nearest standing site, not cut off.
         standing: the sites that stand.
-        profile: fraction of the unit's group at work in each half-hour, shape (n_units, 336).
+        group: (n_units,) row of ``profiles`` of each unit.
+        profiles: fraction of each group at work in each half-hour, shape (n_groups, 336).
     """
-    index = np.full(reach.n_sites, -1, dtype=np.int64)
-    index[standing.place] = np.arange(len(standing.place))
-    here = index[reach.site]
-    demand, here = reach.demand[here >= 0].astype(np.int64), here[here >= 0]
-    sites_within = np.bincount(demand, minlength=reach.n_demand).astype(np.int64)
-    serving = standing.serves[here]
-    open_mask = _any_open(demand[serving], standing.mask, here[serving], reach.n_demand)
-    any_mask = open_mask if serving.all() else _any_open(demand, standing.mask, here, reach.n_demand)
-    working = profile.sum(axis=1)
+    demand, here = _pairs(reach, standing)
+    sites_within = np.bincount(demand, minlength=reach.n_demand)
+    week, weeks = _weeks(demand, here, standing.mask, reach.n_demand)
+    open_share = _share_of_work(week, weeks, group, profiles)
+    equipped = sites_within > 0
+    effective_share = open_share
+    if not standing.serves.all():
+        serving = standing.serves[here]
+        demand, here = demand[serving], here[serving]
+        equipped = np.bincount(demand, minlength=reach.n_demand) > 0
+        week, weeks = _weeks(demand, here, standing.mask, reach.n_demand)
+        effective_share = _share_of_work(week, weeks, group, profiles)
     return Coverage(
         nearest=nearest[0],
         nearest_m=nearest[1],
         sites_within=sites_within,
         covered=sites_within > 0,
-        open_mask=open_mask,
-        effective_share=np.einsum("ij,ij->i", profile, open_mask) / working,
-        open_share=np.einsum("ij,ij->i", profile, any_mask) / working,
-        equipped_share=(np.bincount(demand[serving], minlength=reach.n_demand) > 0).astype(float),
+        week=week,
+        weeks=weeks,
+        effective_share=effective_share,
+        open_share=open_share,
+        equipped_share=equipped.astype(float),
     )
 
 
-def _any_open(demand: Ints, masks: Bools, site: Ints, n_demand: int) -> Bools:
-    """Return, for each unit, the OR of the masks of its sites. ``demand`` is ascending."""
-    week = np.zeros((n_demand, HALF_HOURS), dtype=bool)
+def _pairs(reach: Reach, standing: Offers) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the pairs whose site stands: unit (ascending) and row of ``standing``."""
+    index = np.full(reach.n_sites, -1, dtype=np.int32)
+    index[standing.place] = np.arange(len(standing.place), dtype=np.int32)
+    here = index[reach.site]
+    if len(standing.place) == reach.n_sites:
+        return reach.demand, here
+    stands = here >= 0
+    return reach.demand[stands], here[stands]
+
+
+def _weeks(demand: NDArray[np.int32], site: NDArray[np.int32], mask: Bools, n_demand: int) -> tuple[Ints, Bools]:
+    """Return, for each unit, the number of its week, and the weeks: the OR of the masks of the sites it reaches.
+
+    Half-hours in which the same sites are open are one class, a bit each, so that a week of 336 half-hours is mostly one word. The first
+    week is the one in which nothing is open.
+    """
+    classes, of_class = np.unique(mask, axis=1, return_inverse=True)
+    n_words = -(-classes.shape[1] // 64)
+    bits = np.zeros((len(mask), n_words * 64), dtype=bool)
+    bits[:, : classes.shape[1]] = classes
+    words = np.packbits(bits, axis=1, bitorder="little").view("<u8")
+    either = np.zeros((n_demand, n_words), dtype=np.uint64)
     if len(demand):
-        packed = np.packbits(masks, axis=1)[site]
-        first = np.flatnonzero(np.r_[True, demand[1:] != demand[:-1]])
-        either = np.bitwise_or.reduceat(packed, first, axis=0)
-        week[demand[first]] = np.unpackbits(either, axis=1, count=HALF_HOURS).astype(bool)
-    return week
+        first = np.flatnonzero(np.concatenate([[True], demand[1:] != demand[:-1]]))
+        for word in range(n_words):
+            either[demand[first], word] = np.bitwise_or.reduceat(words[site, word], first)
+    different, week = np.unique(np.vstack([np.zeros_like(either[:1]), either]), axis=0, return_inverse=True)
+    unpacked = np.unpackbits(different.astype("<u8").view(np.uint8), axis=1, bitorder="little").astype(bool)
+    return week.reshape(-1)[1:], unpacked[:, of_class.reshape(-1)]
+
+
+def _share_of_work(week: Ints, weeks: Bools, group: Ints, profiles: Floats) -> Floats:
+    """Return which share of its group's working half-hours each unit's week covers, shape (n_units,)."""
+    shares: Floats = (weeks @ profiles.T) / profiles.sum(axis=1)
+    # What covers every working half-hour covers all of it, whatever the sum of floats says.
+    shares[(weeks[:, None, :] | (profiles[None] == 0)).all(axis=2)] = 1.0
+    return shares[week, group]
 
 
 def indicators(
@@ -184,7 +226,8 @@ def clock(demand: pd.DataFrame, coverage: Coverage, profiles: Mapping[str, Float
     for group, profile in profiles.items():
         rows = (demand["group"] == group).to_numpy()
         total = weight[rows].sum()
-        reached = weight[rows] @ coverage.open_mask[rows]
+        by_week = np.bincount(coverage.week[rows], weights=weight[rows], minlength=len(coverage.weeks))
+        reached = by_week @ coverage.weeks
         columns[group] = np.where((profile > 0) & (total > 0), reached / max(total, 1e-300), np.nan)
     return pd.DataFrame(columns)
 

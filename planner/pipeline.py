@@ -12,6 +12,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from planner import __version__
 from planner.actions import ACTION_COLUMNS, possible_actions, sites_after
@@ -194,7 +195,13 @@ def cover(
         walks.network, walks.demand, take(walks.sites, standing.place), access_share=walks.access_share
     )
     place = np.where(near >= 0, standing.place[near], -1) if len(standing.place) else near
-    return measure(walks.reach, (place, near_m), standing, np.stack([profiles[g] for g in demand["group"]]))
+    return measure(walks.reach, (place, near_m), standing, *group_profiles(demand, profiles))
+
+
+def group_profiles(demand: pd.DataFrame, profiles: dict[str, Floats]) -> tuple[NDArray[np.int64], Floats]:
+    """Return each unit's row of the profiles, and the profiles, shape (n_groups, 336)."""
+    code = {group: row for row, group in enumerate(profiles)}
+    return np.array([code[group] for group in demand["group"]], dtype=np.int64), np.stack(list(profiles.values()))
 
 
 def make_plan(
@@ -216,14 +223,14 @@ def make_plan(
             raise InputError("place_unknown", file=STUDY_FILE, place=place)
     actions = possible_actions(inputs.sites, inputs.options, forbidden=settings.forbidden)
     required = study.standard.services
-    groups = list(profiles)
+    group, profile = group_profiles(inputs.demand, profiles)
     problem = covering_problem(
         walks.reach.demand.astype(np.int64),
         walks.reach.site.astype(np.int64),
         walks.reach.n_demand,
         weight=inputs.demand["weight"].to_numpy(dtype=float),
-        group=inputs.demand["group"].map(groups.index).to_numpy(dtype=np.int64),
-        profile=np.stack([profiles[g] for g in groups]),
+        group=group,
+        profile=profile,
         existing=standing_sites(inputs.sites, required),
         actions=offers(actions, actions["place"].to_numpy(dtype=np.int64), required),
         capital_cost=actions["capital_cost"].to_numpy(dtype=float),

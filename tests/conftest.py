@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 import small_study as small
+from hypothesis import settings
+
+# Examples are the same in every run, and a slow machine is no failure.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 QUIET = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"

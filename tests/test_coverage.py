@@ -53,8 +53,9 @@ def districts(draw: st.DrawFn):
 
 
 def measured(distance_m, standing, demand, profiles):
-    profile = np.stack([profiles[g] for g in demand["group"]])
-    return measure(reach_of(distance_m), nearest_of(distance_m, standing.place), standing, profile)
+    group = demand["group"].map(list(profiles).index).to_numpy()
+    near = nearest_of(distance_m, standing.place)
+    return measure(reach_of(distance_m), near, standing, group, np.stack(list(profiles.values())))
 
 
 @settings(max_examples=30)
@@ -122,7 +123,9 @@ def test_the_clock_adds_up_to_the_effective_share(district):
         if figures["total_weight"]:
             hours = found[group].to_numpy()
             assert (np.isnan(hours) == (profiles[group] == 0)).all()
-            assert np.nansum(hours * profiles[group]) / profiles[group].sum() == pytest.approx(figures["effective_share"])
+            assert np.nansum(hours * profiles[group]) / profiles[group].sum() == pytest.approx(
+                figures["effective_share"]
+            )
 
 
 def test_effective_share_of_a_bank_and_an_early_shift():
@@ -133,7 +136,9 @@ def test_effective_share_of_a_bank_and_an_early_shift():
     for day in range(7):
         profile[0, day * 48 + 9 : day * 48 + 20] = 1
     distance_m = np.array([[100.0]])
-    coverage = measure(reach_of(distance_m), nearest_of(distance_m, standing.place), standing, profile)
+    coverage = measure(
+        reach_of(distance_m), nearest_of(distance_m, standing.place), standing, np.zeros(1, int), profile
+    )
     assert coverage.effective_share[0] == pytest.approx(2 / 11)
 
 
@@ -141,7 +146,8 @@ def test_reasons_of_loss_are_kept_apart():
     table = pd.DataFrame({"opening_hours": ["24/7", "Mo-Su 00:00-12:00"], "services": ["rest", "rest;water"]})
     standing = offers(table, np.array([0, 1]), ("rest", "water"))
     distance_m = np.array([[10.0, 10.0], [10.0, 900.0]])
-    coverage = measure(reach_of(distance_m), nearest_of(distance_m, standing.place), standing, np.ones((2, HALF_HOURS)))
+    near, group = nearest_of(distance_m, standing.place), np.zeros(2, int)
+    coverage = measure(reach_of(distance_m), near, standing, group, np.ones((1, HALF_HOURS)))
     assert coverage.open_share.tolist() == [1.0, 1.0]
     assert coverage.equipped_share.tolist() == [1.0, 0.0]
     assert coverage.effective_share.tolist() == [0.5, 0.0]
