@@ -3,8 +3,8 @@
 Takes a `Result` and a `Frame`, draws on a sheet. What it draws it also tells (`Drawn`), so that the legend shows that and nothing else.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import geopandas as gpd
 import numpy as np
@@ -20,6 +20,7 @@ from planner.draw.fonts import MM_PER_PT, clean, width_mm
 from planner.pipeline import Result
 
 Floats = NDArray[np.float64]
+Shapes = NDArray[np.object_]
 NEVER = -1
 CELL_MM = 50.0
 # A primary street of the base map, on A3.
@@ -28,8 +29,8 @@ PRIMARY_MM = 0.55
 BUSIEST_MM = 1.0
 THINNEST_MM = 0.16
 # Point demand: the area of a dot is proportional to its people.
-BIGGEST_DOT_MM = 1.9
-SMALLEST_DOT_MM = 0.5
+BIGGEST_DOT_MM = 1.3
+SMALLEST_DOT_MM = 0.42
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,12 @@ def layout(axes: Axes, result: Result, frame: Frame, unit: float) -> Drawn:
     clip = frame.box
     pen.box(axes, frame.left, frame.bottom, frame.width, frame.height, colour=style.PAPER, order=0)
     water = _on_sheet(result.water, frame)
-    pen.areas(axes, water, style.WATER, edge=style.WATER_EDGE, edge_mm=0.2 * unit, clip=clip, order=0.5)
+    # As one area, clefts closed: where a tributary flows in there is no shore.
+    waters = shapely.buffer(shapely.buffer(shapely.union_all(water), 0.8 * unit), -0.8 * unit)
+    pen.areas(axes, [waters], style.WATER, edge=style.WATER_EDGE, edge_mm=0.2 * unit, clip=clip, order=0.5)
     streets = _base_streets(axes, result.streets, frame, unit)
     area = _area(axes, result, frame, unit)
-    lines = _line_demand(axes, result, frame, unit)
+    lines = _line_demand(axes, result, frame, unit, area)
     dots = _point_demand(axes, result, frame, unit)
     seen = _ink(frame, streets, lines)
     sites = _sites(axes, result, frame, unit)
@@ -101,15 +104,16 @@ def layout(axes: Axes, result: Result, frame: Frame, unit: float) -> Drawn:
         streets=bool(streets),
         water=bool(len(water)),
         zones=bool(len(result.zones)),
-        area=area,
+        area=area is not None,
     )
 
 
-def _on_sheet(layer: gpd.GeoDataFrame, frame: Frame) -> NDArray[np.object_]:
+def _on_sheet(layer: gpd.GeoDataFrame, frame: Frame) -> Shapes:
     """Return the parts of a layer that the frame shows, in mm on paper."""
     shapes = to_paper(frame, np.asarray(layer.geometry.to_numpy(), dtype=object))
     shapes = shapes[shapely.intersects(shapes, frame.box)]
-    return shapely.intersection(shapes, frame.box.buffer(2)) if len(shapes) else shapes
+    seen: Shapes = shapely.intersection(shapes, frame.box.buffer(2))
+    return seen
 
 
 def _base_streets(axes: Axes, streets: gpd.GeoDataFrame, frame: Frame, unit: float) -> list[Geometry]:
@@ -128,21 +132,21 @@ def _base_streets(axes: Axes, streets: gpd.GeoDataFrame, frame: Frame, unit: flo
     return drawn
 
 
-def _merged(shapes: NDArray[np.object_]) -> list[Geometry]:
+def _merged(shapes: Shapes) -> list[Geometry]:
     """Join lines end to end, and leave out bends that paper cannot show."""
     joined = shapely.line_merge(shapely.multilinestrings(shapely.get_parts(shapes)))
-    return list(shapely.simplify(shapely.get_parts(joined), 0.02))
+    return list(shapely.simplify(shapely.get_parts(joined), 0.04))
 
 
-def _area(axes: Axes, result: Result, frame: Frame, unit: float) -> bool:
+def _area(axes: Axes, result: Result, frame: Frame, unit: float) -> Geometry | None:
     """Draw how far the study reaches: what the figures speak of. It is the outer edge of all zones; borders between them are not drawn."""
     if result.zones.empty:
-        return False
+        return None
     zones = to_paper(frame, np.asarray(result.zones.geometry.to_numpy(), dtype=object))
     # Zones drawn by hand rarely meet to the millimetre.
     whole = shapely.buffer(shapely.union_all(shapely.buffer(zones, 0.1, quad_segs=1)), -0.1, quad_segs=1)
     pen.area_line(axes, [p.exterior for p in shapely.get_parts(whole)], unit, clip=frame.box)
-    return True
+    return whole
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,7 @@ class _Lines:
     shapes: tuple[Geometry, ...] = ()
 
 
-def _line_demand(axes: Axes, result: Result, frame: Frame, unit: float) -> _Lines:
+def _line_demand(axes: Axes, result: Result, frame: Frame, unit: float, area: Geometry | None) -> _Lines:
     """Draw line demand as wide as its people per km, in the colour of the moment from which it is covered.
 
     Where nobody ever covers it, it lies on a pale wash and is dashed: what it is shows without colours too.
@@ -173,9 +177,11 @@ def _line_demand(axes: Axes, result: Result, frame: Frame, unit: float) -> _Line
         for m in moments_of(result)
         for mm in sorted(set(width[inside & (moment == m)]))
     }
+    inner = shapely.intersection(area, frame.box) if area is not None else frame.box
+    clip = inner if inner.geom_type == "Polygon" else frame.box
     for (m, mm), parts in merged.items():
         if m == NEVER:
-            pen.lines(axes, parts, mm + 1.7 * unit, style.GAP_WASH, clip=frame.box, cap="round", order=1.5)
+            pen.lines(axes, parts, mm + 1.7 * unit, style.GAP_WASH, clip=clip, cap="round", order=1.5)
     for (_, mm), parts in merged.items():
         pen.lines(axes, parts, mm + 0.45 * unit, style.WHITE, clip=frame.box, cap="butt", order=2)
     for (m, mm), parts in merged.items():
@@ -234,7 +240,7 @@ class _Sites:
 def site_mm(tier: str, status: str, unit: float) -> float:
     """Return the diameter of a site's symbol: its tier's; half of it where nothing is planned for it and it carries no number."""
     mm = 5.6 * unit * style.TIER_SIZES.get(tier, 1.0)
-    return mm if status in ("chosen", "upgraded") else 0.48 * mm
+    return mm if status in ("chosen", "upgraded") else 0.5 * mm
 
 
 def numbers(result: Result) -> dict[str, int]:
@@ -258,11 +264,11 @@ def _sites(axes: Axes, result: Result, frame: Frame, unit: float) -> _Sites:
     records = list(zip(sites["id"], sites["mode"], sites["status"], sites["year"], strict=True))
     for (_, mode, status, _), (x, y), mm, plan in zip(records, xy, size, planned, strict=True):
         if not plan:
-            pen.symbol(axes, x, y, mm, style.SHAPES.get(mode, "circle"), status, shade[0], halo_mm=0.25 * unit, order=5)
+            pen.symbol(axes, x, y, mm, style.SHAPES.get(mode, "circle"), status, shade[0], halo_mm=0.4 * unit, order=5)
     for here, there, mm, plan in zip(xy, at, size, planned, strict=True):
         if plan and np.hypot(*(here - there)) > 0.3 * mm:
             for colour, width in ((style.WHITE, 0.7), (style.INK, 0.25)):
-                pen.rule(axes, *here, *there, width * unit, colour, order=5.5)
+                pen.lines(axes, [shapely.LineString([here, there])], width * unit, colour, order=5.5)
             pen.dots(axes, here[None], np.array([1.1 * unit]), style.INK, order=5.6)
     # The first of the programme lies on top.
     ranked = sorted((i for i in np.flatnonzero(planned)), key=lambda i: -number[records[i][0]])
@@ -282,7 +288,7 @@ def _sites(axes: Axes, result: Result, frame: Frame, unit: float) -> _Sites:
 
 
 def _names(
-    axes: Axes, result: Result, frame: Frame, unit: float, water: Sequence[Geometry], seen: place.Ink, taken: Floats
+    axes: Axes, result: Result, frame: Frame, unit: float, water: Shapes, seen: place.Ink, taken: Floats
 ) -> None:
     """Letter the waters along their middle and the zones in their calmest corner."""
     shown = result.water[result.water.geometry.intersects(_ground(frame, result))]
@@ -295,7 +301,7 @@ def _names(
         said = clean(name)
         width = width_mm(said, pt) + gap * (len(said) - 1)
         room = shapely.intersection(shape, frame.box.buffer(-1.5))
-        land = shapely.difference(room, shapely.union_all(list(water))) if len(water) else room
+        land = shapely.difference(room, shapely.union_all(water)) if len(water) else room
         parts = [p for p in shapely.get_parts(land) if p.geom_type == "Polygon"]
         if not said or not parts:
             continue
@@ -340,7 +346,7 @@ def _border(axes: Axes, frame: Frame, unit: float) -> None:
         order=9,
     )
     columns, rows = cells(frame, CELL_MM * unit)
-    for i, (a, b) in enumerate(zip(columns[:-1], columns[1:], strict=True)):
+    for i, (a, b) in enumerate(pairwise(columns)):
         for y, tick in ((top, band), (bottom, -band)):
             if i:
                 pen.rule(axes, a, y, a, y + tick, 0.15 * unit, order=9)
@@ -348,7 +354,7 @@ def _border(axes: Axes, frame: Frame, unit: float) -> None:
                 pen.words(
                     axes, (a + b) / 2, y + tick / 2, letter(i), pt, style.MUTED, across="center", middle=True, order=9
                 )
-    for i, (a, b) in enumerate(zip(rows[:-1], rows[1:], strict=True)):
+    for i, (a, b) in enumerate(pairwise(rows)):
         for x, tick in ((right, band), (left, -band)):
             if i:
                 pen.rule(axes, x, a, x + tick, a, 0.15 * unit, order=9)

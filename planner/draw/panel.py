@@ -102,32 +102,27 @@ def coverage(column: Column, top: float, result: Result) -> float:
     """Draw a bar for each moment: who has a site in reach, and whose working time is really covered."""
     unit, shade = column.unit, colours(result)
     y = heading(column, top, column.say("coverage"), column.say("of_people", groups=_people(result, column.lang)))
-    name_mm, value_mm = 27 * unit, 20 * unit
+    name_mm, value_mm = 27 * unit, 0.0
     left, width = column.left + name_mm, column.width - name_mm - value_mm
     for moment, figures in result.indicators.items():
         share, effective = figures["share"] or 0.0, figures["effective_share"] or 0.0
-        y -= 5.6 * unit
-        middle = y + 1.7 * unit
+        y -= 5.8 * unit
+        middle = y + 1.9 * unit
         label = column.say("today") if moment == 0 else column.say("year", year=moment)
         pen.words(column.axes, column.left, middle, label, 7.4 * unit, middle=True)
-        pen.words(
-            column.axes,
-            left - 1.6 * unit,
-            middle,
-            _added(result, moment, column),
-            5.8 * unit,
-            style.MUTED,
-            across="right",
-            middle=True,
-        )
-        pen.box(column.axes, left, y, width, 3.4 * unit, colour="#eceae3")
-        pen.box(column.axes, left, y, width * share, 3.4 * unit, colour=style.WHITE, order=1.1)
-        pen.box(column.axes, left, y, width * share, 3.4 * unit, edge=shade[moment], edge_mm=0.25 * unit, order=1.3)
-        pen.box(column.axes, left, y, width * effective, 3.4 * unit, colour=shade[moment], order=1.2)
-        pen.words(column.axes, column.right, middle, f"{share:.0%}", 7.4 * unit, across="right", middle=True)
-        pen.words(
-            column.axes, column.right - 10.5 * unit, middle, f"{effective:.0%}", 7.4 * unit, across="right", middle=True
-        )
+        added = _added(result, moment, column)
+        pen.words(column.axes, left - 1.6 * unit, middle, added, 5.8 * unit, style.MUTED, across="right", middle=True)
+        pen.box(column.axes, left, y, width, 3.8 * unit, colour="#eceae3")
+        pen.box(column.axes, left, y, width * share, 3.8 * unit, colour=style.WHITE, order=1.1)
+        pen.box(column.axes, left, y, width * effective, 3.8 * unit, colour=shade[moment], order=1.2)
+        pen.box(column.axes, left, y, width * share, 3.8 * unit, edge=shade[moment], edge_mm=0.3 * unit, order=1.3)
+        pen.words(column.axes, left + width * share + 1.2 * unit, middle, f"{share:.0%}", 7.0 * unit, middle=True)
+        inside, text = effective > 0.13, f"{effective:.0%}"
+        x = left + width * effective + (-1.2 if inside else 0.8) * unit
+        # Of a short bar the figure stands in the white part, or is left to the programme where that is short too.
+        if inside or share - effective > 0.13:
+            ink = style.ink_on(shade[moment]) if inside else style.INK
+            pen.words(column.axes, x, middle, text, 7.0 * unit, ink, across="right" if inside else "left", middle=True)
     y -= 4.4 * unit
     x = column.left
     for key, colour in (("bar_effective", style.MUTED), ("bar_share", style.WHITE)):
@@ -156,7 +151,7 @@ def _added(result: Result, moment: int, column: Column) -> str:
     taken = result.actions[result.actions["year"] == moment]
     new = int((taken["action"] == "build").sum())
     parts = [column.say(k, count=n) for k, n in (("added_new", new), ("added_upgraded", len(taken) - new)) if n]
-    return " ".join(parts)
+    return column.say("and").join(parts)
 
 
 def legend(column: Column, top: float, result: Result, drawn: Drawn) -> float:
@@ -187,7 +182,7 @@ def legend(column: Column, top: float, result: Result, drawn: Drawn) -> float:
 
 
 def _demand_block(column: Column, result: Result, drawn: Drawn) -> tuple[str, list[Row]]:
-    unit, shade = column.unit, colours(result)
+    shade = colours(result)
     rows: list[Row] = []
     for moment in drawn.moments:
         key = (
@@ -424,11 +419,14 @@ def _programme_rows(column: Column, result: Result, frame: Frame, pt: float, wid
     number, costs = numbers(result), result.cost_by_year
     unit_name = result.study.plan.cost_unit if result.study.plan else ""
     rows: list[_Row] = []
-    for year, taken in result.actions.groupby("year", sort=True):
+    for year in result.years:
+        taken = result.actions[result.actions["year"] == year]
+        if taken.empty:
+            continue
         key = "programme_year_one" if len(taken) == 1 else "programme_year"
         text = column.say(key, year=year, count=len(taken), cost=figure(costs.get(year, 0.0), 1), unit=unit_name)
 
-        def draw_head(x: float, y: float, text: str = text, year: int = int(year)) -> None:
+        def draw_head(x: float, y: float, text: str = text, year: int = year) -> None:
             pen.words(column.axes, x, y - 1.75 * em, text, pt * 1.06, limit_mm=width)
             pen.rule(column.axes, x, y - 2.15 * em, x + width, y - 2.15 * em, 0.4 * column.unit, shade[year])
 
@@ -443,7 +441,7 @@ def _programme_rows(column: Column, result: Result, frame: Frame, pt: float, wid
                 site: str = site,
                 place: pd.Series = place,
                 lines: list[str] = lines,
-                year: int = int(year),
+                year: int = year,
             ) -> None:
                 middle = y - 0.75 * em
                 shape = style.SHAPES.get(place["mode"], "circle")
@@ -525,7 +523,8 @@ def title_block(column: Column, bottom: float, result: Result, frame: Frame, *, 
         (("approval", m.approval_number or column.say("internal")), ("run", result.run_id)),
     ]
     pt, high = 6.2 * unit, 6.3 * unit
-    split, key_mm = column.width * 0.6, 13.5 * unit if column.lang == "zh" else 17 * unit
+    split = column.width * 0.6
+    key_mm = max(width_mm(column.say(key), pt) for row in pairs for key, _ in row) + 3.4 * unit
     top = bottom + high * len(pairs)
     for i, row in enumerate(pairs):
         middle = top - high * (i + 0.5)
@@ -578,14 +577,14 @@ def _north(column: Column, x: float, y: float, degrees: float) -> None:
 
     def half(sign: int) -> shapely.Polygon:
         return shapely.Polygon(
-            np.array([(0, 3.2), (sign * 1.9, -3.2), (0, -1.7)]) * unit @ rotation + (x, y - 0.8 * unit)
+            np.array([(0, 3.2), (sign * 1.9, -3.2), (0, -1.7)]) * unit @ rotation + (x, y - 1.6 * unit)
         )
 
     pen.areas(column.axes, [half(-1)], style.INK, edge=style.INK, edge_mm=0.15 * unit)
     pen.areas(column.axes, [half(1)], style.WHITE, edge=style.INK, edge_mm=0.15 * unit)
-    tip = np.array([(0, 4.0)]) * unit @ rotation + (x, y - 0.8 * unit)
+    tip = np.array([(0, 4.0)]) * unit @ rotation + (x, y - 1.6 * unit)
     pen.words(
-        column.axes, tip[0, 0], tip[0, 1] + 1.0 * unit, column.say("north"), 6.6 * unit, across="center", middle=True
+        column.axes, tip[0, 0], tip[0, 1] + 0.5 * unit, column.say("north"), 6.6 * unit, across="center", middle=True
     )
 
 

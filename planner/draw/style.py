@@ -22,7 +22,7 @@ STREET = "#dad8cf"
 ZONE_INK = "#85877f"
 # Coverage is one cool family, darkest for today and lighter with each year: lightness (CIE L*) 21, then 43, 62, 81.
 TODAY = "#23436a"
-YEARS = ("#1f6aa0", "#3fa3b5", "#9bd3b6")
+YEARS = ("#1f6aa0", "#3fa3b5", "#8fcfd6")
 # The one warm accent.
 GAP = "#cf5a1c"
 GAP_CORE = "#f8cfb0"
