@@ -5,8 +5,9 @@ pair give the same number. The queue is a ring of buckets (Dial 1969; Denardo & 
 arrays: a node that gets nearer moves in place. Unsigned indices spare the check for negative ones, and the hot loops
 rebind no array: together worth 3×.
 
-A place on the network is a row of six whole numbers: the nodes at the start and the stop of its edge, the length from the place
-back to the start and on to the stop, the walk to the street, and the edge.
+A place on the network is a row of seven whole numbers: the nodes at the start and the stop of its edge, the length from the place
+back to the start and on to the stop (BLOCKED against a one-way), the walk to the street, the edge, and how far along it.
+Walks go from demand to site; searches start at the site and run against them.
 """
 
 from collections.abc import Callable
@@ -21,12 +22,22 @@ U32 = np.uint32
 U64 = np.uint64
 Whole = NDArray[np.uint32]
 Counts = NDArray[np.int64]
+Pairs = NDArray[np.int32]
+Keys = NDArray[np.uint64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
-START, STOP, BACK, ON, ACCESS, EDGE = range(6)  # columns of a place
+START, STOP, BACK, ON, ACCESS, EDGE, ALONG = range(7)  # columns of a place
+NUMBER, NEAR, OTHER, BEYOND, AT_STOP = range(5)  # columns of an entry: see `list_at_nodes`
+
+UNITS_PER_M = 1000
+FARTHEST = 4_000_000_000  # 4,000 km: the longest walk that is counted
+BLOCKED = U64(FARTHEST + 1)
 
 FAR = U32(0xFFFFFFFF)  # not reached
 END = U32(0xFFFFFFFF)  # end of a list
 OUT = U32(0xFFFFFFFE)  # not queued
+FREE = U64(0xFFFFFFFFFFFFFFFF)  # no site yet
 ONE = U64(1)
 # A bucket is 2^15 mm ≈ 33 m wide, half a usual street edge. Answers don't depend on it, and times hardly do.
 BUCKET_BITS = U64(15)
@@ -134,38 +145,95 @@ def _spread(
 
 
 @compiled
+def pack(
+    edge: Counts, offset_m: Floats, access_m: Floats, access_share: float,
+    start: Counts, stop: Counts, length: Whole, oneway: Flags, is_site: bool,
+) -> Whole:  # fmt: skip
+    """Return positions as places. On a one-way demand can only walk on, and a site can only be come to from the start."""
+    places = np.empty((len(edge), 7), dtype=np.uint32)
+    for i in range(len(edge)):
+        e = edge[i]
+        along = min(U64(np.rint(offset_m[i] * UNITS_PER_M)), U64(length[e]))
+        back, on = along, U64(length[e]) - along
+        if oneway[e]:
+            if is_site:
+                on = BLOCKED
+            else:
+                back = BLOCKED
+        places[i, START] = start[e]
+        places[i, STOP] = stop[e]
+        places[i, BACK] = back
+        places[i, ON] = on
+        places[i, ACCESS] = U64(np.rint(min(access_m[i] * access_share * UNITS_PER_M, float(FARTHEST))))
+        places[i, EDGE] = e
+        places[i, ALONG] = along
+    return places
+
+
+@compiled
+def list_at_nodes(demand: Whole, n_nodes: int) -> tuple[Whole, Whole]:
+    """List the demand places at the ends of their edges: those at node v are ``entries[first[v]:first[v + 1]]``.
+
+    An entry is a demand's number, its length to v, the other end of its edge, its length to that (the walk to the street included),
+    and 1 if v is the edge's stop. A place on a loop has one entry.
+    """
+    first = np.zeros(n_nodes + 1, dtype=np.uint32)
+    for i in range(len(demand)):
+        first[demand[i, START] + ONE] += U32(1)
+        if demand[i, START] != demand[i, STOP]:
+            first[demand[i, STOP] + ONE] += U32(1)
+    for v in range(n_nodes):
+        first[v + 1] += first[v]
+    cursor = first.copy()
+    entries = np.empty((first[n_nodes], 5), dtype=np.uint32)
+    for i in range(len(demand)):
+        access = U64(demand[i, ACCESS])
+        back = min(U64(demand[i, BACK]) + access, BLOCKED)
+        on = min(U64(demand[i, ON]) + access, BLOCKED)
+        start, stop = demand[i, START], demand[i, STOP]
+        at = cursor[start]
+        cursor[start] += U32(1)
+        entries[at, NUMBER], entries[at, OTHER], entries[at, BEYOND], entries[at, AT_STOP] = i, stop, on, 0
+        entries[at, NEAR] = min(back, on) if start == stop else back
+        if start != stop:
+            at = cursor[stop]
+            cursor[stop] += U32(1)
+            entries[at, NUMBER], entries[at, OTHER], entries[at, BEYOND], entries[at, AT_STOP] = i, start, back, 1
+            entries[at, NEAR] = on
+    return first, entries
+
+
+@compiled
 def _between(demand: Whole, site: Whole) -> U64:
     """Return the length along the one edge that both places are on."""
-    farther, nearer = max(demand[BACK], site[BACK]), min(demand[BACK], site[BACK])
-    return U64(farther) - U64(nearer) + U64(demand[ACCESS]) + U64(site[ACCESS])
+    here, there = U64(demand[ALONG]), U64(site[ALONG])
+    if demand[BACK] == BLOCKED and here > there:
+        return BLOCKED
+    return max(here, there) - min(here, there) + U64(demand[ACCESS]) + U64(site[ACCESS])
 
 
 @compiled
 def _through_ends(demand: Whole, nearest: Whole) -> U64:
-    """Return the length to a demand place by way of the nearer end of its edge; beyond uint32 if neither was reached."""
-    by_start = U64(nearest[demand[START]]) + U64(demand[BACK])
-    by_stop = U64(nearest[demand[STOP]]) + U64(demand[ON])
-    if nearest[demand[START]] == FAR:
-        by_start = U64(1) << U64(40)
-    if nearest[demand[STOP]] == FAR:
-        by_stop = U64(1) << U64(40)
-    return min(by_start, by_stop) + U64(demand[ACCESS])
+    """Return the length to a demand place by way of the nearer end of its edge."""
+    best = BLOCKED
+    for end in range(2):
+        so_far = nearest[demand[end]]
+        if so_far != FAR:
+            best = min(best, U64(so_far) + U64(demand[2 + end]) + U64(demand[ACCESS]))
+    return best
 
 
 @compiled
 def search_block(
-    sites: Whole, same_first: Counts, same_last: Counts,
-    demand: Whole, by_edge: Whole, entry_first: Whole, entries: Whole,
-    first_arc: Whole, arcs: Whole, limit: int,
+    sites: Whole, demand: Whole, entry_first: Whole, entries: Whole, first_arc: Whole, arcs: Whole, limit: int,
     nearest: Whole, after: Whole, before: Whole, buckets: Whole, touched: Whole,
     pair_demand: Whole, pair_distance: Whole, pairs_of_site: Counts,
 ) -> int:  # fmt: skip
     """Write the demand places within ``limit`` of each site in turn, until the pairs run out of room.
 
     Args:
-        sites: (n, 6) places; ``by_edge[same_first[s]:same_last[s]]`` are the demand places on site s's own edge.
-        demand: (m, 6) places; demand places at node v are ``entries[entry_first[v]:entry_first[v + 1]]``, rows of (number,
-            length to v, other end of the edge, length to that), access included, 0 in the fifth column where v is the edge's start.
+        sites, demand: places; ``entry_first`` and ``entries`` list the demand at each node.
+        nearest, after, before, buckets, touched: `scratch`, left as it was found.
         pair_demand, pair_distance: room for the pairs.
         pairs_of_site: how many pairs each site got.
 
@@ -179,23 +247,19 @@ def search_block(
         site = sites[s]
         n = _sow(site, bound, nearest, after, before, buckets, touched)
         n = _spread(first_arc, arcs, bound, n, nearest, after, before, buckets, touched)
-        most = U64(same_last[s] - same_first[s])
+        most = U64(entry_first[site[START] + ONE]) - U64(entry_first[site[START]])
         for i in range(n):
             node = touched[i]
             most += U64(entry_first[node + ONE]) - U64(entry_first[node])
         fits = most <= room - used
-        begin = used
         if fits:
+            begin = used
             used = _gather(
                 n, site, demand, entry_first, entries, bound, nearest, touched, pair_demand, pair_distance, used
             )
-            for i in range(same_first[s], same_last[s]):
-                place = demand[by_edge[i]]
-                distance = min(_between(place, site), _through_ends(place, nearest))
-                if distance <= bound:
-                    pair_demand[used] = by_edge[i]
-                    pair_distance[used] = U32(distance)
-                    used += ONE
+            used = _gather_same_edge(
+                site, demand, entry_first, entries, bound, nearest, pair_demand, pair_distance, used
+            )
             pairs_of_site[s] = used - begin
         for i in range(n):
             nearest[touched[i]] = FAR
@@ -216,13 +280,13 @@ def _gather(
         at_site = node == site[START] or node == site[STOP]
         entry, last = U64(entry_first[node]), U64(entry_first[node + ONE])
         while entry < last:
-            number, other = entries[entry, 0], entries[entry, 2]
-            distance = so_far + U64(entries[entry, 1])
-            from_other = nearest[other]
+            number = entries[entry, NUMBER]
+            distance = so_far + U64(entries[entry, NEAR])
+            from_other = nearest[entries[entry, OTHER]]
             if from_other != FAR:
-                distance = min(distance, U64(from_other) + U64(entries[entry, 3]))
+                distance = min(distance, U64(from_other) + U64(entries[entry, BEYOND]))
             # A place whose two ends were both touched is met twice; the meeting at its edge's start counts.
-            counts = entries[entry, 4] == 0 or from_other == FAR
+            counts = entries[entry, AT_STOP] == 0 or from_other == FAR
             entry += ONE
             if counts and distance <= limit and not (at_site and demand[number, EDGE] == site[EDGE]):
                 pair_demand[used] = number
@@ -232,9 +296,28 @@ def _gather(
 
 
 @compiled
+def _gather_same_edge(
+    site: Whole, demand: Whole, entry_first: Whole, entries: Whole, limit: U64,
+    nearest: Whole, pair_demand: Whole, pair_distance: Whole, used: U64,
+) -> U64:  # fmt: skip
+    """Write the demand places on the site's own edge: straight along it, or round by its ends."""
+    entry, last = U64(entry_first[site[START]]), U64(entry_first[site[START] + ONE])
+    while entry < last:
+        number, at_stop = entries[entry, NUMBER], entries[entry, AT_STOP]
+        entry += ONE
+        if at_stop == 0 and demand[number, EDGE] == site[EDGE]:
+            distance = min(_between(demand[number], site), _through_ends(demand[number], nearest))
+            if distance <= limit:
+                pair_demand[used] = number
+                pair_distance[used] = U32(distance)
+                used += ONE
+    return used
+
+
+@compiled
 def scatter(
     site_of: Whole, pairs_of_site: Counts, pair_demand: Whole, pair_distance: Whole,
-    cursor: Counts, site: NDArray[np.int32], distance: Whole,
+    cursor: Counts, site: Pairs, distance: Whole,
 ) -> None:  # fmt: skip
     """Move pairs from the order of the searches into their demand's row; ``cursor`` is where each row is written next."""
     i = U64(0)
@@ -249,7 +332,7 @@ def scatter(
 
 
 @compiled
-def sort_rows(first: Counts, lo: int, hi: int, site: NDArray[np.int32], distance: Whole) -> None:
+def sort_rows(first: Counts, lo: int, hi: int, site: Pairs, distance: Whole) -> None:
     """Sort the pairs of rows ``lo`` to ``hi`` by distance, then site (shellsort with Ciura's gaps: rows are short)."""
     for row in range(lo, hi):
         begin, end = first[row], first[row + 1]
@@ -323,8 +406,8 @@ def settle_owners(
 
 @compiled
 def assign(
-    demand: Whole, same_first: Counts, same_last: Counts, sites: Whole, by_edge: Whole, limit: int,
-    nearest: Whole, owner: Whole, site: NDArray[np.int64], distance: Whole,
+    demand: Whole, entry_first: Whole, entries: Whole, sites: Whole, limit: int,
+    nearest: Whole, owner: Whole, site: Counts, distance: Whole,
 ) -> None:  # fmt: skip
     """Give each demand place its nearest site (-1: none) by the ends of its edge or along the edge itself."""
     bound = U64(limit)
@@ -336,11 +419,179 @@ def assign(
                 length = U64(nearest[node]) + U64(demand[d, 2 + end]) + U64(demand[d, ACCESS])
                 if length < best or (length == best and np.int64(owner[node]) < by):
                     best, by = length, np.int64(owner[node])
-        for i in range(same_first[d], same_last[d]):
-            s = np.int64(by_edge[i])
-            length = _between(demand[d], sites[s])
-            if length < best or (length == best and s < by):
-                best, by = length, s
         site[d] = by
-        if by >= 0:
-            distance[d] = U32(best)
+        distance[d] = U32(best)
+    for s in range(len(sites)):
+        entry, last = U64(entry_first[sites[s, START]]), U64(entry_first[sites[s, START] + ONE])
+        while entry < last:
+            number, at_stop = entries[entry, NUMBER], entries[entry, AT_STOP]
+            entry += ONE
+            if at_stop == 0 and demand[number, EDGE] == sites[s, EDGE]:
+                length = _between(demand[number], sites[s])
+                best, by = U64(distance[number]), site[number]
+                if length < best or (length == best and s < by):
+                    site[number] = s
+                    distance[number] = U32(length)
+
+
+@compiled
+def _push(heap: Keys, nodes: Whole, size: int, key: U64, node: U32) -> None:
+    """Put an entry into a binary heap that holds ``size``."""
+    at = size
+    while at > 0 and heap[(at - 1) >> 1] > key:
+        heap[at], nodes[at] = heap[(at - 1) >> 1], nodes[(at - 1) >> 1]
+        at = (at - 1) >> 1
+    heap[at], nodes[at] = key, node
+
+
+@compiled
+def _pop(heap: Keys, nodes: Whole, size: int) -> None:
+    """Take the first entry out of a binary heap that holds ``size``."""
+    key, node = heap[size - 1], nodes[size - 1]
+    at, child = 0, 1
+    while child < size - 1:
+        if child + 1 < size - 1 and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= key:
+            break
+        heap[at], nodes[at] = heap[child], nodes[child]
+        at, child = child, 2 * child + 1
+    heap[at], nodes[at] = key, node
+
+
+@compiled
+def settle_k(sites: Whole, first_arc: Whole, arcs: Whole, k: int, limit: int) -> tuple[Keys, Counts]:
+    """Give every node its ``k`` nearest sites, nearest first: keys of (distance, site), and how many there are.
+
+    Sites spread together; a node passes each of its first k on (many-label Dijkstra).
+    """
+    n_nodes = len(first_arc) - 1
+    settled = np.zeros((n_nodes, k), dtype=np.uint64)
+    count = np.zeros(n_nodes, dtype=np.int64)
+    low = U64(0xFFFFFFFF)
+    heap, nodes, size = (
+        np.empty(max(1024, 4 * len(sites)), dtype=np.uint64),
+        np.empty(max(1024, 4 * len(sites)), dtype=np.uint32),
+        0,
+    )
+    for s in range(len(sites)):
+        for end in range(2):
+            distance = U64(sites[s, 2 + end]) + U64(sites[s, ACCESS])
+            if distance <= U64(limit):
+                _push(heap, nodes, size, distance << U64(32) | U64(s), sites[s, end])
+                size += 1
+    while size > 0:
+        key, node = heap[0], nodes[0]
+        _pop(heap, nodes, size)
+        size -= 1
+        known = count[node] == k
+        for i in range(count[node]):
+            known = known or settled[node, i] & low == key & low
+        if known:
+            continue
+        settled[node, count[node]] = key
+        count[node] += 1
+        arc, last = U64(first_arc[node]), U64(first_arc[node + ONE])
+        if size + int(last - arc) > len(heap):
+            heap, nodes = np.concatenate((heap, heap)), np.concatenate((nodes, nodes))
+        while arc < last:
+            distance = (key >> U64(32)) + U64(arcs[arc, 1])
+            if distance <= U64(limit) and count[arcs[arc, 0]] < k:
+                _push(heap, nodes, size, distance << U64(32) | key & low, arcs[arc, 0])
+                size += 1
+            arc += ONE
+    return settled, count
+
+
+@compiled
+def _insert(best: Keys, key: U64) -> None:
+    """Put a site into a sorted row of the best unless it is there already or too far; a nearer way to it replaces a longer."""
+    low = U64(0xFFFFFFFF)
+    at = len(best) - 1
+    for i in range(len(best)):
+        if best[i] & low == key & low and best[i] != FREE:
+            at = i
+            break
+    if key >= best[at]:
+        return
+    while at > 0 and best[at - 1] > key:
+        best[at] = best[at - 1]
+        at -= 1
+    best[at] = key
+
+
+@compiled
+def assign_k(
+    demand: Whole,
+    entry_first: Whole,
+    entries: Whole,
+    sites: Whole,
+    settled: Keys,
+    count: Counts,
+    limit: int,
+    best: Keys,
+) -> None:
+    """Give each demand place its nearest sites: fill the rows of ``best``, FREE so far, with keys of (distance, site)."""
+    low = U64(0xFFFFFFFF)
+    for d in range(len(demand)):
+        for end in range(2):
+            node = demand[d, end]
+            for i in range(count[node]):
+                distance = (settled[node, i] >> U64(32)) + U64(demand[d, 2 + end]) + U64(demand[d, ACCESS])
+                if distance <= U64(limit):
+                    _insert(best[d], distance << U64(32) | settled[node, i] & low)
+    for s in range(len(sites)):
+        entry, last = U64(entry_first[sites[s, START]]), U64(entry_first[sites[s, START] + ONE])
+        while entry < last:
+            number, at_stop = entries[entry, NUMBER], entries[entry, AT_STOP]
+            entry += ONE
+            if at_stop == 0 and demand[number, EDGE] == sites[s, EDGE]:
+                distance = _between(demand[number], sites[s])
+                if distance <= U64(limit):
+                    _insert(best[number], distance << U64(32) | U64(s))
+
+
+@compiled
+def search_one(
+    site: Whole, demand: Whole, first_arc: Whole, arcs: Whole, limit: int,
+    nearest: Whole, after: Whole, before: Whole, buckets: Whole, touched: Whole,
+) -> tuple[Counts, Whole]:  # fmt: skip
+    """Return the demand places within ``limit`` of one site, in their order, and the lengths to them."""
+    bound = U64(limit)
+    n = _sow(site, bound, nearest, after, before, buckets, touched)
+    _spread(first_arc, arcs, bound, n, nearest, after, before, buckets, touched)
+    found, length, n_found = np.empty(len(demand), dtype=np.int64), np.empty(len(demand), dtype=np.uint32), 0
+    for d in range(len(demand)):
+        distance = _through_ends(demand[d], nearest)
+        if demand[d, EDGE] == site[EDGE]:
+            distance = min(distance, _between(demand[d], site))
+        if distance <= bound:
+            found[n_found], length[n_found] = d, U32(distance)
+            n_found += 1
+    return found[:n_found].copy(), length[:n_found].copy()
+
+
+@compiled
+def splice(
+    demand: Pairs, site: Pairs, distance: Whole, drop: int, add: int, new_demand: Counts, new_distance: Whole,
+    out_demand: Pairs, out_site: Pairs, out_distance: Whole,
+) -> int:  # fmt: skip
+    """Copy sorted pairs without those of site ``drop`` and with new ones of site ``add``; return how many there are."""
+    n, i, j = 0, 0, 0
+    while i < len(demand) or j < len(new_demand):
+        ours = j == len(new_demand)
+        if not ours and i < len(demand):
+            ours = demand[i] < new_demand[j] or (
+                demand[i] == new_demand[j]
+                and (distance[i] < new_distance[j] or (distance[i] == new_distance[j] and site[i] < add))
+            )
+        if ours:
+            if site[i] != drop:
+                out_demand[n], out_site[n], out_distance[n] = demand[i], site[i], distance[i]
+                n += 1
+            i += 1
+        else:
+            out_demand[n], out_site[n], out_distance[n] = new_demand[j], add, new_distance[j]
+            n += 1
+            j += 1
+    return n

@@ -16,19 +16,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from planner.errors import InputError
+from planner.kernels import UNITS_PER_M
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Whole = NDArray[np.uint32]
 
-# Searches count in whole millimetres, in 32 bits: exact sums whatever the order, and 4,000 km is a long walk.
-UNITS_PER_M = 1000
-FARTHEST = 4_000_000_000
-
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Streets that can be walked both ways.
+    """Streets that can be walked both ways, but for one-ways.
 
     Nodes are numbered along a Hilbert curve, so that neighbours on the map are neighbours in memory (about 4× at a million nodes).
 
@@ -39,9 +36,10 @@ class Network:
         node_x, node_y: (n_nodes,) metres.
         component: (n_nodes,) number of the connected part a node belongs to; 0 has the most nodes.
         dropped: lines that gave no edge: columns ``row`` and ``reason`` (``no_geometry``, ``not_a_line``, ``zero_length``).
+        oneway: (n_edges,) whether an edge is only taken from start to stop.
         length: (n_edges,) uint32, whole millimetres.
-        first_arc: (n_nodes + 1,) uint32; arcs ``first_arc[v]:first_arc[v + 1]`` leave node ``v``.
-        arcs: (n_arcs, 2) uint32: the node an arc leads to and its length.
+        first_arc: (n_nodes + 1,) uint32; arcs ``first_arc[v]:first_arc[v + 1]`` are those of node ``v``.
+        arcs: (n_arcs, 2) uint32: the node that an arc's walk comes from (searches run from site to demand) and its length.
         arc_edge: (n_arcs,) uint32: the edge an arc belongs to. A loop has one arc.
     """
 
@@ -51,6 +49,7 @@ class Network:
     node_y: Floats
     component: Ints
     dropped: pd.DataFrame
+    oneway: NDArray[np.bool_] = field(repr=False)
     length: Whole = field(repr=False)
     first_arc: Whole = field(repr=False)
     arcs: Whole = field(repr=False)
@@ -87,11 +86,14 @@ class Network:
         return np.asarray(self.edges["stop"], dtype=np.int64)
 
 
-def from_lines(lines: gpd.GeoDataFrame) -> Network:
+def from_lines(lines: gpd.GeoDataFrame, *, oneway: str | None = None) -> Network:
     """Make a network of street lines.
 
     Lines meet where their end points are the same to the last bit; a crossing without an end point is a bridge. Parts of a
     multi-line become edges of their own, loops and parallel edges stay, heights are ignored.
+
+    Args:
+        oneway: column that is true where a line is only taken the way it is drawn; None: both ways, as walking does.
 
     Raises:
         InputError: the lines have no CRS, one that isn't in metres, or no line among them has a length.
@@ -108,7 +110,8 @@ def from_lines(lines: gpd.GeoDataFrame) -> Network:
         pd.DataFrame(columns).join(pd.DataFrame(carried).reset_index(drop=True)), geometry=shapes, crs=crs
     )
     length = np.rint(length_m * UNITS_PER_M).astype(np.uint32)
-    first_arc, arcs, arc_edge = _arcs(start, stop, length, len(xy))
+    one = np.zeros(len(row), dtype=bool) if oneway is None else lines[oneway].to_numpy(dtype=bool)[row]
+    first_arc, arcs, arc_edge = _arcs(start, stop, length, one, len(xy))
     return Network(
         crs=crs,
         edges=edges,
@@ -116,6 +119,7 @@ def from_lines(lines: gpd.GeoDataFrame) -> Network:
         node_y=np.ascontiguousarray(xy[:, 1]),
         component=_components(start, stop, len(xy)),
         dropped=dropped,
+        oneway=one,
         length=length,
         first_arc=first_arc,
         arcs=arcs,
@@ -166,12 +170,14 @@ def _number_nodes(ends: Floats) -> tuple[Ints, Ints, Floats]:
     return start, stop, np.column_stack([xy.real, xy.imag])[order]
 
 
-def _arcs(start: Ints, stop: Ints, length: Whole, n_nodes: int) -> tuple[Whole, Whole, Whole]:
+def _arcs(
+    start: Ints, stop: Ints, length: Whole, oneway: NDArray[np.bool_], n_nodes: int
+) -> tuple[Whole, Whole, Whole]:
     """Return each node's arcs as CSR arrays, edges in ascending order within a node."""
     there = np.arange(len(start))
-    back = there[start != stop]
-    tail, edge = np.concatenate([start, stop[back]]), np.concatenate([there, back])
-    head = np.concatenate([stop, start[back]])
+    on = there[(start != stop) & ~oneway]
+    tail, edge = np.concatenate([stop, start[on]]), np.concatenate([there, on])
+    head = np.concatenate([start, stop[on]])
     order = np.lexsort([edge, tail])
     first = np.zeros(n_nodes + 1, dtype=np.uint32)
     first[1:] = np.cumsum(np.bincount(tail, minlength=n_nodes))
@@ -238,5 +244,10 @@ def locate(network: Network, points: gpd.GeoSeries | gpd.GeoDataFrame) -> Positi
 
 def take(positions: Positions, which: ArrayLike) -> Positions:
     """Return some of the positions: ``which`` is an index or mask array."""
-    chosen = np.asarray(which)
+    chosen = selector(which)
     return Positions(positions.edge[chosen], positions.offset_m[chosen], positions.access_m[chosen])
+
+
+def selector(which: ArrayLike) -> NDArray[np.generic]:
+    """Return an index or mask array; of an empty list NumPy would make floats, which select nothing but an error."""
+    return np.asarray(which) if np.size(which) else np.empty(0, dtype=np.int64)

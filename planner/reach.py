@@ -11,17 +11,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+import geopandas as gpd
 import numpy as np
+import shapely
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
+from scipy.spatial import cKDTree
 
 from planner import kernels
-from planner.network import FARTHEST, UNITS_PER_M, Network, Positions
+from planner.kernels import FARTHEST, UNITS_PER_M
+from planner.network import Network, Positions, selector
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Whole = NDArray[np.uint32]
 T = TypeVar("T")
+
+# Straight line to walking distance where no streets are loaded: practitioner's figure, see the study's `detour_factor`.
+DETOUR_FACTOR = 1.3
 
 # Sites whose searches one thread does in a row, and pairs it makes room for at a time.
 BLOCK_SITES = 256
@@ -38,6 +45,8 @@ class Reach:
         cutoff_m: pairs at most this far are in.
         demand, site: (n_pairs,) int32, positions in the tables of demand and sites.
         distance_mm: (n_pairs,) uint32, whole millimetres: 12 bytes a pair in all. Zero is a distance like any other.
+        access_share: how much of the walk between a place and its street was counted.
+        approximate: distances are straight lines × a detour factor, for want of streets.
     """
 
     n_demand: int
@@ -46,6 +55,8 @@ class Reach:
     demand: NDArray[np.int32]
     site: NDArray[np.int32]
     distance_mm: Whole
+    access_share: float = 1.0
+    approximate: bool = False
 
     @property
     def distance_m(self) -> Floats:
@@ -67,16 +78,36 @@ def nearest(network: Network, demand: Positions, sites: Positions, *, access_sha
         site: (n_demand,) position of the nearest site, -1 where none can be reached (or only after 4,000 km).
         distance_m: (n_demand,) metres, NaN where none can be reached. The same numbers as `reach` gives.
     """
-    from_, to = _places(network, sites, access_share), _places(network, demand, access_share)
+    from_, to = _places(network, sites, access_share, True), _places(network, demand, access_share, False)
     site, distance = np.full(len(to), -1, dtype=np.int64), np.zeros(len(to), dtype=np.uint32)
     if len(from_):
         near, after, before, buckets, _ = kernels.scratch(network.n_nodes, _longest(network, from_))
         owner = np.full(network.n_nodes, kernels.FAR, dtype=np.uint32)
         graph = (network.first_arc, network.arcs)
         kernels.settle_owners(from_, *graph, FARTHEST, near, after, before, buckets, owner)
-        by_edge, first, last = _on_same_edge(to, from_)
-        kernels.assign(to, first, last, from_, by_edge, FARTHEST, near, owner, site, distance)
+        entries = kernels.list_at_nodes(to, network.n_nodes)
+        kernels.assign(to, *entries, from_, FARTHEST, near, owner, site, distance)
     return site, np.where(site >= 0, distance / UNITS_PER_M, np.nan)
+
+
+def k_nearest(
+    network: Network, demand: Positions, sites: Positions, k: int, *, access_share: float = 1.0
+) -> tuple[Ints, Floats]:
+    """Find the ``k`` nearest sites of every demand place, however far; of sites equally near, the first.
+
+    Returns:
+        site: (n_demand, k) positions of the sites, nearest first, -1 where there are fewer; ``k`` = 1 is `nearest`.
+        distance_m: (n_demand, k) metres, NaN where there are fewer.
+    """
+    from_, to = _places(network, sites, access_share, True), _places(network, demand, access_share, False)
+    best = np.full((len(to), k), kernels.FREE, dtype=np.uint64)
+    if k > 0:
+        settled = kernels.settle_k(from_, network.first_arc, network.arcs, k, FARTHEST)
+        entries = kernels.list_at_nodes(to, network.n_nodes)
+        kernels.assign_k(to, *entries, from_, *settled, FARTHEST, best)
+    there = best != kernels.FREE
+    site = np.where(there, best & np.uint64(0xFFFFFFFF), 0).astype(np.int64)
+    return np.where(there, site, -1), np.where(there, (best >> np.uint64(32)) / UNITS_PER_M, np.nan)
 
 
 def reach(
@@ -90,7 +121,7 @@ def reach(
     Args:
         access_share: how much of the walk between a place and its street counts, on both sides.
     """
-    from_, to = _places(network, sites, access_share), _places(network, demand, access_share)
+    from_, to = _places(network, sites, access_share, True), _places(network, demand, access_share, False)
     # Searches that follow each other along the curve find their streets still in the cache: 1.3× at a million nodes.
     order = np.argsort(from_[:, kernels.START], kind="stable")
     limit = _limit(cutoff_m)
@@ -115,6 +146,7 @@ def reach(
         demand=np.repeat(np.arange(len(to), dtype=np.int32), per_demand),
         site=site,
         distance_mm=distance,
+        access_share=access_share,
     )
 
 
@@ -126,7 +158,7 @@ def _sort_rows(blocks: Iterator[int], first: Ints, site: NDArray[np.int32], dist
 def only_sites(reach: Reach, which: ArrayLike) -> Reach:
     """Keep the pairs of some sites: ``which`` is an index or mask array over the sites, whose numbers stay as they are."""
     chosen = np.zeros(reach.n_sites, dtype=bool)
-    chosen[np.asarray(which)] = True
+    chosen[selector(which)] = True
     return _keep(reach, chosen[reach.site], reach.cutoff_m)
 
 
@@ -142,9 +174,84 @@ def within(reach: Reach, cutoff_m: float) -> Reach:
 
 
 def _keep(reach: Reach, pairs: NDArray[np.bool_], cutoff_m: float) -> Reach:
-    return Reach(
-        reach.n_demand, reach.n_sites, cutoff_m, reach.demand[pairs], reach.site[pairs], reach.distance_mm[pairs]
+    kept = (reach.demand[pairs], reach.site[pairs], reach.distance_mm[pairs])
+    return Reach(reach.n_demand, reach.n_sites, cutoff_m, *kept, reach.access_share, reach.approximate)
+
+
+def add_site(found: Reach, network: Network, demand: Positions, site: Positions) -> Reach:
+    """Add one site after all others: what `reach` gives with it, for the price of one search and a copy."""
+    return _replace(found, network, demand, site, number=found.n_sites)
+
+
+def move_site(found: Reach, network: Network, demand: Positions, site: Positions, number: int) -> Reach:
+    """Move site ``number`` to another position (the only one in ``site``)."""
+    return _replace(found, network, demand, site, number=number)
+
+
+def remove_site(found: Reach, number: int) -> Reach:
+    """Close site ``number``: it keeps its number and has no pairs."""
+    return _keep(found, found.site != number, found.cutoff_m)
+
+
+def _replace(found: Reach, network: Network, demand: Positions, site: Positions, *, number: int) -> Reach:
+    from_, to = (
+        _places(network, site, found.access_share, True),
+        _places(network, demand, found.access_share, False),
     )
+    limit = _limit(found.cutoff_m)
+    state = kernels.scratch(network.n_nodes, min(_longest(network, from_), limit))
+    who, length = kernels.search_one(from_[0], to, network.first_arc, network.arcs, limit, *state)
+    room = len(found) + len(who)
+    to_demand, to_site, distance = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint32)
+    old = (found.demand, found.site, found.distance_mm)
+    n = kernels.splice(*old, number, number, who, length, to_demand, to_site, distance)
+    pairs = (to_demand[:n], to_site[:n], distance[:n])
+    return Reach(found.n_demand, max(found.n_sites, number + 1), found.cutoff_m, *pairs, found.access_share)
+
+
+def straight_nearest(
+    demand: gpd.GeoSeries, sites: gpd.GeoSeries, *, detour_factor: float = DETOUR_FACTOR
+) -> tuple[Ints, Floats]:
+    """Estimate `nearest` where no streets are loaded: straight line × ``detour_factor``. Say wherever it is shown that it is.
+
+    Args:
+        demand, sites: points in one projected CRS in metres.
+    """
+    from_, to = shapely.get_coordinates(sites), shapely.get_coordinates(demand)
+    site, distance_m = np.full(len(to), -1, dtype=np.int64), np.full(len(to), np.nan)
+    if len(from_) and len(to):
+        # The tree may name any of several sites equally near, so ask for all that are.
+        tree = cKDTree(from_)
+        straight_m = tree.query(to)[0]
+        equally = tree.query_ball_point(to, straight_m + 1 / UNITS_PER_M)
+        for i, those in enumerate(equally):
+            walks = _straight_mm(to[i], from_[sorted(those)], detour_factor)
+            site[i], distance_m[i] = sorted(those)[int(np.argmin(walks))], walks.min() / UNITS_PER_M
+    return site, distance_m
+
+
+def straight_reach(
+    demand: gpd.GeoSeries, sites: gpd.GeoSeries, *, cutoff_m: float, detour_factor: float = DETOUR_FACTOR
+) -> Reach:
+    """Estimate `reach` where no streets are loaded: straight line × ``detour_factor``; the result is marked approximate."""
+    from_, to = shapely.get_coordinates(sites), shapely.get_coordinates(demand)
+    limit = _limit(cutoff_m)
+    near = (
+        cKDTree(to).query_ball_point(from_, (min(cutoff_m, FARTHEST) + 1) / detour_factor)
+        if len(to) and len(from_)
+        else []
+    )
+    who = np.concatenate([np.asarray(those, dtype=np.int64) for those in near] or [np.empty(0, dtype=np.int64)])
+    site = np.repeat(np.arange(len(near)), [len(those) for those in near])
+    walk = _straight_mm(to[who], from_[site], detour_factor)
+    order = np.lexsort([site, walk, who])
+    order = order[walk[order] <= limit]
+    pairs = (who[order].astype(np.int32), site[order].astype(np.int32), walk[order].astype(np.uint32))
+    return Reach(len(to), len(from_), cutoff_m, *pairs, approximate=True)
+
+
+def _straight_mm(a: Floats, b: Floats, detour_factor: float) -> Floats:
+    return np.asarray(np.rint(np.hypot(*(a - b).T) * detour_factor * UNITS_PER_M))
 
 
 def rows_by_demand(reach: Reach) -> Ints:
@@ -163,12 +270,13 @@ def sites_within(reach: Reach) -> Ints:
     return np.bincount(reach.demand, minlength=reach.n_demand).astype(np.int64)
 
 
-def cost_matrix(reach: Reach) -> csr_array:
-    """Return distances in metres in the field's orientation: demand rows × facility columns.
+def cost_matrix(reach: Reach, *, speed_m_s: float | None = None) -> csr_array:
+    """Return costs in the field's orientation: demand rows × facility columns, in metres, or in seconds at ``speed_m_s``.
 
     An absent entry is a pair beyond the cutoff; a stored zero is a pair zero metres apart, so don't call ``eliminate_zeros``.
     """
-    rows = (reach.distance_m, reach.site, rows_by_demand(reach).astype(np.int32))
+    cost = reach.distance_m if speed_m_s is None else reach.distance_m / speed_m_s
+    rows = (cost, reach.site, rows_by_demand(reach).astype(np.int32))
     return csr_array(rows, shape=(reach.n_demand, reach.n_sites))
 
 
@@ -182,45 +290,16 @@ def _limit(cutoff_m: float) -> int:
     return limit
 
 
-def _places(network: Network, positions: Positions, access_share: float) -> Whole:
-    """Return positions as the searches want them: see `kernels`."""
-    length = network.length[positions.edge]
-    back = np.minimum(np.rint(positions.offset_m * UNITS_PER_M), length)
-    access = np.minimum(np.rint(positions.access_m * access_share * UNITS_PER_M), FARTHEST)
-    columns = (network.start[positions.edge], network.stop[positions.edge], back, length - back, access, positions.edge)
-    return np.column_stack(columns).astype(np.uint32)
-
-
-def _on_same_edge(places: Whole, others: Whole) -> tuple[Whole, Ints, Ints]:
-    """Return ``by_edge``, ``first``, ``last``: the others on the edge of place i are ``by_edge[first[i]:last[i]]``."""
-    by_edge = np.argsort(others[:, kernels.EDGE], kind="stable")
-    edges = others[by_edge, kernels.EDGE]
-    first, last = (np.searchsorted(edges, places[:, kernels.EDGE], side=side) for side in ("left", "right"))
-    return by_edge.astype(np.uint32), first, last
-
-
-def _entries(demand: Whole, n_nodes: int) -> tuple[Whole, Whole]:
-    """List the demand places at each node, as `kernels.search_block` reads them."""
-    start, stop, back, on, access = (demand[:, i].astype(np.int64) for i in range(5))
-    number = np.arange(len(demand))
-    loop = start == stop
-    by_start = np.column_stack(
-        [number, np.where(loop, np.minimum(back, on), back) + access, stop, on + access, number * 0]
-    )
-    by_stop = np.column_stack([number, on + access, start, back + access, number * 0 + 1])[~loop]
-    node = np.concatenate([start, stop[~loop]])
-    order = np.argsort(node, kind="stable")
-    first = np.concatenate([[0], np.cumsum(np.bincount(node, minlength=n_nodes))])
-    entries = np.minimum(np.concatenate([by_start, by_stop])[order], FARTHEST + 1)
-    return first.astype(np.uint32), entries.astype(np.uint32)
+def _places(network: Network, positions: Positions, access_share: float, are_sites: bool) -> Whole:
+    """Return positions as the searches want them."""
+    where = (positions.edge, positions.offset_m, positions.access_m, access_share)
+    return kernels.pack(*where, network.start, network.stop, network.length, network.oneway, are_sites)
 
 
 def _longest(network: Network, sites: Whole) -> int:
     """Return the longest step a search takes: an arc, or the way from a site to an end of its edge."""
-    first_steps = sites[:, [kernels.BACK, kernels.ON]].max(initial=0).astype(int) + sites[:, kernels.ACCESS].max(
-        initial=0
-    )
-    return max(int(network.length.max()), min(int(first_steps), FARTHEST))
+    longest = int(network.length.max())
+    return min(longest + int(sites[:, kernels.ACCESS].max(initial=0)), FARTHEST)
 
 
 Found = tuple[Ints, Whole, Whole]  # pairs of each site; their demand; their distance
@@ -228,9 +307,7 @@ Found = tuple[Ints, Whole, Whole]  # pairs of each site; their demand; their dis
 
 def _search(network: Network, demand: Whole, sites: Whole, limit: int) -> list[Found]:
     """Search from each site; return the pairs in the order of the sites, in pieces of whole sites."""
-    by_edge, same_first, same_last = _on_same_edge(sites, demand)
-    entry_first, entries = _entries(demand, network.n_nodes)
-    graph = (demand, by_edge, entry_first, entries, network.first_arc, network.arcs, limit)
+    graph = (demand, *kernels.list_at_nodes(demand, network.n_nodes), network.first_arc, network.arcs, limit)
     longest = min(_longest(network, sites), limit)
 
     search_block: Callable[..., int] = kernels.search_block
@@ -247,8 +324,7 @@ def _search(network: Network, demand: Whole, sites: Whole, limit: int) -> list[F
                 np.empty(room, np.uint32),
                 np.empty(room, np.uint32),
             )
-            these = (sites[lo:hi], same_first[lo:hi], same_last[lo:hi])
-            done: int = search_block(*these, *graph, *state, pair_demand, pair_distance, pairs)
+            done = search_block(sites[lo:hi], *graph, *state, pair_demand, pair_distance, pairs)
             used = pairs.sum()
             yield pairs[:done], pair_demand[:used].copy(), pair_distance[:used].copy()
             lo, room = lo + done, room if done else 2 * room

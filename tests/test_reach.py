@@ -15,13 +15,19 @@ from toys import CRS, Toy, toy
 from planner.network import Network, Positions, from_lines, locate, take
 from planner.reach import (
     Reach,
+    add_site,
     cost_matrix,
+    k_nearest,
+    move_site,
     nearest,
     only_sites,
     reach,
+    remove_site,
     rows_by_demand,
     rows_by_site,
     sites_within,
+    straight_nearest,
+    straight_reach,
     within,
 )
 
@@ -153,6 +159,7 @@ def test_cost_matrix_has_demand_rows_and_facility_columns(crossing: Reach) -> No
     assert matrix.shape == (3, 3)
     assert matrix[0, 0] == 300
     assert matrix[2, 1] == 800
+    assert cost_matrix(crossing, speed_m_s=1.25)[2, 1] == 640
 
 
 # Against networkx on the graph split at every place, over small networks with every oddity.
@@ -184,7 +191,7 @@ def districts(draw: st.DrawFn) -> tuple[gpd.GeoDataFrame, gpd.GeoSeries, gpd.Geo
 
 def by_networkx(network: Network, demand: Positions, sites: Positions) -> np.ndarray:
     """All walks by Dijkstra on a graph with a node at every place; infinite where there is none."""
-    graph = nx.MultiGraph()
+    graph = nx.MultiDiGraph()
     graph.add_nodes_from(range(network.n_nodes))
     places = {"d": demand, "s": sites}
     for edge in range(network.n_edges):
@@ -193,6 +200,9 @@ def by_networkx(network: Network, demand: Positions, sites: Positions) -> np.nda
         stops.append((float(network.edges["length_m"][edge]), int(network.stop[edge])))
         for (m0, a), (m1, b) in itertools.pairwise(stops):
             graph.add_edge(a, b, weight=m1 - m0)
+            if not network.oneway[edge]:
+                graph.add_edge(b, a, weight=m1 - m0)
+    graph = graph.reverse()
     walks = np.full((len(demand), len(sites)), np.inf)
     for j in range(len(sites)):
         reached = nx.single_source_dijkstra_path_length(graph, ("s", j))
@@ -245,6 +255,87 @@ def test_nearest_and_reach_agree_to_the_bit(district: tuple) -> None:
     for radius in np.unique(distance_m[site >= 0]):
         assert np.array_equal(sites_within(within(found, radius)) > 0, distance_m <= radius)
         assert len(reach(network, demand, sites, cutoff_m=radius)) == len(within(found, radius))
+
+
+@settings(max_examples=100, deadline=None)
+@given(districts(), st.data())
+def test_one_ways_are_only_taken_as_drawn(district: tuple, data: st.DataObject) -> None:
+    streets, demand_points, site_points = district
+    flags = data.draw(st.lists(st.booleans(), min_size=len(streets), max_size=len(streets)))
+    network = from_lines(streets.assign(oneway=flags), oneway="oneway")
+    demand, sites = locate(network, demand_points), locate(network, site_points)
+    walks = by_networkx(network, demand, sites)
+    assert np.allclose(dense(reach(network, demand, sites, cutoff_m=np.inf)), walks, atol=0.02, rtol=0)
+    best = nearest(network, demand, sites)[1]
+    assert np.allclose(np.nan_to_num(best, nan=np.inf), walks.min(axis=1), atol=0.02, rtol=0)
+
+
+@settings(max_examples=80, deadline=None)
+@given(districts(), st.integers(1, 5))
+def test_k_nearest_are_the_first_k_of_all_pairs(district: tuple, k: int) -> None:
+    streets, demand_points, site_points = district
+    network = from_lines(streets)
+    demand, sites = locate(network, demand_points), locate(network, site_points)
+    site, distance_m = k_nearest(network, demand, sites, k)
+    found = reach(network, demand, sites, cutoff_m=np.inf)
+    first = rows_by_demand(found)
+    for i in range(len(demand)):
+        row = slice(first[i], min(first[i + 1], first[i] + k))
+        there = site[i] >= 0
+        assert list(site[i][there]) == list(found.site[row])
+        assert list(distance_m[i][there]) == list(found.distance_m[row])
+        assert np.isnan(distance_m[i][~there]).all()
+
+
+def same(a: Reach, b: Reach) -> bool:
+    return (a.n_demand, a.n_sites, a.cutoff_m, triplets(a)) == (b.n_demand, b.n_sites, b.cutoff_m, triplets(b))
+
+
+@settings(max_examples=80, deadline=None)
+@given(districts(), st.sampled_from([80.0, 250.0, np.inf]), st.sampled_from([0.0, 1.0]), st.data())
+def test_adding_moving_and_removing_a_site_equal_a_new_search(
+    district: tuple, cutoff_m: float, access_share: float, data: st.DataObject
+) -> None:
+    streets, demand_points, site_points = district
+    network = from_lines(streets)
+    demand, sites = locate(network, demand_points), locate(network, site_points)
+    n = len(sites)
+
+    def search(which: list[int]) -> Reach:
+        return reach(network, demand, take(sites, which), cutoff_m=cutoff_m, access_share=access_share)
+
+    whole = search(list(range(n)))
+    assert same(add_site(search(list(range(n - 1))), network, demand, take(sites, [n - 1])), whole)
+    number, to = data.draw(st.integers(0, n - 1)), data.draw(st.integers(0, n - 1))
+    moved = [to if i == number else i for i in range(n)]
+    assert same(move_site(whole, network, demand, take(sites, [to]), number), search(moved))
+    assert same(remove_site(whole, number), only_sites(whole, [i for i in range(n) if i != number]))
+
+
+def test_without_streets_a_straight_line_and_a_detour_factor_stand_in() -> None:
+    town = toy("""
+        A  a
+
+        B      b
+    """)
+    site, distance_m = straight_nearest(town.demand.geometry, town.sites.geometry, detour_factor=1.5)
+    assert list(site) == [0, 1]
+    assert distance_m == pytest.approx([450, 1050], abs=0.001)
+    found = straight_reach(town.demand.geometry, town.sites.geometry, cutoff_m=600, detour_factor=1.5)
+    assert found.approximate
+    assert triplets(found) == [(0, 0, 450), (0, 1, pytest.approx(1.5 * np.hypot(300, 200), abs=0.001))]
+    none = straight_reach(town.demand.geometry[:0], town.sites.geometry, cutoff_m=600)
+    assert len(none) == 0
+    assert list(straight_nearest(town.demand.geometry, town.sites.geometry[:0])[0]) == [-1, -1]
+
+
+def test_of_sites_equally_near_by_straight_line_the_first_counts() -> None:
+    town = toy("""
+        B A
+         a
+        D C
+    """)
+    assert list(straight_nearest(town.demand.geometry, town.sites.geometry)[0]) == [0]
 
 
 def dense(found: Reach) -> np.ndarray:
