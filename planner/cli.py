@@ -12,9 +12,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 
 from planner import __version__
@@ -28,6 +27,9 @@ StudyPlace = Annotated[
     Path, typer.Argument(help="含 study.toml 的文件夹,或该文件 / folder with study.toml, or that file", metavar="STUDY")
 ]
 
+# Whatever complains about words on the command line: newer typers carry a copy of click, older ones import it.
+_UsageError: type[Any] = typer.BadParameter.__mro__[2]
+
 
 def main() -> None:
     """Run the command line; every error a user can cause ends in one sentence and its exit code."""
@@ -37,13 +39,13 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8" if not stream.isatty() else None, errors="replace")
     try:
         sys.exit(app(standalone_mode=False) or 0)
-    except click.ClickException as error:
+    except _UsageError as error:
         error.show()
         sys.exit(error.exit_code)
     except PlannerError as error:
         typer.echo(error.text(_state["lang"]), err=True)
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo(say(_state["lang"], "cli.interrupted"), err=True)
         sys.exit(130)
 
