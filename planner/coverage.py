@@ -4,8 +4,8 @@ Takes distances, the sites that stand at a moment, and the demand; gives a `Cove
 Knows nothing of streets. The definitions are those of ARCHITECTURE.md and hold everywhere: app, paper and json.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ class Coverage:
         nearest_m: metres to it, both walks to the street counted; NaN where unreachable.
         sites_within: number of standing sites within the service radius.
         covered: nearest_m is at most the service radius.
+        circled: a standing site lies within the service radius as the crow flies: what a map of circles would call covered.
         week: number of the week in ``weeks`` that each unit has.
         weeks: the different weeks there are: half-hours with at least one site in reach that is open and offers what the standard
             requires, shape (n_weeks, 336). Few units differ, so this is a hundredth of a mask for each.
@@ -57,6 +58,7 @@ class Coverage:
     nearest_m: Floats
     sites_within: Ints
     covered: Bools
+    circled: Bools
     week: Ints
     weeks: Bools
     effective_share: Floats
@@ -93,12 +95,20 @@ def standing_sites(sites: pd.DataFrame, required: tuple[str, ...]) -> Offers:
     return offers(sites.iloc[place], place, required)
 
 
-def measure(reach: Reach, nearest: tuple[Ints, Floats], standing: Offers, group: Ints, profiles: Floats) -> Coverage:
+def measure(
+    reach: Reach,
+    nearest: tuple[Ints, Floats],
+    straight_m: Floats,
+    standing: Offers,
+    group: Ints,
+    profiles: Floats,
+) -> Coverage:
     """Measure how each unit of demand is covered.
 
     Args:
         reach: pairs (unit, place) within the service radius, over all places of the sites frame.
         nearest: place number (-1: none) and metres (NaN: none) of each unit's nearest standing site, not cut off.
+        straight_m: straight line to the nearest standing site, shape (n_units,).
         standing: the sites that stand.
         group: (n_units,) row of ``profiles`` of each unit.
         profiles: fraction of each group at work in each half-hour, shape (n_groups, 336).
@@ -120,6 +130,7 @@ def measure(reach: Reach, nearest: tuple[Ints, Floats], standing: Offers, group:
         nearest_m=nearest[1],
         sites_within=sites_within,
         covered=sites_within > 0,
+        circled=straight_m <= reach.cutoff_m,
         week=week,
         weeks=weeks,
         effective_share=effective_share,
@@ -183,8 +194,7 @@ def indicators(
     hours = demand["group"].map({group: profile.sum() for group, profile in profiles.items()}).to_numpy(dtype=float)
 
     def of(rows: Bools) -> dict[str, Any]:
-        within, effective = coverage.sites_within[rows], coverage.effective_share[rows]
-        return _figures(weight[rows], hours[rows], coverage.nearest_m[rows], within, effective, backup)
+        return _figures(weight[rows], hours[rows], _rows(coverage, rows), backup)
 
     everything = of(np.ones(len(demand), dtype=bool))
     everything["by_group"] = {g: of((demand["group"] == g).to_numpy()) for g in sorted(profiles)}
@@ -192,27 +202,92 @@ def indicators(
     return everything
 
 
-def _figures(
-    weight: Floats, hours: Floats, nearest_m: Floats, sites_within: Ints, effective: Floats, backup: int
-) -> dict[str, float | None]:
-    total = float(weight.sum())
-    near = np.isfinite(nearest_m) & (weight > 0)
-    worked = weight * hours
+def _rows(coverage: Coverage, rows: Bools) -> Coverage:
+    """Return the coverage of some units."""
+    arrays = {f.name: getattr(coverage, f.name) for f in fields(coverage)}
+    return Coverage(**{name: array if name == "weeks" else array[rows] for name, array in arrays.items()})
 
-    def share(part: Floats) -> float | None:
-        return float(part.sum()) / total if total > 0 else None
+
+def _figures(weight: Floats, hours: Floats, coverage: Coverage, backup: int) -> dict[str, float | None]:
+    total, worked = float(weight.sum()), weight * hours
+    near_m = coverage.nearest_m
+    near = np.isfinite(near_m) & (weight > 0)
+
+    def share(units: Bools) -> float | None:
+        return float(weight[units].sum()) / total if total > 0 else None
+
+    def of_work(part: Floats) -> float | None:
+        return float((worked * part).sum() / worked.sum()) if worked.sum() > 0 else None
 
     return {
-        "share": share(weight[sites_within >= 1]),
-        "covered_weight": float(weight[sites_within >= 1].sum()),
+        "share": share(coverage.covered),
+        "covered_weight": float(weight[coverage.covered].sum()),
         "total_weight": total,
-        "effective_share": float((worked * effective).sum() / worked.sum()) if worked.sum() > 0 else None,
-        "backup_share": share(weight[sites_within >= backup]),
-        "mean_m": float(np.average(nearest_m[near], weights=weight[near])) if near.any() else None,
-        "p90_m": weighted_quantile(nearest_m[near], weight[near], 0.9) if near.any() else None,
-        "worst_m": float(nearest_m[near].max()) if near.any() else None,
-        "unreachable_share": share(weight[~np.isfinite(nearest_m)]),
+        "effective_share": of_work(coverage.effective_share),
+        "backup_share": share(coverage.sites_within >= backup),
+        "mean_m": float(np.average(near_m[near], weights=weight[near])) if near.any() else None,
+        "p90_m": weighted_quantile(near_m[near], weight[near], 0.9) if near.any() else None,
+        "worst_m": float(near_m[near].max()) if near.any() else None,
+        "unreachable_share": share(~np.isfinite(near_m)),
+        "circle_share": share(coverage.circled),
+        "open_share": of_work(coverage.open_share),
+        "equipped_share": share(coverage.equipped_share > 0),
+        "all_hours_share": share(coverage.effective_share >= 1),
+        "gini": gini(coverage.effective_share, weight),
     }
+
+
+def gini(values: Floats, weights: Floats) -> float | None:
+    """Return the Gini coefficient of a distribution over people: 0 where all have the same; None where nobody has anything.
+
+    Half the mean absolute difference between two people, relative to the mean (Gini 1912); weights are numbers of people.
+    """
+    order = np.argsort(values, kind="stable")
+    weight, worth = weights[order], (weights * values)[order]
+    if worth.sum() <= 0:
+        return None
+    before = np.cumsum(worth) - worth / 2
+    return float(1 - 2 * (weight * before).sum() / (weight.sum() * worth.sum()))
+
+
+def service_shares(
+    reach: Reach,
+    standing: Offers,
+    services: Sequence[frozenset[str]],
+    names: Sequence[str],
+    demand: pd.DataFrame,
+    profiles: Mapping[str, Floats],
+) -> dict[str, dict[str, float]]:
+    """Return, for each service alone, who has it within the radius and for which share of the working time.
+
+    Args:
+        reach: pairs within the service radius.
+        standing: the sites that stand.
+        services: what each of them offers, in their order.
+        names: the services asked about.
+        demand: demand frame.
+        profiles: each group's work profile.
+
+    Returns:
+        ``{service: {"share": …, "effective_share": …}}``.
+    """
+    unit, here = _pairs(reach, standing)
+    offered = np.array([[name in offer for name in names] for offer in services], dtype=bool).reshape(-1, len(names))
+    # One pass for all: a service's hours stand behind each other, and at the end whether it is there at all.
+    stacked = np.hstack([*(standing.mask & offered[:, [s]] for s in range(len(names))), offered])
+    week, weeks = _weeks(unit, here, stacked, reach.n_demand)
+    weight = demand["weight"].to_numpy(dtype=float)
+    work = {g: np.bincount(week[(demand["group"] == g).to_numpy()], weight[(demand["group"] == g).to_numpy()], len(weeks))
+            for g in profiles}  # fmt: skip
+    worked = sum(work[g].sum() * profile.sum() for g, profile in profiles.items())
+    everybody = np.bincount(week, weight, len(weeks))
+    shares = {}
+    for s, name in enumerate(names):
+        open_then = weeks[:, s * HALF_HOURS : (s + 1) * HALF_HOURS]
+        met = sum(work[g] @ open_then @ profile for g, profile in profiles.items())
+        there = weeks[:, len(names) * HALF_HOURS + s]
+        shares[name] = {"share": float(everybody @ there / everybody.sum()), "effective_share": float(met / worked)}
+    return shares
 
 
 def clock(demand: pd.DataFrame, coverage: Coverage, profiles: Mapping[str, Floats]) -> pd.DataFrame:

@@ -12,11 +12,13 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from planner import __version__
 from planner.actions import ACTION_COLUMNS, possible_actions, sites_after
-from planner.coverage import Coverage, Floats, indicators, measure, offers, standing_sites
+from planner.coverage import Coverage, Floats, indicators, measure, offers, service_shares, standing_sites
 from planner.errors import InputError
 from planner.gaps import find_gaps
 from planner.hours import week_profile
@@ -26,6 +28,7 @@ from planner.programme import chosen_actions, costs_by_year, people_within, prog
 from planner.reach import Reach, nearest, reach
 from planner.siting import Plan, covering_problem, solve
 from planner.study import STUDY_FILE, Study
+from planner.tables import service_set
 from planner.words import Lang, say
 
 Progress = Callable[[str], None]
@@ -145,15 +148,13 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
 
     progress("programme")
     moments, sites = {0: today}, inputs.sites.assign(year=0)
+    figures = {0: _figures(study, sites, inputs.demand, walks, profiles, today)}
     for year in study.plan.years if study.plan else ():
         taken = actions[actions["year"] <= year]
         sites = sites_after(inputs.sites, taken).assign(year=0)
         sites.loc[taken["place"], "year"] = taken["year"].to_numpy()
         moments[year] = cover(study, sites, inputs.demand, walks, profiles)
-    figures = {
-        year: indicators(inputs.demand, state, profiles, backup=study.standard.backup)
-        for year, state in moments.items()
-    }
+        figures[year] = _figures(study, sites, inputs.demand, walks, profiles, moments[year])
     return Result(
         study=study,
         run_id=run_id(study, inputs),
@@ -187,7 +188,7 @@ def walk(study: Study, inputs: Inputs) -> Walks:
 
 
 def cover(
-    study: Study, sites: pd.DataFrame, demand: pd.DataFrame, walks: Walks, profiles: dict[str, Floats]
+    study: Study, sites: gpd.GeoDataFrame, demand: gpd.GeoDataFrame, walks: Walks, profiles: dict[str, Floats]
 ) -> Coverage:
     """Measure the coverage that ``sites``, as they stand, give to the demand."""
     standing = standing_sites(sites, study.standard.services)
@@ -195,7 +196,34 @@ def cover(
         walks.network, walks.demand, take(walks.sites, standing.place), access_share=walks.access_share
     )
     place = np.where(near >= 0, standing.place[near], -1) if len(standing.place) else near
-    return measure(walks.reach, (place, near_m), standing, *group_profiles(demand, profiles))
+    straight_m = _straight_m(sites.geometry.iloc[standing.place], demand.geometry)
+    return measure(walks.reach, (place, near_m), straight_m, standing, *group_profiles(demand, profiles))
+
+
+def _figures(
+    study: Study,
+    sites: gpd.GeoDataFrame,
+    demand: gpd.GeoDataFrame,
+    walks: Walks,
+    profiles: dict[str, Floats],
+    state: Coverage,
+) -> dict[str, Any]:
+    """Return the indicators of a moment, those of each service that any place offers among them."""
+    figures = indicators(demand, state, profiles, backup=study.standard.backup)
+    standing = standing_sites(sites, study.standard.services)
+    services = [service_set(text) for text in sites["services"].iloc[standing.place]]
+    names = sorted(set(study.standard.services).union(*services))
+    figures["by_service"] = service_shares(walks.reach, standing, services, names, demand, profiles)
+    return figures
+
+
+def _straight_m(sites: gpd.GeoSeries, demand: gpd.GeoSeries) -> Floats:
+    """Return the straight line from each unit to the nearest of some sites; infinite where there are none."""
+    here = shapely.get_coordinates(demand.to_numpy())
+    if not len(sites):
+        return np.full(len(here), np.inf)
+    distance_m: Floats = KDTree(shapely.get_coordinates(sites.to_numpy())).query(here)[0]
+    return distance_m
 
 
 def group_profiles(demand: pd.DataFrame, profiles: dict[str, Floats]) -> tuple[NDArray[np.int64], Floats]:

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.coverage import Offers, clock, indicators, measure, offers, standing_sites, weighted_quantile
+from planner.coverage import (
+    Offers,
+    clock,
+    gini,
+    indicators,
+    measure,
+    offers,
+    service_shares,
+    standing_sites,
+    weighted_quantile,
+)
 from planner.hours import HALF_HOURS
 from planner.reach import Reach
 
@@ -55,7 +65,8 @@ def districts(draw: st.DrawFn):
 def measured(distance_m, standing, demand, profiles):
     group = demand["group"].map(list(profiles).index).to_numpy()
     near = nearest_of(distance_m, standing.place)
-    return measure(reach_of(distance_m), near, standing, group, np.stack(list(profiles.values())))
+    straight_m = np.full(len(distance_m), np.inf)
+    return measure(reach_of(distance_m), near, straight_m, standing, group, np.stack(list(profiles.values())))
 
 
 @settings(max_examples=30)
@@ -137,7 +148,7 @@ def test_effective_share_of_a_bank_and_an_early_shift():
         profile[0, day * 48 + 9 : day * 48 + 20] = 1
     distance_m = np.array([[100.0]])
     coverage = measure(
-        reach_of(distance_m), nearest_of(distance_m, standing.place), standing, np.zeros(1, int), profile
+        reach_of(distance_m), nearest_of(distance_m, standing.place), np.zeros(1), standing, np.zeros(1, int), profile
     )
     assert coverage.effective_share[0] == pytest.approx(2 / 11)
 
@@ -147,7 +158,7 @@ def test_reasons_of_loss_are_kept_apart():
     standing = offers(table, np.array([0, 1]), ("rest", "water"))
     distance_m = np.array([[10.0, 10.0], [10.0, 900.0]])
     near, group = nearest_of(distance_m, standing.place), np.zeros(2, int)
-    coverage = measure(reach_of(distance_m), near, standing, group, np.ones((1, HALF_HOURS)))
+    coverage = measure(reach_of(distance_m), near, np.zeros(2), standing, group, np.ones((1, HALF_HOURS)))
     assert coverage.open_share.tolist() == [1.0, 1.0]
     assert coverage.equipped_share.tolist() == [1.0, 0.0]
     assert coverage.effective_share.tolist() == [0.5, 0.0]
@@ -174,3 +185,29 @@ def test_no_site_at_all():
 )
 def test_weighted_quantile(values: list[float], weights: list[float], q: float, expected: float):
     assert weighted_quantile(np.array(values, float), np.array(weights, float), q) == expected
+
+
+def test_gini_by_pairs_of_people():
+    values, weights = np.array([0.0, 0.5, 1.0]), np.array([2.0, 1.0, 1.0])
+    people = np.repeat(values, weights.astype(int))
+    pairs = np.abs(people[:, None] - people[None]).mean()
+    assert gini(values, weights) == pytest.approx(pairs / (2 * people.mean()))
+    assert gini(np.ones(3), weights) == pytest.approx(0) and gini(np.zeros(3), weights) is None
+
+
+@settings(max_examples=30)
+@given(districts(), st.integers(0, 2**32 - 1))
+def test_each_service_alone_is_coverage_with_that_service_required(district, seed: int):
+    distance_m, standing, demand, profiles = district
+    if not demand["weight"].sum():
+        return
+    rng = np.random.default_rng(seed)
+    services = [frozenset(s for s in ("rest", "water", "toilet") if rng.random() < 0.5) for _ in standing.place]
+    found = service_shares(reach_of(distance_m), standing, services, ["rest", "water", "toilet"], demand, profiles)
+    for name, figures in found.items():
+        has = np.array([name in offer for offer in services], dtype=bool)
+        alone = indicators(
+            demand, measured(distance_m, Offers(standing.place, standing.mask, has), demand, profiles), profiles
+        )
+        assert figures["effective_share"] == pytest.approx(alone["effective_share"])
+        assert figures["share"] == pytest.approx(alone["equipped_share"])

@@ -66,8 +66,10 @@ def test_ids_do_not_depend_on_the_order_of_rows(tmp_path, small_result: Result):
 def test_the_reason_is_what_loses_most(nearest_m, within, open_share, equipped, effective, reason):
     one = [np.array([value]) for value in (nearest_m, within, within > 0, effective, open_share, equipped)]
     near_m, sites_within, covered, effective_share, open_, equipped_ = one
-    week, weeks = np.array([0]), np.zeros((1, 336), bool)
-    coverage = Coverage(np.array([0]), near_m, sites_within, covered, week, weeks, effective_share, open_, equipped_)
+    week, weeks, circled = np.array([0]), np.zeros((1, 336), bool), np.array([False])
+    coverage = Coverage(
+        np.array([0]), near_m, sites_within, covered, circled, week, weeks, effective_share, open_, equipped_
+    )
     assert reasons(coverage).tolist() == [reason]
 
 
