@@ -305,7 +305,9 @@ def _names(
         parts = [p for p in shapely.get_parts(land) if p.geom_type == "Polygon"]
         if not said or not parts:
             continue
-        where = place.in_area(max(parts, key=lambda p: p.area), width + 1, pt * MM_PER_PT + 0.8, seen, taken)
+        where = place.in_area(
+            max(parts, key=lambda p: p.area), width + 2 * unit, (pt * MM_PER_PT + 1.6 * unit), seen, taken
+        )
         if where is not None:
             pen.spaced(axes, *where, said, pt, gap, style.ZONE_INK, halo_mm=0.55 * unit, order=4.5)
             taken = np.vstack([taken, place.around(np.array([where]), width / 2 + 1, pt * MM_PER_PT / 2 + 1)])

@@ -5,12 +5,11 @@ about the map.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from matplotlib.axes import Axes
 from pyproj import CRS
@@ -62,17 +61,7 @@ def title(column: Column, top: float, text: str, below: list[str]) -> float:
     """Write the sheet's title on at most two lines, as large as fits, and small lines below it."""
     unit = column.unit
     said = clean(text, serif=True)
-    cut = said.rfind("布局规划图")
-    halves = [said[:cut], said[cut:]] if cut > 0 else None
-    pt = 27.0 * unit
-    while True:
-        rows = halves if halves else wrap(said, pt, column.width, lines=2, serif=True)
-        fits = all(width_mm(r, pt, serif=True) <= column.width for r in rows) and not rows[-1].endswith("…")
-        if fits or pt <= 11 * unit:
-            break
-        pt -= 0.5 * unit
-        if pt < 18 * unit:
-            halves = None
+    pt, rows = _title_rows(said, column)
     y = top
     for row in rows:
         y -= pt * MM_PER_PT * 1.0
@@ -84,6 +73,21 @@ def title(column: Column, top: float, text: str, below: list[str]) -> float:
             y -= 4.0 * unit
             pen.words(column.axes, column.left, y, row, 7.4 * unit, style.MUTED)
     return y - 2.2 * unit
+
+
+def _title_rows(said: str, column: Column) -> tuple[float, list[str]]:
+    """Return the largest type that holds a title, and its one or two lines; a long one breaks before 布局规划图."""
+    cut = said.rfind("布局规划图")
+
+    def fits(rows: list[str], pt: float) -> bool:
+        return all(width_mm(row, pt, serif=True) <= column.width for row in rows) and not rows[-1].endswith("…")
+
+    for pt in np.arange(27.0, 10.5, -0.5) * column.unit:
+        halves = [said[:cut], said[cut:]] if cut > 0 else wrap(said, pt, column.width, lines=2, serif=True)
+        for rows in ([said], halves, wrap(said, pt, column.width, lines=2, serif=True)):
+            if fits(rows, pt):
+                return float(pt), rows
+    return float(pt), wrap(said, pt, column.width, lines=2, serif=True)
 
 
 def heading(column: Column, top: float, text: str, right: str = "") -> float:
@@ -171,7 +175,7 @@ def legend(column: Column, top: float, result: Result, drawn: Drawn) -> float:
             pen.words(column.axes, left, at, head, 6.4 * unit, style.MUTED)
             at -= 1.1 * unit
             for sample, text in rows:
-                at -= 4.5 * unit
+                at -= 4.25 * unit
                 sample(left, at + 1.5 * unit)
                 room = (half - 15 * unit) if left == column.left else (column.right - left - 11 * unit)
                 indent = (13 if left == column.left else 9.5) * unit
@@ -385,23 +389,41 @@ def _tier_block(column: Column, drawn: Drawn) -> tuple[str, list[Row]]:
 
 
 def programme(column: Column, top: float, bottom: float, result: Result, frame: Frame) -> None:
-    """List the plan's actions by year: number, symbol, name, square of the map. The type shrinks until all fits above ``bottom``."""
+    """List the plan's actions by year, as a table where there is room, else in columns of names.
+
+    The type shrinks until all fits above ``bottom``; what never fits is counted in the last line.
+    """
+    unit = column.unit
     y = heading(column, top, column.say("programme"))
-    for pt, columns in ((7.0, 2), (6.6, 2), (6.2, 2), (5.8, 2), (5.8, 3), (5.2, 3), (4.8, 3)):
-        rows = _programme_rows(
-            column, result, frame, pt * column.unit, (column.width - 4 * column.unit * (columns - 1)) / columns
-        )
+    for pt, columns in _SETTINGS:
+        width = (column.width - 4 * unit * (columns - 1)) / columns
+        rows = _programme_rows(column, result, frame, pt * unit, width, table=columns == 1)
         parts = _flow(rows, columns, y - bottom)
         if parts is not None:
             break
     else:
-        parts = _cut(column, rows, columns, y - bottom, pt * column.unit)
-    width = (column.width - 4 * column.unit * (columns - 1)) / columns
+        parts = _cut(column, rows, columns, y - bottom, pt * unit)
     for i, part in enumerate(parts):
-        x, at = column.left + i * (width + 4 * column.unit), y
+        x, at = column.left + i * (width + 4 * unit), y
         for row in part:
             row.draw(x, at)
             at -= row.height
+
+
+# Type sizes and columns in the order of preference; one column is a table with costs.
+_SETTINGS = (
+    (7.2, 1),
+    (6.8, 1),
+    (6.4, 1),
+    (6.1, 1),
+    (7.0, 2),
+    (6.6, 2),
+    (6.2, 2),
+    (5.8, 2),
+    (5.8, 3),
+    (5.2, 3),
+    (4.8, 3),
+)
 
 
 @dataclass(frozen=True)
@@ -411,50 +433,82 @@ class _Row:
     head: bool = False
 
 
-def _programme_rows(column: Column, result: Result, frame: Frame, pt: float, width: float) -> list[_Row]:
+def _programme_rows(
+    column: Column, result: Result, frame: Frame, pt: float, width: float, *, table: bool
+) -> list[_Row]:
     """Return the rows of the list, set in ``pt`` for a width."""
-    em, shade = pt * MM_PER_PT, colours(result)
-    sites = result.sites.set_index("id")
-    squares = _squares(sites, frame)
-    number, costs = numbers(result), result.cost_by_year
+    em, axes, shade = pt * MM_PER_PT, column.axes, colours(result)
+    places, number = result.sites.set_index("id"), numbers(result)
+    squares = _squares(places, frame)
     unit_name = result.study.plan.cost_unit if result.study.plan else ""
+    # Right edges of what follows the name: build mode, building cost, gain.
+    tabs = {"mode": width - 12.6 * em, "cost": width - 8.4 * em, "gain": width - 3.4 * em} if table else {}
+    room = (width - 15.6 * em if table else width - 3.0 * em) - 3.7 * em
+    digits = _digits(result.actions["capital_cost"].to_list())
     rows: list[_Row] = []
     for year in result.years:
         taken = result.actions[result.actions["year"] == year]
         if taken.empty:
             continue
+        cost = figure(result.cost_by_year[year], 1)
         key = "programme_year_one" if len(taken) == 1 else "programme_year"
-        text = column.say(key, year=year, count=len(taken), cost=figure(costs.get(year, 0.0), 1), unit=unit_name)
+        text = column.say(key, year=year, count=len(taken), cost=cost, unit=unit_name)
 
-        def draw_head(x: float, y: float, text: str = text, year: int = year) -> None:
-            pen.words(column.axes, x, y - 1.75 * em, text, pt * 1.06, limit_mm=width)
-            pen.rule(column.axes, x, y - 2.15 * em, x + width, y - 2.15 * em, 0.4 * column.unit, shade[year])
+        def draw_head(x: float, y: float, text: str = text, colour: str = shade[year]) -> None:
+            pen.words(axes, x, y - 1.75 * em, text, pt * 1.06, limit_mm=(tabs["mode"] - 2.4 * em) if table else width)
+            for key, tab in tabs.items():
+                pen.words(
+                    axes, x + tab, y - 1.75 * em, column.say(f"tab_{key}"), pt * 0.86, style.MUTED, across="right"
+                )
+            pen.rule(axes, x, y - 2.15 * em, x + width, y - 2.15 * em, 0.4 * column.unit, colour)
 
         rows.append(_Row(2.5 * em, draw_head, head=True))
-        for site in taken["site"]:
-            place = sites.loc[site]
-            lines = wrap(clean(place["name"]) or site, pt, width - 7.4 * em, lines=2)
+        for action in taken.to_dict("records"):
+            site = str(action["site"])
+            place = places.loc[site]
+            lines = wrap(clean(place["name"]) or site, pt, room, lines=2)
+            values = {
+                "mode": _way(action, column.lang),
+                "cost": f"{action['capital_cost']:.{digits}f}",
+                "gain": figure(float(action["gain"])),
+            }
 
             def draw(
                 x: float,
                 y: float,
                 site: str = site,
-                place: pd.Series = place,
+                mode: str = str(place["mode"]),
+                status: str = str(place["status"]),
                 lines: list[str] = lines,
-                year: int = year,
+                values: dict[str, str] = values,
+                colour: str = shade[year],
             ) -> None:
                 middle = y - 0.75 * em
-                shape = style.SHAPES.get(place["mode"], "circle")
-                pen.words(column.axes, x + 1.55 * em, middle, number[site], pt, across="right", middle=True)
-                pen.symbol(column.axes, x + 2.6 * em, middle, 1.05 * em, shape, place["status"], shade[year], halo_mm=0)
+                pen.words(axes, x + 1.55 * em, middle, number[site], pt, across="right", middle=True)
+                shape = style.SHAPES.get(mode, "circle")
+                pen.symbol(axes, x + 2.6 * em, middle, 0.98 * em, shape, status, colour, halo_mm=0)
                 for i, line in enumerate(lines):
-                    pen.words(column.axes, x + 3.7 * em, middle - i * 1.2 * em, line, pt, middle=True)
-                pen.words(
-                    column.axes, x + width, middle, squares[site], pt * 0.9, style.MUTED, across="right", middle=True
-                )
+                    pen.words(axes, x + 3.7 * em, middle - i * 1.2 * em, line, pt, middle=True)
+                for key, tab in tabs.items():
+                    pen.words(axes, x + tab, middle, values[key], pt, across="right", middle=True)
+                pen.words(axes, x + width, middle, squares[site], pt * 0.9, style.MUTED, across="right", middle=True)
 
             rows.append(_Row((1.45 + 1.2 * (len(lines) - 1)) * em, draw))
     return rows
+
+
+def _way(action: Mapping[Hashable, object], lang: Lang) -> str:
+    """Say how a site comes about: in which mode it is built, or what changes about a site that stands."""
+    return (
+        term(lang, "mode", str(action["mode"]))
+        if action["action"] == "build"
+        else term(lang, "action", str(action["action"]))
+    )
+
+
+def _digits(costs: Sequence[float]) -> int:
+    """Return the decimals that show all costs, two at most: the figures of a column align."""
+    return next((d for d in (0, 1) if all(abs(c - round(c, d)) < 1e-9 for c in costs)), 2)
 
 
 def _squares(sites: gpd.GeoDataFrame, frame: Frame) -> dict[str, str]:
@@ -522,7 +576,7 @@ def title_block(column: Column, bottom: float, result: Result, frame: Frame, *, 
         (("standard", study.standard.name), ("number", column.say("number_value", number=number, count=count))),
         (("approval", m.approval_number or column.say("internal")), ("run", result.run_id)),
     ]
-    pt, high = 6.2 * unit, 6.3 * unit
+    pt, high = 6.2 * unit, 5.9 * unit
     split = column.width * 0.6
     key_mm = max(width_mm(column.say(key), pt) for row in pairs for key, _ in row) + 3.4 * unit
     top = bottom + high * len(pairs)

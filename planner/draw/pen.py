@@ -157,7 +157,8 @@ def areas(
 ) -> None:
     """Draw polygons as one path."""
     rings = []
-    for polygon in shapely.get_parts(np.array(list(shapes), dtype=object)):
+    parts = shapely.get_parts(np.array(list(shapes), dtype=object))
+    for polygon in parts[~shapely.is_empty(parts)]:
         oriented = shapely.orient_polygons(polygon)
         rings += [oriented.exterior, *oriented.interiors]
     outline = _outline(rings)
@@ -256,15 +257,15 @@ def symbol(
     """
     corners = np.array(style.outline(shape)) * mm + (x, y)
     body = shapely.Polygon(corners)
-    rim = min(0.16 * mm, 0.95)
+    rim, hairline = min(0.16 * mm, 0.95), min(0.3, 0.09 * mm)
     areas(axes, [body], style.WHITE, edge=style.WHITE, edge_mm=2 * halo_mm, order=order)
     match status:
         case "chosen" | "candidate":
-            areas(axes, [body], style.INK, edge=style.INK, edge_mm=0.3, order=order)
+            areas(axes, [body], style.INK, edge=style.INK, edge_mm=hairline, order=order)
             areas(axes, [body], colour, order=order)
             areas(axes, [body.buffer(-rim, join_style="mitre")], style.WHITE, order=order)
         case "upgraded":
-            areas(axes, [body], style.INK, edge=style.INK, edge_mm=0.3, order=order)
+            areas(axes, [body], style.INK, edge=style.INK, edge_mm=hairline, order=order)
             areas(axes, [body], colour, order=order)
             inner = body.buffer(-rim, join_style="mitre")
             areas(axes, [inner], style.WHITE, order=order)
