@@ -226,6 +226,9 @@ def app_command(
         "server.headless": str(not browser).lower(),
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "viewer",
+        "theme.base": "light",
+        "theme.primaryColor": "#1f6aa0",
+        "theme.baseFontSize": 14,
     }
     options = [f"--{name}={value}" for name, value in settings.items()]
     try:

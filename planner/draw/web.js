@@ -5,7 +5,7 @@ const planner = (() => {
   const plan = window.plannerData, words = plan.words, colours = plan.style.colours, never = plan.moments.length;
   const state = { moment: plan.moments.length - 1, group: "", hour: null };
   const painters = [], listeners = [], found = [];
-  let map = null;
+  let map = null, focused = null;
 
   // ---- small helpers ------------------------------------------------------------------------------------------------
   const node = (tag, className, text) => {
@@ -54,10 +54,12 @@ const planner = (() => {
   const zoomed = () => Math.min(3, Math.max(0.6, 1.3 ** (map.getZoom() - 13)));
   const whole = () => map.fitBounds(plan.bounds, { padding: [12, 12] });
   const repaint = () => painters.forEach((paint) => paint());
-  function show(change) {
+  function show({ focus: wanted, ...change }) {
     Object.assign(state, change);
     repaint();
     listeners.forEach((listen) => listen());
+    if (wanted && wanted !== focused) focus(wanted);
+    focused = wanted;
   }
 
   // ---- base ---------------------------------------------------------------------------------------------------------
@@ -75,6 +77,7 @@ const planner = (() => {
       pane: "names", interactive: false, keyboard: false,
       icon: L.divIcon({ className: "planner-zone" + (thing.polygons ? " river" : ""), html: node("span", "", thing.name), iconSize: [160, 20] }),
     }));
+    for (const zone of plan.zones) found.push({ id: zone.id, name: zone.name, more: words.zones, open: () => map.setView(place(zone), 15, { animate: false }) });
     let zoom = null;
     painters.push(() => {
       if (zoom === map.getZoom()) return;
@@ -244,13 +247,12 @@ const planner = (() => {
       Object.assign(input, { type: "search", placeholder: words.search, autocomplete: "off" });
       input.setAttribute("aria-label", words.search);
       list.setAttribute("role", "listbox");
-      const zones = plan.zones.map((zone) => ({ name: zone.name, more: words.zones, open: () => map.setView(place(zone), 15, { animate: false }) }));
       let hits = [];
       const look = () => {
         const asked = input.value.trim().toLowerCase();
         const says = (text) => Boolean(text) && text.toLowerCase().includes(asked);
         // What bears the name comes before what only mentions it.
-        hits = !asked ? [] : [...found, ...zones].filter((hit) => [hit.name, hit.id, hit.more].some(says))
+        hits = !asked ? [] : found.filter((hit) => [hit.name, hit.id, hit.more].some(says))
           .sort((a, b) => says(b.name) - says(a.name)).slice(0, 12);
         list.replaceChildren(...hits.map((hit) => {
           const row = node("li", "", hit.name);

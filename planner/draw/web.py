@@ -85,12 +85,12 @@ def plan_map(
     )
     plan.default_js = [(f"script_{i}", address) for i, address in enumerate(scripts)]
     plan.default_css = [(f"style_{i}", address) for i, address in enumerate(styles)]
-    _Call("begin({})").add_to(plan)
+    Call("begin({})").add_to(plan)
     for word, call, shown in LAYERS:
         # Leaflet's layer control takes its labels as HTML.
         _Layer(html.escape(data["words"][word]), call, shown).add_to(plan)
     folium.LayerControl(collapsed=not with_panel).add_to(plan)
-    _Call("finish(" + json.dumps(with_panel) + ")").add_to(plan)
+    Call("finish(" + json.dumps(with_panel) + ")").add_to(plan)
     return plan
 
 
@@ -165,8 +165,8 @@ class _Layer(folium.FeatureGroup):
         self.call = call
 
 
-class _Call(MacroElement):
-    """A call of web.js with the map as its argument."""
+class Call(MacroElement):
+    """A call of web.js; a pair of braces in it stands for what it is added to."""
 
     _template = Template("""
         {% macro script(this, kwargs) %}

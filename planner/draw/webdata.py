@@ -150,7 +150,8 @@ def _zones(zones: gpd.GeoDataFrame) -> list[dict[str, Any]]:
         return []
     at = _lonlat(zones.geometry.representative_point())
     return [
-        {"name": name or key, "x": x, "y": y} for key, name, (x, y) in zip(zones["id"], zones["name"], at, strict=True)
+        {"id": f"zone {key}", "name": name or key, "x": x, "y": y}
+        for key, name, (x, y) in zip(zones["id"], zones["name"], at, strict=True)
     ]
 
 

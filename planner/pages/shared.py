@@ -1,0 +1,147 @@
+"""What all pages share: the language, the study, its result, the head and the foot of the page.
+
+A result is made once for all sessions, in a thread of its own: it goes on when the tab that asked for it is closed.
+"""
+
+import os
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+import streamlit as st
+
+from planner import embedded, pipeline
+from planner.pipeline import Result
+from planner.study import Study, load_study
+from planner.words import LANGS, Lang, say
+
+STEPS = ("read", "network", "coverage", "plan", "programme")
+LANGUAGE_NAMES: dict[Lang, str] = {"zh": "中文", "en": "English"}
+# Results kept in memory; the oldest goes when another comes.
+KEPT = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run at work or done: its future, and the steps it has begun."""
+
+    future: Future[Result]
+    steps: list[str] = field(default_factory=list)
+
+
+@st.cache_resource
+def _jobs() -> tuple[dict[str, Job], threading.Lock, ThreadPoolExecutor]:
+    return {}, threading.Lock(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="run")
+
+
+def language() -> Lang:
+    """Return the language of this session: as switched, else as the address says (?lang=en), else the study's."""
+    told = st.session_state.get("lang") or st.query_params.get("lang")
+    for lang in LANGS:
+        if lang == told:
+            return lang
+    try:
+        return study().language
+    except Exception:  # what is wrong with the study is said on the page, in Chinese first
+        return LANGS[0]
+
+
+def study() -> Study:
+    """Return the study that the app shows: the one it was started with, else the embedded one.
+
+    Raises:
+        InputError: its study.toml is wrong.
+    """
+    told = os.environ.get("PLANNER_STUDY")
+    return load_study(Path(told) if told else embedded.folder())
+
+
+def result() -> Result:
+    """Return the result of the study as its files are now; while it is being made, show how far it is.
+
+    Raises:
+        InputError: the study's files are wrong.
+    """
+    shown = study()
+    job = _start(shown)
+    if not job.future.done():
+        lang, place = language(), st.empty()
+        while not job.future.done():
+            number = max(1, len(job.steps))
+            step = say(lang, f"step.{job.steps[-1] if job.steps else STEPS[0]}")
+            with place.container():
+                st.progress(
+                    number / (len(STEPS) + 1), say(lang, "app.working", step=step, number=number, steps=len(STEPS))
+                )
+                st.caption(say(lang, "app.first_time"))
+            time.sleep(0.2)
+        place.empty()
+    return job.future.result()
+
+
+def _start(shown: Study) -> Job:
+    """Return the job of a study's present files; start it if there is none."""
+    key = repr([shown, [(file, _stamp(shown.folder / file)) for file in shown.files()]])
+    jobs, lock, threads = _jobs()
+    with lock:
+        if key not in jobs or (jobs[key].future.done() and jobs[key].future.exception()):
+            for old in [k for k, job in jobs.items() if job.future.done()][: max(0, len(jobs) - KEPT + 1)]:
+                del jobs[old]
+            steps: list[str] = []
+            jobs[key] = Job(threads.submit(pipeline.run, shown, progress=steps.append), steps)
+        return jobs[key]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return a file's size and time of change; nothing where there is no file, which the run will say."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return (0, 0)
+    return (seen.st_size, seen.st_mtime_ns)
+
+
+# Streamlit leaves wide margins; an office screen of 1366 × 768 has none to spare.
+ROOM = """<style>
+.stMainBlockContainer { padding: 4.25rem 1.5rem 1rem; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 4rem 0.75rem 1rem; } }
+</style>"""
+
+
+def header(lang: Lang) -> None:
+    """Show what the study is, what in it is illustrative, and the switch of languages."""
+    st.html(ROOM)
+    left, right = st.columns([6, 1], vertical_alignment="top")
+    right.segmented_control(
+        say(lang, "app.language"),
+        get_args(Lang),
+        format_func=LANGUAGE_NAMES.__getitem__,
+        default=lang,
+        key="lang",
+        required=True,
+        label_visibility="collapsed",
+    )
+    shown = study()
+    left.markdown(f"#### {_plain(shown.map.title or shown.name)}")
+    notes = [note for note in (shown.scope, shown.illustrative) if note]
+    if notes:
+        st.caption(_plain(" · ".join(notes)))
+
+
+def footer(lang: Lang) -> None:
+    """Show where the data is from, the run and the standard."""
+    shown = result()
+    words = {"credit": shown.study.streets.source, "run_id": shown.run_id, "standard": shown.study.standard.name}
+    st.caption(_plain(say(lang, "app.footer", **words)))
+
+
+def plain(text: str) -> str:
+    """Return a user's words so that Markdown shows them as they are."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>$~:&" else sign for sign in text)
+
+
+_plain = plain

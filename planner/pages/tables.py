@@ -1,0 +1,95 @@
+"""Result -> the tables that pages show, with headings in the reader's language. Computes nothing."""
+
+from typing import Any
+
+import pandas as pd
+
+from planner.draw.webdata import percent
+from planner.gaps import left_over
+from planner.pipeline import Result
+from planner.words import Lang, say, term
+
+SHARES = ("share", "effective_share", "backup_share", "unreachable_share")
+METRES = ("mean_m", "p90_m", "worst_m")
+
+
+def indicators(result: Result, lang: Lang) -> pd.DataFrame:
+    """Return the indicators: a row each, a column for today and each year's end."""
+    rows = []
+    for key in (*SHARES, *METRES):
+        row = {say(lang, "app.indicator"): say(lang, f"indicator.{key}")}
+        for moment, figures in result.indicators.items():
+            row[moment_name(moment, lang)] = shown(figures[key], key, lang)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def moment_name(moment: int, lang: Lang) -> str:
+    """Return "today", or the year."""
+    return str(moment) if moment else say(lang, "web.today")
+
+
+def shown(value: float | None, key: str, lang: Lang) -> str:
+    """Return a share or a distance as it is printed."""
+    if key in METRES:
+        return "–" if value is None else say(lang, "web.metres", metres=value)
+    return percent(value)
+
+
+def programme(result: Result, lang: Lang) -> pd.DataFrame:
+    """Return the construction programme in the columns that a screen has room for."""
+    table = result.programme
+    unit = result.study.plan.cost_unit if result.study.plan else ""
+    columns: dict[str, Any] = {
+        say(lang, "programme.number"): table["number"],
+        say(lang, "programme.year"): table["year"].astype(str),
+        say(lang, "programme.name"): table["name"],
+        say(lang, "programme.action"): [term(lang, "action", action) for action in table["action"]],
+        say(lang, "programme.mode"): [term(lang, "mode", mode) for mode in table["mode"]],
+        say(lang, "programme.opening_hours"): table["opening_hours"],
+        say(lang, "programme.capital_cost", cost_unit=unit): table["capital_cost"],
+        say(lang, "programme.operating_cost", cost_unit=unit): table["operating_cost"],
+        say(lang, "programme.gain"): table["gain"].astype(float).round(1),
+        say(lang, "programme.site"): table["site"],
+        say(lang, "programme.source"): table["source"],
+    }
+    return pd.DataFrame(columns)
+
+
+def gaps(result: Result, lang: Lang) -> pd.DataFrame:
+    """Return the ranked gaps; the index is their rank less one."""
+    table, names = result.gaps, dict(zip(result.sites["id"], result.sites["name"], strict=True))
+    groups = result.study.groups
+    columns: dict[str, Any] = {
+        say(lang, "app.rank"): range(1, len(table) + 1),
+        say(lang, "app.zone"): [result.zone_name(zone) for zone in table["zone"]],
+        say(lang, "app.group"): [groups[group].name for group in table["group"]],
+        say(lang, "app.without"): table["weight"].round(1),
+        **_left(result, lang),
+        say(lang, "app.reason"): [say(lang, f"reason.{reason}") for reason in table["reason"]],
+        say(lang, "app.nearest"): [names.get(site, "") for site in table["nearest_site"]],
+        say(lang, "app.metres"): table["nearest_m"].astype(float).round(0),
+        say(lang, "app.length"): table["length_m"].astype(float).round(0),
+        say(lang, "app.source"): table["source"],
+    }
+    return pd.DataFrame(columns)
+
+
+def _left(result: Result, lang: Lang) -> dict[str, Any]:
+    if not result.years:
+        return {}
+    left = left_over(result.demand, result.coverage[result.years[-1]])
+    return {say(lang, "app.left", year=result.years[-1]): result.gaps["id"].map(left).round(1)}
+
+
+def zones(result: Result, moment: int, lang: Lang) -> pd.DataFrame:
+    """Return the indicators by zone at a moment (0 or a year), most people first; the index is the zone's id."""
+    by_zone = result.indicators[moment]["by_zone"]
+    ids = sorted(by_zone, key=lambda zone: (-by_zone[zone]["total_weight"], zone))
+    columns = {
+        say(lang, "app.zone"): [result.zone_name(zone) for zone in ids],
+        say(lang, "app.people"): [round(by_zone[zone]["total_weight"]) for zone in ids],
+        **{say(lang, f"indicator.{key}"): [by_zone[zone][key] for zone in ids] for key in SHARES[:3]},
+        say(lang, "indicator.mean_m"): [by_zone[zone]["mean_m"] for zone in ids],
+    }
+    return pd.DataFrame(columns, index=pd.Index(ids))
