@@ -226,6 +226,7 @@ def app_command(
         "server.headless": str(not browser).lower(),
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "viewer",
+        "server.fileWatcherType": "none",
         "theme.base": "light",
         "theme.primaryColor": "#1f6aa0",
         "theme.baseFontSize": 14,
