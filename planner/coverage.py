@@ -52,6 +52,8 @@ class Coverage:
         effective_share: share of the unit's working half-hours that are so covered.
         open_share: the same if services did not matter: some site in reach is open.
         equipped_share: the same if hours did not matter: some site in reach offers what is required (1 or 0).
+        served_share: share of the working time in which a seat is free when needed (`planner.capacity`); None where capacity is not asked
+            about. Never part of the other shares.
     """
 
     nearest: Ints
@@ -64,6 +66,7 @@ class Coverage:
     effective_share: Floats
     open_share: Floats
     equipped_share: Floats
+    served_share: Floats | None = None
 
     @property
     def open_mask(self) -> Bools:
@@ -205,7 +208,7 @@ def indicators(
 def _rows(coverage: Coverage, rows: Bools) -> Coverage:
     """Return the coverage of some units."""
     arrays = {f.name: getattr(coverage, f.name) for f in fields(coverage)}
-    return Coverage(**{name: array if name == "weeks" else array[rows] for name, array in arrays.items()})
+    return Coverage(**{k: a if k == "weeks" or a is None else a[rows] for k, a in arrays.items()})
 
 
 def _figures(weight: Floats, hours: Floats, coverage: Coverage, backup: int) -> dict[str, float | None]:
@@ -219,6 +222,7 @@ def _figures(weight: Floats, hours: Floats, coverage: Coverage, backup: int) -> 
     def of_work(part: Floats) -> float | None:
         return float((worked * part).sum() / worked.sum()) if worked.sum() > 0 else None
 
+    served = {} if coverage.served_share is None else {"served_share": of_work(coverage.served_share)}
     return {
         "share": share(coverage.covered),
         "covered_weight": float(weight[coverage.covered].sum()),
@@ -234,6 +238,7 @@ def _figures(weight: Floats, hours: Floats, coverage: Coverage, backup: int) -> 
         "equipped_share": share(coverage.equipped_share > 0),
         "all_hours_share": share(coverage.effective_share >= 1),
         "gini": gini(coverage.effective_share, weight),
+        **served,
     }
 
 

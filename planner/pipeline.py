@@ -6,7 +6,7 @@ Takes a `Study`, gives a `Result`: the one truth behind every figure that is sho
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import geopandas as gpd
@@ -18,6 +18,7 @@ from scipy.spatial import KDTree
 
 from planner import __version__
 from planner.actions import ACTION_COLUMNS, possible_actions, sites_after
+from planner.capacity import serve
 from planner.coverage import Coverage, Floats, indicators, measure, offers, service_shares, standing_sites
 from planner.errors import InputError
 from planner.gaps import find_gaps
@@ -27,7 +28,7 @@ from planner.network import Network, Positions, from_lines, locate, take
 from planner.programme import chosen_actions, costs_by_year, people_within, programme
 from planner.reach import Reach, nearest, reach
 from planner.siting import Plan, covering_problem, solve
-from planner.study import STUDY_FILE, Study
+from planner.study import STUDY_FILE, Capacity, Study
 from planner.tables import service_set
 from planner.words import Lang, say
 
@@ -197,7 +198,30 @@ def cover(
     )
     place = np.where(near >= 0, standing.place[near], -1) if len(standing.place) else near
     straight_m = _straight_m(sites.geometry.iloc[standing.place], demand.geometry)
-    return measure(walks.reach, (place, near_m), straight_m, standing, *group_profiles(demand, profiles))
+    group, profile = group_profiles(demand, profiles)
+    state = measure(walks.reach, (place, near_m), straight_m, standing, group, profile)
+    if study.capacity is None:
+        return state
+    here, weight = sites.iloc[standing.place], demand["weight"].to_numpy(dtype=float)
+    service = serve(
+        walks.reach,
+        standing,
+        here["capacity"].to_numpy(dtype=float),
+        weight,
+        group,
+        profile,
+        seat_share=study.capacity.seat_share,
+        acceptance=_acceptance(study.capacity, list(profiles), here),
+    )
+    return replace(state, served_share=service.served_share)
+
+
+def _acceptance(capacity: Capacity, groups: list[str], sites: pd.DataFrame) -> Floats:
+    """Return which share of each group would go to each site at all, shape (n_groups, n_sites)."""
+    by_kind = [capacity.acceptance.get(group, {}) for group in groups]
+    return np.array([[shares.get(kind, 1.0) for kind in sites["kind"]] for shares in by_kind]).reshape(
+        len(groups), len(sites)
+    )
 
 
 def _figures(

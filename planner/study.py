@@ -134,6 +134,25 @@ class Standard(_Settings):
     detour_factor: Annotated[float, Field(ge=1)] = 1.3
 
 
+class Capacity(_Settings):
+    """How many people a seat serves; without this table nothing is said about full sites.
+
+    Attributes:
+        visit_minutes: length of a visit. Default 15: the queueing limit of Sphere taken as a rest, K.
+        every_hours: working hours between two visits of a worker. Default 4: a rest in the middle of a shift, K.
+        acceptance: by group, by kind of host: which share of the group would go there at all. What is not named counts 1.
+    """
+
+    visit_minutes: Positive = 15.0
+    every_hours: Positive = 4.0
+    acceptance: dict[str, dict[str, Annotated[float, Field(ge=0, le=1)]]] = {}
+
+    @property
+    def seat_share(self) -> float:
+        """Share of working time that a worker spends on a seat."""
+        return self.visit_minutes / 60 / self.every_hours
+
+
 class PlanSettings(_Settings):
     """What may be built, when, for how much.
 
@@ -219,6 +238,7 @@ class Study(_Settings):
     groups: dict[str, Group] = Field(min_length=1)
     demand: tuple[Demand, ...] = Field(min_length=1)
     standard: Standard = Standard()
+    capacity: Capacity | None = None
     plan: PlanSettings | None = None
     map: MapSettings = MapSettings()
 
@@ -238,7 +258,8 @@ class Study(_Settings):
 
     @model_validator(mode="after")
     def _known_groups(self) -> "Study":
-        if any(demand.group not in self.groups for demand in self.demand):
+        named = {demand.group for demand in self.demand} | set(self.capacity.acceptance if self.capacity else ())
+        if not named <= set(self.groups):
             raise ValueError("unknown_group")
         return self
 
@@ -330,7 +351,20 @@ def _explain(error: ValidationError, file: str, text: str) -> InputError:
 
 
 def _known_settings() -> list[str]:
-    models = (Study, Streets, Layer, Table, Shift, Group, LineDemand, PointDemand, Standard, PlanSettings, MapSettings)
+    models = (
+        Study,
+        Streets,
+        Layer,
+        Table,
+        Shift,
+        Group,
+        LineDemand,
+        PointDemand,
+        Standard,
+        Capacity,
+        PlanSettings,
+        MapSettings,
+    )
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()} - {"folder"})
 
 

@@ -47,6 +47,7 @@ def summary(result: Result) -> dict[str, Any]:
             "backup": study.standard.backup,
             "services": list(study.standard.services),
             "access_share": study.standard.access_share,
+            "capacity": study.capacity.model_dump() if study.capacity else None,
         },
         "coverage": {
             "existing": _named(result, result.indicators[0]),

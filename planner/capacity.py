@@ -1,0 +1,192 @@
+"""Reach × hours × seats -> who is served: a fair assignment of people to seats, with the proof that no other serves more.
+
+Takes the pairs within the radius, what stands with how many seats, and who needs a seat when; gives shares served and loads. Coverage
+knows nothing of it: capacity and acceptability have figures of their own.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
+from planner.coverage import Bools, Floats, Ints, Offers
+from planner.reach import Reach
+
+# scipy's flows are 32-bit integers; the largest total of a problem is scaled to this.
+_WHOLE = 500_000_000
+
+
+@dataclass(frozen=True)
+class Service:
+    """Who is served, over a week.
+
+    Attributes:
+        served_share: (n_units,) share of each unit's working time in which its people find a free seat when they need one.
+        load: (n_sites,) seat-time used ÷ seat-time open, in the order of the standing sites; NaN where never open.
+        served, wanted: seat-half-hours of the week, over all units.
+        limit: no assignment serves more seat-half-hours than this (the capacity of a cut; max-flow min-cut, Ford & Fulkerson 1956).
+    """
+
+    served_share: Floats
+    load: Floats
+    served: float
+    wanted: float
+    limit: float
+
+
+def serve(
+    reach: Reach,
+    standing: Offers,
+    seats: Floats,
+    weight: Floats,
+    group: Ints,
+    profiles: Floats,
+    *,
+    seat_share: float,
+    acceptance: Floats | None = None,
+) -> Service:
+    """Assign people to seats, half-hour by half-hour, fairly.
+
+    In each half-hour a unit wants weight × (share of its group at work) × ``seat_share`` seats at sites in reach that are open and offer
+    what is required. Among all assignments that serve most, the one is taken in which the worst served are served best, then the next
+    worst, and so on (lexicographic max-min; such an assignment always serves most: Megiddo 1974).
+
+    Args:
+        reach: pairs (unit, place) within the service radius.
+        standing: the sites that stand.
+        seats: (n_sites,) in their order; NaN is unknown and counts as none.
+        weight: (n_units,) people.
+        group: (n_units,) row of ``profiles``.
+        profiles: (n_groups, 336) share of the group at work.
+        seat_share: share of working time that a worker spends at a site (minutes of a visit ÷ minutes between visits).
+        acceptance: (n_groups, n_sites) share of the group that would go to that site at all; default everybody to each.
+    """
+    n_groups, n_sites = len(profiles), len(standing.place)
+    accepts = np.ones((n_groups, n_sites)) if acceptance is None else acceptance
+    index = np.full(reach.n_sites, -1, dtype=np.int64)
+    able = standing.serves & (np.nan_to_num(seats) > 0)
+    index[standing.place[able]] = np.flatnonzero(able)
+    here = index[reach.site]
+    unit, site = reach.demand[here >= 0].astype(np.int64), here[here >= 0]
+    kind, of_unit = _kinds(unit, site, group, reach.n_demand)
+    people = np.bincount(of_unit, weights=weight, minlength=len(kind))
+
+    columns = np.vstack([standing.mask, profiles > 0, profiles])
+    classes, hours = np.unique(columns, axis=1, return_counts=True)
+    served = np.zeros(len(kind))
+    used, total, limit, wanted = np.zeros(n_sites), 0.0, 0.0, 0.0
+    kind_group = np.array([g for g, _ in kind], dtype=np.int64)
+    for c, n_hours in enumerate(hours):
+        is_open, at_work = classes[:n_sites, c] > 0, classes[n_sites + n_groups :, c]
+        want = people * at_work[kind_group] * seat_share
+        wanted += n_hours * want.sum()
+        busy = np.flatnonzero(want > 0)
+        pairs = [(k, s) for k in busy for s in kind[k][1] if is_open[s]]
+        if not pairs:
+            continue
+        row, column = np.array(pairs, dtype=np.int64).T
+        most = want[row] * accepts[kind_group[row], column]
+        got, flows, cut = fair_shares(want, np.nan_to_num(seats), row, column, most)
+        served += n_hours * got
+        used += n_hours * np.bincount(column, weights=flows, minlength=n_sites)
+        total, limit = total + n_hours * got.sum(), limit + n_hours * cut
+    work = people * (profiles.sum(axis=1) * seat_share)[kind_group]
+    share_of_kind = np.divide(served, work, out=np.zeros(len(kind)), where=work > 0)
+    open_seats = standing.mask.sum(axis=1) * np.nan_to_num(seats)
+    return Service(
+        served_share=np.clip(share_of_kind, 0, 1)[of_unit],
+        load=np.divide(used, open_seats, out=np.full(n_sites, np.nan), where=open_seats > 0),
+        served=total,
+        wanted=wanted,
+        limit=limit,
+    )
+
+
+def _kinds(unit: Ints, site: Ints, group: Ints, n_units: int) -> tuple[list[tuple[int, tuple[int, ...]]], Ints]:
+    """Merge units of one group that reach the same sites: the kinds, and the kind of each unit."""
+    bounds = np.searchsorted(unit, np.arange(n_units + 1))
+    numbers: dict[tuple[int, tuple[int, ...]], int] = {}
+    of_unit = np.empty(n_units, dtype=np.int64)
+    for u in range(n_units):
+        key = (int(group[u]), tuple(sorted(site[bounds[u] : bounds[u + 1]].tolist())))
+        of_unit[u] = numbers.setdefault(key, len(numbers))
+    return list(numbers), of_unit
+
+
+def fair_shares(want: Floats, seats: Floats, row: Ints, column: Ints, most: Floats) -> tuple[Floats, Floats, float]:
+    """Share seats out fairly in one half-hour.
+
+    Args:
+        want: (n,) seats wanted.
+        seats: (m,) seats there are.
+        row, column: pairs (who, where).
+        most: most seats that a pair may use.
+
+    Returns:
+        got: (n,) seats got; the smallest got ÷ want is as large as can be, then the next smallest.
+        flows: (n_pairs,) seats used by each pair.
+        cut: the capacity of a smallest cut: nobody can hand out more seats than this.
+    """
+    scale = _WHOLE / max(want.sum(), seats.sum(), 1e-300)
+    whole = np.floor(want * scale).astype(np.int64)
+    arcs, rooms = np.rint(most * scale).astype(np.int64), np.floor(seats * scale).astype(np.int64)
+    flow, source = _flow(whole, rooms, row, column, arcs)
+    cut = (whole[~source].sum() + _onward(source, rooms, row, column, arcs)) / scale
+
+    # Fill all at the same pace; whoever a full cut holds back stops there, the others go on.
+    got = np.zeros_like(whole)
+    free = (whole > 0) & (np.bincount(row, minlength=len(want)) > 0)
+    while free.any():
+        level, held, flow = _common_level(whole, got, free, rooms, row, column, arcs)
+        got[held] = np.floor(level * whole[held]).astype(np.int64)
+        free &= ~held
+    return got / scale, flow / scale, float(cut)
+
+
+def _common_level(
+    whole: Ints, got: Ints, free: Bools, rooms: Ints, row: Ints, column: Ints, arcs: Ints
+) -> tuple[float, Bools, Ints]:
+    """Return the highest share that all free units can have at once, those whom it holds back, and the flow.
+
+    Newton's method on the smallest cut: a level that is too high gives a cut, and the cut the highest level that it lets through
+    (Dinkelbach 1967); it ends after finitely many cuts.
+    """
+    level, held = 1.0, free
+    while True:
+        give = np.where(free, np.floor(level * whole).astype(np.int64), got)
+        flow, source = _flow(give, rooms, row, column, arcs)
+        behind = source & free
+        if flow.sum() >= give.sum() or not behind.any():
+            return level, held, flow
+        through = _onward(source, rooms, row, column, arcs) - got[source & ~free].sum()
+        lower, held = max(through / whole[behind].sum(), 0.0), behind
+        # Shares are rounded down to whole units; a cut that asks for less than that is no cut.
+        if lower >= level:
+            return level, held, flow
+        level = lower
+
+
+def _flow(give: Ints, rooms: Ints, row: Ints, column: Ints, arcs: Ints) -> tuple[Ints, Bools]:
+    """Return the largest flow on each pair, and which units are on the source's side of the smallest cut."""
+    n, m = len(give), len(rooms)
+    source, sink = n + m, n + m + 1
+    tails = np.concatenate([np.full(n, source), row, np.arange(n, n + m)])
+    heads = np.concatenate([np.arange(n), column + n, np.full(m, sink)])
+    capacity = np.concatenate([give, arcs, rooms]).astype(np.int32)
+    graph = csr_array((capacity, (tails, heads)), shape=(sink + 1, sink + 1))
+    found = maximum_flow(graph, source, sink)
+    residual = csr_array(graph - found.flow)
+    residual.data[residual.data < 0] = 0
+    residual.eliminate_zeros()
+    reached = np.zeros(sink + 1, dtype=bool)
+    reached[breadth_first_order(residual, source, return_predecessors=False)] = True
+    on_pairs = np.asarray(found.flow[row, column + n]).reshape(-1).astype(np.int64)
+    return on_pairs, reached[:n]
+
+
+def _onward(source: Bools, rooms: Ints, row: Ints, column: Ints, arcs: Ints) -> int:
+    """Return how much the units on the source's side can hand on at most: for each site, its room or their pairs."""
+    pairs = source[row]
+    by_site = np.bincount(column[pairs], weights=arcs[pairs], minlength=len(rooms))
+    return int(np.minimum(by_site, rooms).sum())
