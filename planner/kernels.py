@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 F = TypeVar("F", bound=Callable[..., object])
 U32 = np.uint32
 U64 = np.uint64
+I64 = np.int64
 Whole = NDArray[np.uint32]
 Counts = NDArray[np.int64]
 Pairs = NDArray[np.int32]
 Keys = NDArray[np.uint64]
 Floats = NDArray[np.float64]
+Grid = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 START, STOP, BACK, ON, ACCESS, EDGE, ALONG = range(7)  # columns of a place
@@ -595,3 +597,129 @@ def splice(
             n += 1
             j += 1
     return n
+
+
+@compiled
+def _reached_on_edge(
+    edge: U32,
+    limit: I64,
+    start: Counts,
+    stop: Counts,
+    length: Whole,
+    oneway: Flags,
+    site: Whole,
+    nearest: Whole,
+    out: Counts,
+) -> int:
+    """Write the stretches of an edge from which the site is within ``limit``: rows of (from, to), sorted, none touching."""
+    total, n = I64(length[edge]), 0
+    ahead = I64(-1)  # how far the stretch at the edge's start goes
+    if nearest[start[edge]] != FAR and not oneway[edge]:
+        ahead = min(limit - I64(nearest[start[edge]]), total)
+    behind = total + 1  # where the stretch at its stop begins
+    if nearest[stop[edge]] != FAR and I64(nearest[stop[edge]]) <= limit:
+        behind = max(total - (limit - I64(nearest[stop[edge]])), I64(0))
+    if ahead >= 0:
+        out[n, 0], out[n, 1] = 0, ahead
+        n += 1
+    spare = limit - I64(site[ACCESS])
+    if site[EDGE] == edge and spare >= 0:
+        low, high = max(I64(site[ALONG]) - spare, I64(0)), min(I64(site[ALONG]) + spare, total)
+        if oneway[edge]:
+            high = I64(site[ALONG])
+        if n > 0 and low <= out[n - 1, 1]:
+            out[n - 1, 1] = max(out[n - 1, 1], high)
+        else:
+            out[n, 0], out[n, 1] = low, high
+            n += 1
+    if behind <= total:
+        if n > 0 and behind <= out[n - 1, 1]:
+            out[n - 1, 1] = total
+        else:
+            out[n, 0], out[n, 1] = behind, total
+            n += 1
+    return n
+
+
+@compiled
+def reach_edges(
+    sites: Whole, limits: Counts, start: Counts, stop: Counts, length: Whole, oneway: Flags,
+    first_arc: Whole, arcs: Whole, arc_edge: Whole,
+    nearest: Whole, after: Whole, before: Whole, buckets: Whole, touched: Whole,
+    edges: Whole, bands: Whole, low: Whole, high: Whole, pieces_of_site: Counts,
+) -> int:  # fmt: skip
+    """Write the stretches of edges from which each site in turn is within ``limits`` (ascending), until they run out of room.
+
+    A stretch belongs to the first limit that it is within, so that those of one site don't overlap. Returns the number of sites done.
+    """
+    bound = U64(limits[-1])
+    inner, outer = np.empty((3, 2), dtype=np.int64), np.empty((3, 2), dtype=np.int64)
+    used = 0
+    for s in range(len(sites)):
+        site, begin = sites[s], used
+        n = _sow(site, bound, nearest, after, before, buckets, touched)
+        n = _spread(first_arc, arcs, bound, n, nearest, after, before, buckets, touched)
+        fits = True
+        for i in range(-1, int(n)):
+            # The site's own edge first: its ends may be out of reach.
+            arc, last = U64(0), ONE
+            if i >= 0:
+                arc, last = U64(first_arc[touched[i]]), U64(first_arc[touched[i] + ONE])
+            while arc < last:
+                edge = site[EDGE] if i < 0 else arc_edge[arc]
+                arc += ONE
+                if i >= 0:
+                    # An edge whose two ends were both touched is met twice; the meeting at its stop counts.
+                    met_again = touched[i] != stop[edge] and nearest[stop[edge]] != FAR
+                    if met_again or edge == site[EDGE]:
+                        continue
+                if used + 6 * len(limits) > len(edges):
+                    fits = False
+                    break
+                n_inner = 0
+                for band in range(len(limits)):
+                    n_outer = _reached_on_edge(edge, limits[band], start, stop, length, oneway, site, nearest, outer)
+                    k = 0
+                    for j in range(n_outer):
+                        at = outer[j, 0]
+                        while k < n_inner and inner[k, 1] <= outer[j, 1]:
+                            if inner[k, 0] > at:
+                                edges[used], bands[used], low[used], high[used] = edge, band, at, inner[k, 0]
+                                used += 1
+                            at = inner[k, 1]
+                            k += 1
+                        if at < outer[j, 1]:
+                            edges[used], bands[used], low[used], high[used] = edge, band, at, outer[j, 1]
+                            used += 1
+                    inner[:n_outer] = outer[:n_outer]
+                    n_inner = n_outer
+            if not fits:
+                break
+        for i in range(n):
+            nearest[touched[i]] = FAR
+        if not fits:
+            return s
+        pieces_of_site[s] = used - begin
+    return len(sites)
+
+
+@compiled
+def stamp(field: Grid, west: float, south: float, cell_m: float, segments: Floats, beyond_m: float) -> None:
+    """Lower a raster of distances to the line segments (rows of x0, y0, x1, y1) in all cells within ``beyond_m`` of one."""
+    n_rows, n_columns = field.shape
+    for i in range(len(segments)):
+        x0, y0 = segments[i, 0] - west, segments[i, 1] - south
+        dx, dy = segments[i, 2] - segments[i, 0], segments[i, 3] - segments[i, 1]
+        squared = dx * dx + dy * dy
+        left, right = min(x0, x0 + dx) - beyond_m, max(x0, x0 + dx) + beyond_m
+        bottom, top = min(y0, y0 + dy) - beyond_m, max(y0, y0 + dy) + beyond_m
+        for row in range(max(0, int(np.ceil(bottom / cell_m))), min(n_rows - 1, int(np.floor(top / cell_m))) + 1):
+            for column in range(
+                max(0, int(np.ceil(left / cell_m))), min(n_columns - 1, int(np.floor(right / cell_m))) + 1
+            ):
+                px, py = column * cell_m - x0, row * cell_m - y0
+                along = 0.0
+                if squared > 0.0:
+                    along = min(max((px * dx + py * dy) / squared, 0.0), 1.0)
+                distance = np.hypot(px - along * dx, py - along * dy)
+                field[row, column] = min(field[row, column], distance)

@@ -78,10 +78,10 @@ def nearest(network: Network, demand: Positions, sites: Positions, *, access_sha
         site: (n_demand,) position of the nearest site, -1 where none can be reached (or only after 4,000 km).
         distance_m: (n_demand,) metres, NaN where none can be reached. The same numbers as `reach` gives.
     """
-    from_, to = _places(network, sites, access_share, True), _places(network, demand, access_share, False)
+    from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
     site, distance = np.full(len(to), -1, dtype=np.int64), np.zeros(len(to), dtype=np.uint32)
     if len(from_):
-        near, after, before, buckets, _ = kernels.scratch(network.n_nodes, _longest(network, from_))
+        near, after, before, buckets, _ = kernels.scratch(network.n_nodes, longest_step(network, from_))
         owner = np.full(network.n_nodes, kernels.FAR, dtype=np.uint32)
         graph = (network.first_arc, network.arcs)
         kernels.settle_owners(from_, *graph, FARTHEST, near, after, before, buckets, owner)
@@ -99,7 +99,7 @@ def k_nearest(
         site: (n_demand, k) positions of the sites, nearest first, -1 where there are fewer; ``k`` = 1 is `nearest`.
         distance_m: (n_demand, k) metres, NaN where there are fewer.
     """
-    from_, to = _places(network, sites, access_share, True), _places(network, demand, access_share, False)
+    from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
     best = np.full((len(to), k), kernels.FREE, dtype=np.uint64)
     if k > 0:
         settled = kernels.settle_k(from_, network.first_arc, network.arcs, k, FARTHEST)
@@ -121,10 +121,10 @@ def reach(
     Args:
         access_share: how much of the walk between a place and its street counts, on both sides.
     """
-    from_, to = _places(network, sites, access_share, True), _places(network, demand, access_share, False)
+    from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
     # Searches that follow each other along the curve find their streets still in the cache: 1.3× at a million nodes.
     order = np.argsort(from_[:, kernels.START], kind="stable")
-    limit = _limit(cutoff_m)
+    limit = whole_limit(cutoff_m)
     found = _search(network, to, from_[order], limit)
 
     per_demand = np.zeros(len(to), dtype=np.int64)
@@ -138,7 +138,7 @@ def reach(
         block = order[done : done + len(pairs_of_site)].astype(np.uint32)
         kernels.scatter(block, pairs_of_site, pair_demand, pair_distance, cursor, site, distance)
         done += len(block)
-    _on_all_cores(lambda rows: _sort_rows(rows, first, site, distance), range(0, len(to), BLOCK_ROWS))
+    on_all_cores(lambda rows: _sort_rows(rows, first, site, distance), range(0, len(to), BLOCK_ROWS))
     return Reach(
         n_demand=len(to),
         n_sites=len(from_),
@@ -170,7 +170,7 @@ def within(reach: Reach, cutoff_m: float) -> Reach:
     """
     if cutoff_m > reach.cutoff_m:
         raise ValueError(f"pairs were searched up to {reach.cutoff_m} m; search again for {cutoff_m} m")
-    return _keep(reach, reach.distance_mm <= _limit(cutoff_m), cutoff_m)
+    return _keep(reach, reach.distance_mm <= whole_limit(cutoff_m), cutoff_m)
 
 
 def _keep(reach: Reach, pairs: NDArray[np.bool_], cutoff_m: float) -> Reach:
@@ -195,11 +195,11 @@ def remove_site(found: Reach, number: int) -> Reach:
 
 def _replace(found: Reach, network: Network, demand: Positions, site: Positions, *, number: int) -> Reach:
     from_, to = (
-        _places(network, site, found.access_share, True),
-        _places(network, demand, found.access_share, False),
+        place_sites(network, site, found.access_share),
+        place_demand(network, demand, found.access_share),
     )
-    limit = _limit(found.cutoff_m)
-    state = kernels.scratch(network.n_nodes, min(_longest(network, from_), limit))
+    limit = whole_limit(found.cutoff_m)
+    state = kernels.scratch(network.n_nodes, min(longest_step(network, from_), limit))
     who, length = kernels.search_one(from_[0], to, network.first_arc, network.arcs, limit, *state)
     room = len(found) + len(who)
     to_demand, to_site, distance = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint32)
@@ -235,7 +235,7 @@ def straight_reach(
 ) -> Reach:
     """Estimate `reach` where no streets are loaded: straight line × ``detour_factor``; the result is marked approximate."""
     from_, to = shapely.get_coordinates(sites), shapely.get_coordinates(demand)
-    limit = _limit(cutoff_m)
+    limit = whole_limit(cutoff_m)
     near = (
         cKDTree(to).query_ball_point(from_, (min(cutoff_m, FARTHEST) + 1) / detour_factor)
         if len(to) and len(from_)
@@ -280,7 +280,7 @@ def cost_matrix(reach: Reach, *, speed_m_s: float | None = None) -> csr_array:
     return csr_array(rows, shape=(reach.n_demand, reach.n_sites))
 
 
-def _limit(cutoff_m: float) -> int:
+def whole_limit(cutoff_m: float) -> int:
     """Return the largest whole length that, in metres, is at most ``cutoff_m``: so that ≤ means the same on both sides."""
     limit = min(int(min(cutoff_m, FARTHEST) * UNITS_PER_M) + 1, FARTHEST)
     while limit / UNITS_PER_M > cutoff_m:
@@ -290,13 +290,23 @@ def _limit(cutoff_m: float) -> int:
     return limit
 
 
+def place_sites(network: Network, positions: Positions, access_share: float) -> Whole:
+    """Return where searches start, in the form of `kernels`."""
+    return _places(network, positions, access_share, True)
+
+
+def place_demand(network: Network, positions: Positions, access_share: float) -> Whole:
+    """Return where searches lead, in the form of `kernels`."""
+    return _places(network, positions, access_share, False)
+
+
 def _places(network: Network, positions: Positions, access_share: float, are_sites: bool) -> Whole:
     """Return positions as the searches want them."""
     where = (positions.edge, positions.offset_m, positions.access_m, access_share)
     return kernels.pack(*where, network.start, network.stop, network.length, network.oneway, are_sites)
 
 
-def _longest(network: Network, sites: Whole) -> int:
+def longest_step(network: Network, sites: Whole) -> int:
     """Return the longest step a search takes: an arc, or the way from a site to an end of its edge."""
     longest = int(network.length.max())
     return min(longest + int(sites[:, kernels.ACCESS].max(initial=0)), FARTHEST)
@@ -308,7 +318,7 @@ Found = tuple[Ints, Whole, Whole]  # pairs of each site; their demand; their dis
 def _search(network: Network, demand: Whole, sites: Whole, limit: int) -> list[Found]:
     """Search from each site; return the pairs in the order of the sites, in pieces of whole sites."""
     graph = (demand, *kernels.list_at_nodes(demand, network.n_nodes), network.first_arc, network.arcs, limit)
-    longest = min(_longest(network, sites), limit)
+    longest = min(longest_step(network, sites), limit)
 
     search_block: Callable[..., int] = kernels.search_block
 
@@ -330,12 +340,12 @@ def _search(network: Network, demand: Whole, sites: Whole, limit: int) -> list[F
             lo, room = lo + done, room if done else 2 * room
 
     found: dict[int, list[Found]] = {}
-    for part in _on_all_cores(search, range(0, len(sites), BLOCK_SITES)):
+    for part in on_all_cores(search, range(0, len(sites), BLOCK_SITES)):
         found |= part
     return [piece for lo in sorted(found) for piece in found[lo]]
 
 
-def _on_all_cores(work: Callable[[Iterator[int]], T], tasks: range) -> list[T]:
+def on_all_cores(work: Callable[[Iterator[int]], T], tasks: range) -> list[T]:
     """Let one thread a core draw tasks until none is left (drawing from a range's iterator is atomic)."""
     queue, n_threads = iter(tasks), min(os.cpu_count() or 1, len(tasks))
     if n_threads <= 1:

@@ -1,0 +1,96 @@
+"""What to look at before believing distances: how points came onto the network, and where lines cross without meeting.
+
+Takes a network, points and their positions; gives tables for a person's eye, each row with a geometry for the map. Mends nothing.
+"""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from planner.network import Network, Positions
+
+FAR_M = 100.0
+
+
+def audit_positions(
+    network: Network,
+    points: gpd.GeoSeries | gpd.GeoDataFrame,
+    positions: Positions,
+    *,
+    far_m: float = FAR_M,
+    name_column: str = "name",
+    barriers: gpd.GeoDataFrame | None = None,
+    barrier_column: str = "kind",
+) -> gpd.GeoDataFrame:
+    """Say of each point how far it was moved, onto which street, and whether that is suspect.
+
+    Args:
+        far_m: longer moves are flagged.
+        name_column: column of the streets with their name, where they have one.
+        barriers: motorways, railways, water: what nobody walks across to a street. Lines or polygons in any CRS.
+        barrier_column: what sort of barrier it is.
+
+    Returns:
+        One row a point, in their order; columns ``edge``, ``street``, ``moved_m``, ``far``, ``island`` (not on the largest connected
+        part), ``barrier`` (the sort crossed, "" if none), geometry: the line from the point to its street.
+    """
+    shapes = np.asarray(points.geometry.to_crs(network.crs).array)
+    lines = np.asarray(network.edges.geometry.array)[positions.edge]
+    feet = shapely.line_interpolate_point(lines, positions.offset_m)
+    moves = shapely.linestrings(np.hstack([shapely.get_coordinates(p) for p in (shapes, feet)]).reshape(-1, 2, 2))
+    named = name_column in network.edges.columns
+    streets = network.edges[name_column].iloc[positions.edge].fillna("").astype(str).to_numpy() if named else ""
+    columns = {
+        "edge": positions.edge,
+        "street": streets,
+        "moved_m": positions.access_m,
+        "far": positions.access_m > far_m,
+        "island": network.component[network.start[positions.edge]] > 0,
+        "barrier": _crossed(moves, barriers, barrier_column, network) if barriers is not None else "",
+    }
+    return gpd.GeoDataFrame(pd.DataFrame(columns, index=range(len(shapes))), geometry=moves, crs=network.crs)
+
+
+def _crossed(
+    moves: NDArray[np.object_], barriers: gpd.GeoDataFrame, column: str, network: Network
+) -> NDArray[np.object_]:
+    """Return the first sort of barrier in alphabetical order that each move crosses."""
+    move, barrier = shapely.STRtree(np.asarray(barriers.geometry.to_crs(network.crs).array)).query(moves, "crosses")
+    sorts = barriers[column].astype(str).to_numpy()[barrier]
+    first = pd.Series(sorts, dtype=object).groupby(move).min()
+    crossed = np.full(len(moves), "", dtype=object)
+    crossed[first.index.to_numpy(dtype=np.int64)] = first.to_numpy()
+    return crossed
+
+
+def audit_crossings(network: Network) -> gpd.GeoDataFrame:
+    """Find where edges meet without a common end point, so that nobody can turn from one into the other.
+
+    A ``crossing`` may be a bridge or a missing junction; a ``touch`` (one ends on the other's side) is a gap in most data; an
+    ``overlap`` is a street drawn twice.
+
+    Returns:
+        Columns ``kind``, ``edge``, ``other`` (``edge`` < ``other``), geometry (Point; LineString for an overlap), by edge.
+    """
+    lines = np.asarray(network.edges.geometry.array)
+    edge, other = shapely.STRtree(lines).query(lines, "intersects")
+    edge, other = edge[edge < other], other[edge < other]
+    order = np.lexsort([other, edge])
+    edge, other = edge[order], other[order]
+    parts, pair = shapely.get_parts(shapely.intersection(lines[edge], lines[other]), return_index=True)
+    edge, other = edge[pair], other[pair]
+    is_line = shapely.get_type_id(parts) == 1
+    ends = shapely.boundary(lines)
+    at_ends = [~is_line & (_apart(parts, ends[those], lines[those]) == 0) for those in (edge, other)]
+    kind = np.select([is_line, at_ends[0] ^ at_ends[1], ~at_ends[0]], ["overlap", "touch", "crossing"], "junction")
+    there = kind != "junction"
+    columns = {"kind": kind[there], "edge": edge[there], "other": other[there]}
+    return gpd.GeoDataFrame(columns, geometry=parts[there], crs=network.crs)
+
+
+def _apart(points: NDArray[np.object_], ends: NDArray[np.object_], lines: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Return how far points are from the ends of lines; a closed line ends where it starts."""
+    closed = shapely.is_empty(ends)
+    return np.asarray(shapely.distance(points, np.where(closed, shapely.get_point(lines, 0), ends)))
