@@ -1,6 +1,7 @@
 """Which actions, in which year: the best plan within the budgets, with objective, bound and gap."""
 
 from planner.siting.covering import covering_problem
+from planner.siting.matrix import from_cost_matrix
 from planner.siting.problem import Plan, Reason, SitingProblem, broken_rules, objective_of, spending
 from planner.siting.solving import solve
 
@@ -10,6 +11,7 @@ __all__ = [
     "SitingProblem",
     "broken_rules",
     "covering_problem",
+    "from_cost_matrix",
     "objective_of",
     "solve",
     "spending",

@@ -204,75 +204,83 @@ def _refill(m, s, by_price, opened, n):
 
 
 @njit(cache=True, nogil=True)
-def improve_state(m, s, by_price, passes, trials):
-    """Swap until nothing improves; return the value of the plan (share of all weight)."""
+def _swap_out(m, s, action, by_price, opened):
+    """Close an action and open what then fits best; keep that if it is better, else undo it."""
+    year = s.year[action]
+    value, n = _close(m, s, action), 0
+    fits = True
+    if m.must[m.place[action]]:
+        other, other_year = _pick(m, s, m.place[action], by_price)
+        fits = other >= 0
+        if fits:
+            value += open_action(m, s, other, other_year)
+            opened[0], n = other, 1
+    if fits:
+        added, n = _refill(m, s, by_price, opened, n)
+        if value + added > NOTHING:
+            return True
+    for q in range(n):
+        _close(m, s, opened[q])
+    open_action(m, s, action, year)
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _swap_in(m, s, action, year, opened, closed, closed_year):
+    """Open an action by force and close what is least missed for its money until all fits; keep that if it is better."""
+    n_years, n, n_closed, value = len(m.money), 0, 0, 0.0
+    fits = True
+    while not _fits(m, s, action, year):
+        worst, least = -1, np.inf
+        rival = s.busy[m.place[action]] > 0
+        for other in range(len(m.place)):
+            if s.year[other] == n_years or (rival and m.place[other] != m.place[action]):
+                continue
+            if m.must[m.place[other]] and m.place[other] != m.place[action]:
+                continue
+            missed = _loss(m, s, other) / (1e-9 + _worth_of_money(m, other, s.year[other]))
+            if missed < least:
+                worst, least = other, missed
+        if worst < 0:
+            fits = False
+            break
+        closed[n_closed], closed_year[n_closed] = worst, s.year[worst]
+        n_closed += 1
+        value += _close(m, s, worst)
+    if fits:
+        value += open_action(m, s, action, year)
+        opened[0] = action
+        added, n = _refill(m, s, True, opened, 1)
+        if value + added > NOTHING:
+            return True
+    for q in range(n):
+        _close(m, s, opened[q])
+    for q in range(n_closed):
+        open_action(m, s, closed[q], closed_year[q])
+    return False
+
+
+@njit(cache=True, nogil=True)
+def improve_state(m, s, by_price, passes, forced):
+    """Swap until nothing improves; return the value of the plan (share of all weight).
+
+    ``forced`` lists options (action × n_years + year) to open by force in each pass, most promising first.
+    """
     n_actions, n_years = len(m.place), len(m.money)
     opened = np.empty(2 * n_actions + 2, np.int64)
     closed = np.empty(n_actions + 1, np.int64)
     closed_year = np.empty(n_actions + 1, np.int64)
     for _ in range(passes):
         better = False
-        # Close one, open what then fits best.
         for action in range(n_actions):
-            year = s.year[action]
-            if year == n_years:
-                continue
             for variant in range(2 if by_price else 1):
-                value = _close(m, s, action)
-                n, ok = 0, True
-                if m.must[m.place[action]]:
-                    other, other_year = _pick(m, s, m.place[action], variant == 1)
-                    ok = other >= 0
-                    if ok:
-                        value += open_action(m, s, other, other_year)
-                        opened[0], n = other, 1
-                if ok:
-                    added, n = _refill(m, s, variant == 1, opened, n)
-                    value += added
-                if ok and value > NOTHING:
+                if s.year[action] < n_years and _swap_out(m, s, action, variant == 1, opened):
                     better = True
                     break
-                for q in range(n):
-                    _close(m, s, opened[q])
-                open_action(m, s, action, year)
-        # Open one by force, close what is least missed until it fits.
-        if trials > 0:
-            order = np.argsort(-s.gain[:, 0])
-            for rank in range(min(trials, n_actions)):
-                action = order[rank]
-                for year in range(n_years):
-                    if s.year[action] < n_years or s.gain[action, year] <= NOTHING or not m.allowed[action, year]:
-                        continue
-                    value, n_closed, n, ok = 0.0, 0, 0, True
-                    while ok and not _fits(m, s, action, year):
-                        worst, least = -1, np.inf
-                        rival = s.busy[m.place[action]] > 0
-                        for other in range(n_actions):
-                            if s.year[other] == n_years or (rival and m.place[other] != m.place[action]):
-                                continue
-                            if m.must[m.place[other]] and m.place[other] != m.place[action]:
-                                continue
-                            missed = _loss(m, s, other) / (1e-9 + _worth_of_money(m, other, s.year[other]))
-                            if missed < least:
-                                worst, least = other, missed
-                        if worst < 0:
-                            ok = False
-                            break
-                        closed[n_closed], closed_year[n_closed] = worst, s.year[worst]
-                        n_closed += 1
-                        value += _close(m, s, worst)
-                    if ok:
-                        value += open_action(m, s, action, year)
-                        opened[0] = action
-                        added, n = _refill(m, s, True, opened, 1)
-                        value += added
-                    if ok and value > NOTHING:
-                        better = True
-                        continue
-                    for q in range(n):
-                        _close(m, s, opened[q])
-                    for q in range(n_closed):
-                        open_action(m, s, closed[q], closed_year[q])
+        for option in forced:
+            action, year = option // n_years, option % n_years
+            if s.year[action] == n_years and s.gain[action, year] > NOTHING and m.allowed[action, year]:
+                better |= _swap_in(m, s, action, year, opened, closed, closed_year)
         if not better:
             break
     value = 0.0

@@ -131,6 +131,7 @@ def minimise(
     *,
     start: Floats | None = None,
     mip_gap: float = 0.0,
+    abs_gap: float = 0.0,
     nodes: int | None = None,
     time_limit_s: float | None = None,
     relaxed: bool = False,
@@ -142,6 +143,7 @@ def minimise(
         program: what to solve.
         start: a feasible point.
         mip_gap: stop when the bound is proven within this fraction of the best point.
+        abs_gap: stop when the bound is proven within this of the best point.
         nodes: most branch-and-bound nodes; None is no limit.
         time_limit_s: most seconds; None is no limit.
         relaxed: solve the linear relaxation.
@@ -154,7 +156,7 @@ def minimise(
         "parallel": "off",
         "random_seed": 0,
         "mip_rel_gap": mip_gap,
-        "mip_abs_gap": 0.0,
+        "mip_abs_gap": abs_gap,
         "mip_feasibility_tolerance": 1e-7,
     }
     if nodes is not None:

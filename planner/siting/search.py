@@ -34,7 +34,9 @@ def model_of(problem: SitingProblem) -> Model:
     money = money + MONEY_TOLERANCE * np.maximum(1.0, money)
     limit = problem.limit + MONEY_TOLERANCE * np.maximum(1.0, problem.limit)
     over_limit = np.zeros(problem.n_actions, bool)
-    over_limit[np.repeat(np.arange(problem.n_actions), np.diff(limits.indptr))[limits.data > limit[limits.indices]]] = True
+    over_limit[np.repeat(np.arange(problem.n_actions), np.diff(limits.indptr))[limits.data > limit[limits.indices]]] = (
+        True
+    )
     total = problem.unit_weight.sum()
     must = np.zeros(int(problem.place.max(initial=-1)) + 1, bool)
     must[list(problem.required)] = True
@@ -58,13 +60,12 @@ def model_of(problem: SitingProblem) -> Model:
     )
 
 
-def search(model: Model, *, passes: int = 50, trials: int = 200) -> tuple[Ints, float] | None:
-    """Build a plan greedily and swap until no single swap improves it.
+Found = tuple[Ints, float]
+_NO_OPTIONS = np.zeros(0, np.int64)
 
-    Args:
-        model: what to plan.
-        passes: most passes over the open actions.
-        trials: closed actions tried by force in each pass, largest gain first, where costs differ.
+
+def search(model: Model, *, passes: int = 50) -> Found | None:
+    """Build a plan greedily and swap until no single swap improves it.
 
     Returns:
         Years (n: never) and the value as a share of all weight; None where the required places do not fit.
@@ -73,13 +74,20 @@ def search(model: Model, *, passes: int = 50, trials: int = 200) -> tuple[Ints, 
     for by_price in (False,) if _same_price(model) else (False, True):
         state = empty_state(model)
         if construct(model, state, by_price):
-            value = improve_state(model, state, by_price, passes, 0 if _same_price(model) else trials)
+            value = improve_state(model, state, by_price, passes, _NO_OPTIONS)
             found.append((state.year.copy(), float(value)))
     return max(found, key=lambda plan: plan[1], default=None)
 
 
-def search_near(model: Model, value: Floats, *, passes: int = 50, trials: int = 200) -> tuple[Ints, float] | None:
-    """The same from the options with the largest reduced ``value`` (n_actions × n_years) that the bound gives them."""
+def search_near(model: Model, value: Floats, *, passes: int = 50, forced: int = 100) -> Found | None:
+    """Build a plan from the options with the largest reduced ``value`` that the bound gives them, and improve it by swaps.
+
+    Args:
+        model: what to plan.
+        value: (n_actions × n_years), what `planner.siting.bound.option_values` gives.
+        passes: most passes over the open actions.
+        forced: options that are opened by force in each pass, where costs differ.
+    """
     state = empty_state(model)
     for place in np.flatnonzero(model.must):
         here = np.flatnonzero(model.place == place)
@@ -89,19 +97,25 @@ def search_near(model: Model, value: Floats, *, passes: int = 50, trials: int = 
         return None
     follow(model, state, value)
     construct(model, state, not _same_price(model))
-    same_price = _same_price(model)
-    worth = improve_state(model, state, not same_price, passes, 0 if same_price else trials)
-    return state.year.copy(), float(worth)
+    return _improved(model, state, value, passes, forced)
 
 
-def improve(model: Model, year: Ints, *, passes: int = 50, trials: int = 200) -> tuple[Ints, float]:
+def improve(model: Model, year: Ints, value: Floats, *, passes: int = 50, forced: int = 100) -> Found:
     """Return a plan that swaps make from one that keeps the rules, never worse."""
     state = empty_state(model)
     for action in np.flatnonzero(year < len(model.money)):
         open_action(model, state, action, year[action])
+    return _improved(model, state, value, passes, forced)
+
+
+def _improved(model: Model, state: State, value: Floats, passes: int, forced: int) -> Found:
     same_price = _same_price(model)
-    value = improve_state(model, state, not same_price, passes, 0 if same_price else trials)
-    return state.year.copy(), float(value)
+    best = np.zeros(len(model.must))
+    np.maximum.at(best, model.place, value.max(axis=1))
+    short = np.where(model.allowed, best[model.place][:, None] - value, np.inf).ravel()
+    promising = np.argsort(short, kind="stable")[: 0 if same_price else forced]
+    worth = improve_state(model, state, not same_price, passes, promising)
+    return state.year.copy(), float(worth)
 
 
 def _same_price(model: Model) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from planner.siting.bound import Multipliers, first_multipliers, option_values, strike_out, tighten
 from planner.siting.covering import merge_units
@@ -15,7 +14,6 @@ from planner.siting.milp import covering_program, minimise, plan_of, point_of
 from planner.siting.problem import (
     MONEY_TOLERANCE,
     PROOF_TOLERANCE,
-    Floats,
     Ints,
     Plan,
     Reason,
@@ -28,7 +26,7 @@ from planner.siting.search import improve, model_of, prices, search, search_near
 
 # HiGHS works with absolute tolerances of 1e-6 to 1e-7; with all weight scaled to this, the lightest unit still shows.
 _SCALE = 1e4
-# Rounds of the Lagrangian bound between two looks at plans near it; at least the first four are always done.
+# Rounds of the Lagrangian bound between two looks at plans near it; the first six are always done.
 _ROUNDS = (100, 100, 200, 200, 400, 400, 600, 1000, 1000)
 # HiGHS is asked only where its linear programs stay below this many nonzeros; beyond, they take minutes and prove little.
 _MOST_NONZEROS = 4_000_000
@@ -97,7 +95,9 @@ def solve(
 class _Race:
     """The best plan and the least bound of one solve, moving towards each other. Values are shares of the units' weight."""
 
-    def __init__(self, problem: SitingProblem, begun: float, time_limit_s: float | None, progress: Progress | None):
+    def __init__(
+        self, problem: SitingProblem, begun: float, time_limit_s: float | None, progress: Progress | None
+    ) -> None:
         self.problem, self.model = problem, model_of(problem)
         self.begun, self.time_limit_s, self.progress = begun, time_limit_s, progress
         self.weight = float(problem.unit_weight.sum())
@@ -107,6 +107,8 @@ class _Race:
         # What is struck out is worth no more than this; a bound below it proves nothing more.
         self.floor = -math.inf
         self.work: dict[str, int] = {"rounds": 0, "options": int(self.model.allowed.sum()), "nodes": 0}
+        self.values = np.zeros(self.model.allowed.shape)
+        self.grain = _grain(problem) / max(self.weight, 1e-300)
         self.stopped = "gap"
 
     def objective(self, value: float) -> float:
@@ -118,7 +120,9 @@ class _Race:
         )
 
     def bound(self) -> float:
-        return self.objective(max(self.least, self.floor))
+        least = max(self.least, self.floor)
+        # Where every value is a whole number of grains, nothing lies between one and the next.
+        return self.objective(self.value if self.value < least < self.value + self.grain * (1 - 1e-6) else least)
 
     def plan(self) -> Ints:
         return np.where(self.years < self.problem.n_years, self.years + 1, 0)
@@ -143,7 +147,7 @@ class _Race:
             if outcome.x is None:
                 return False
             found = plan_of(action, year, outcome.x, self.problem.n_actions, self.problem.n_years)
-            self.take(improve(self.model, found))
+            self.take(improve(self.model, found, self.values))
         return True
 
     def close_in(self, mip_gap: float) -> None:
@@ -153,24 +157,25 @@ class _Race:
             tighten(self.model, at, self.value, rounds)
             self.least = min(self.least, at.bound)
             self.model.rate[:] = at.money
-            self.take(search_near(self.model, option_values(self.model, at)[0]))
+            self.values = option_values(self.model, at)[0]
+            self.take(search_near(self.model, self.values))
             self.strike(at)
             self.work["rounds"] = at.rounds
             left = self.left()
             if left is not None and left <= 0:
                 self.stopped = "time"
                 return
-            enough = self.gap() <= (PROOF_TOLERANCE if look < 3 else max(mip_gap, PROOF_TOLERANCE))
+            enough = self.gap() <= (PROOF_TOLERANCE if look < 5 else max(mip_gap, PROOF_TOLERANCE))
             if enough or at.step < 1e-5 or self.work["options"] == 0:
                 return
 
     def strike(self, at: Multipliers) -> None:
         """Strike out options that no better plan contains."""
-        known = self.value + 1e-8 * abs(self.value) + 1e-12
+        known = self.value + max(1e-8 * abs(self.value) + 1e-12, self.grain * (1 - 1e-6))
         before = self.work["options"]
         self.work["options"] = strike_out(self.model, at, known)
         if self.work["options"] < before:
-            self.floor = max(self.floor, known)
+            self.floor = max(self.floor, self.value if self.grain > 0 else known)
 
     def settle(self, mip_gap: float, work_limit: int | None) -> None:
         """Let HiGHS decide among the options that are left."""
@@ -187,6 +192,7 @@ class _Race:
             program,
             start=point_of(program, action, year, self.years, self.problem.n_years),
             mip_gap=mip_gap,
+            abs_gap=self.grain * _SCALE * (1 - 1e-4),
             nodes=work_limit,
             time_limit_s=self.left(),
             progress=None if self.progress is None else lambda *_: self.take(None),
@@ -199,9 +205,18 @@ class _Race:
         if outcome.x is not None:
             found = plan_of(action, year, outcome.x, self.problem.n_actions, self.problem.n_years)
             if not broken_rules(self.problem, np.where(found < self.problem.n_years, found + 1, 0)):
-                self.take(improve(self.model, found))
+                self.take(improve(self.model, found, self.values))
         if math.isfinite(outcome.bound):
             self.least = min(self.least, -outcome.bound / _SCALE - self.constant / self.weight)
+
+
+def _grain(problem: SitingProblem) -> float:
+    """Return the greatest whole number that divides every plan's value, 0 where values are not whole."""
+    if problem.n_years > 1 or problem.n_units == 0:
+        return 0.0
+    worth = problem.unit_weight * problem.year_weight[0]
+    whole = np.rint(worth)
+    return float(np.gcd.reduce(whole.astype(np.int64))) if (worth == whole).all() and whole.max() < 2**53 else 0.0
 
 
 def useful_actions(problem: SitingProblem) -> Ints:
@@ -214,32 +229,32 @@ def useful_actions(problem: SitingProblem) -> Ints:
     payable = np.any(np.all(price <= money * (1 + MONEY_TOLERANCE) + MONEY_TOLERANCE, axis=2), axis=1)
     covers = np.asarray(problem.cover.sum(axis=0)).ravel() > 0
     useful = payable & (covers | np.isin(problem.place, problem.required))
-    by_place = np.argsort(problem.place, kind="stable")
-    by_place = by_place[useful[by_place]]
-    cuts = np.flatnonzero(np.diff(problem.place[by_place])) + 1
-    units = problem.cover.tocsc().astype(np.int32)
-    use = None if problem.limit_use is None else problem.limit_use.tocsc()
-    for rivals in np.split(by_place, cuts):
-        if len(rivals) > 1:
-            useful[rivals] = ~_dominated(
-                units[:, rivals],
-                problem.capital_cost[rivals],
-                problem.operating_cost[rivals],
-                np.zeros((0, len(rivals))) if use is None else use[:, rivals].toarray(),
-            )
+    rivals = np.flatnonzero(
+        useful & (np.bincount(problem.place[useful], minlength=problem.place.max(initial=-1) + 1)[problem.place] > 1)
+    )
+    useful[rivals[_dominated(problem, rivals)]] = False
     return np.flatnonzero(useful)
 
 
-def _dominated(units: sparse.csc_array, capital: Floats, operating: Floats, use: Floats) -> NDArray[np.bool_]:
-    """Tell which of the actions at one place another there beats or equals in everything; of equals the first stays."""
-    overlap = (units.T @ units).toarray()
-    size = overlap.diagonal()
-    # better[k, j]: k covers all that j covers, and is nowhere dearer.
-    better = (overlap == size[None, :]) & (capital[:, None] <= capital) & (operating[:, None] <= operating)
-    better &= (use[:, :, None] <= use[:, None, :]).all(axis=0)
-    np.fill_diagonal(better, False)
-    first = np.arange(len(size))[:, None] < np.arange(len(size))
-    return np.asarray((better & (~better.T | first)).any(axis=0))
+def _dominated(problem: SitingProblem, rivals: Ints) -> NDArray[np.bool_]:
+    """Tell which of the actions another one at the same place beats or equals in everything; of equals the first stays."""
+    units = problem.cover[:, rivals].astype(np.int32)
+    shared = (units.T @ units).tocoo()
+    k, j = shared.coords
+    size, place = np.asarray(units.sum(axis=0)), problem.place[rivals]
+    capital, operating = problem.capital_cost[rivals], problem.operating_cost[rivals]
+    # better: k covers all that j covers, and is nowhere dearer.
+    better = (k != j) & (place[k] == place[j]) & (shared.data == size[j])
+    better &= (capital[k] <= capital[j]) & (operating[k] <= operating[j])
+    k, j = k[better], j[better]
+    if problem.limit_use is not None:
+        use = problem.limit_use[:, rivals].tocsc()
+        no_more = np.asarray((use[:, k] > use[:, j]).sum(axis=0)).ravel() == 0
+        k, j = k[no_more], j[no_more]
+    alike = set(zip(k.tolist(), j.tolist(), strict=True))
+    beaten = np.zeros(len(rivals), bool)
+    beaten[[b for a, b in alike if (b, a) not in alike or a < b]] = True
+    return beaten
 
 
 def restrict(problem: SitingProblem, kept: Ints) -> SitingProblem:

@@ -1,0 +1,346 @@
+"""Set covering: the cheapest places within reach of every unit, with the proof. p-center is asked of it distance by distance.
+
+Takes a demand × place CSR pattern and costs; gives chosen columns and a lower bound. Rows and columns that others imply are dropped
+and sole servers taken until nothing changes; then greedy, a Lagrangian bound that strikes places out, and HiGHS on what is left
+(Beasley 1987 has the same steps).
+"""
+# ruff: noqa: ANN001, ANN202
+# mypy: disable-error-code="no-untyped-def"
+
+import math
+import time
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+from numba import njit
+from scipy import sparse
+
+from planner.siting.milp import Program, minimise
+from planner.siting.problem import PROOF_TOLERANCE, Floats, Ints, relative_gap
+
+
+@dataclass(frozen=True)
+class Cover:
+    """Chosen columns (None: none serves everybody, or none within ``at_most``), their cost, the lower bound and the work."""
+
+    chosen: Ints | None
+    cost: float
+    bound: float
+    stopped: str
+    work: dict[str, int]
+
+
+def solve_cover(
+    within: sparse.csr_array,
+    cost: Floats,
+    required: Ints,
+    *,
+    at_most: float = math.inf,
+    mip_gap: float = 0.0,
+    work_limit: int | None = None,
+    time_limit_s: float | None = None,
+) -> Cover:
+    """Choose columns of least cost so that every row has one.
+
+    Args:
+        within: CSR (n_demand × n_places); a stored entry means that the place serves the unit.
+        cost: (n_places,) ≥ 0.
+        required: columns that are chosen in any case.
+        at_most: stop as soon as it is known whether that cost suffices: p-center only asks this.
+        mip_gap: stop when the gap is proven to be no more than this fraction.
+        work_limit: most branch-and-bound nodes.
+        time_limit_s: most seconds.
+    """
+    begun = time.perf_counter()
+    n_places = within.shape[1]
+    taken = np.zeros(n_places, bool)
+    taken[required] = True
+    if (np.diff(within.indptr) == 0).any():
+        return Cover(None, math.nan, math.nan, "conflict", {})
+    rows, columns = _reduced(within, cost, taken)
+    spent = float(cost[taken].sum())
+    work = {"rows": rows.shape[0], "places": len(columns), "nodes": 0}
+    whole = bool((cost == np.rint(cost)).all())
+    grain = 1.0 - 1e-5 if whole else 0.0
+
+    def answer(chosen: Ints, bound: float, stopped: str) -> Cover:
+        price = float(cost[chosen].sum())
+        if whole:
+            bound = math.ceil(bound - 1e-6)
+        bound = min(bound, price)
+        if relative_gap(price, bound) <= PROOF_TOLERANCE:
+            bound, stopped = price, "proof"
+        return Cover(np.sort(chosen), price, float(bound), stopped, work)
+
+    if rows.shape[0] == 0:
+        return answer(np.flatnonzero(taken), spent, "proof")
+    price = cost[columns]
+    data = _both_ways(rows)
+    best = _greedy_cover(data, price, price)
+    u, bound, step = np.zeros(rows.shape[0]), -math.inf, 0.1
+    u[:] = _start_prices(data, price)
+    stopped = "gap"
+    allowed = np.ones(len(columns), bool)
+    for _ in range(8):
+        value = float(price[best].sum())
+        bound, step, u = _climb_cover(data, price, u, allowed, bound, step, value - grain, 200)
+        reduced = price - _column_sums(data, u)
+        near = _greedy_cover(data, price, np.maximum(reduced, 1e-6 * price.max(initial=1.0)))
+        if price[near].sum() < value - 1e-9:
+            best, value = near, float(price[near].sum())
+        allowed &= ~(bound + np.maximum(reduced, 0.0) > value - grain + (0.0 if whole else 1e-9 * value))
+        allowed[best] = True
+        if spent + value <= at_most or (spent + bound > at_most + 1e-9 and not whole):
+            break
+        if math.ceil(spent + bound - 1e-6) > at_most and whole:
+            break
+        if value - grain <= bound or step < 1e-4:
+            break
+        if time_limit_s is not None and time.perf_counter() - begun > time_limit_s:
+            stopped = "time"
+            break
+    chosen = np.union1d(np.flatnonzero(taken), columns[best])
+    low = spent + bound
+    settled = value - grain <= bound or spent + value <= at_most or (math.ceil(low - 1e-6) if whole else low) > at_most
+    if settled or stopped == "time" or relative_gap(spent + value, low) <= max(mip_gap, PROOF_TOLERANCE):
+        return answer(chosen, low, stopped)
+    left = np.flatnonzero(allowed)
+    again = np.zeros(len(left), bool)
+    final_rows, final_columns = _reduced(rows[:, left], price[left], again)
+    final_columns, sure = left[final_columns], left[again]
+    work["rows"], work["places"] = final_rows.shape[0], len(final_columns)
+    n = len(final_columns)
+    start = np.isin(final_columns, best).astype(float)
+    program = Program(
+        cost=price[final_columns],
+        matrix=final_rows.astype(float).tocsc(),
+        lower=np.ones(final_rows.shape[0]),
+        upper=np.full(final_rows.shape[0], highspy.kHighsInf),
+        x_lower=np.zeros(n),
+        x_upper=np.ones(n),
+        n_integer=n,
+        offset=spent + float(price[sure].sum()),
+    )
+    outcome = minimise(
+        program,
+        start=start if (final_rows @ start >= 1).all() else None,
+        mip_gap=mip_gap,
+        abs_gap=grain,
+        nodes=work_limit,
+        time_limit_s=None if time_limit_s is None else time_limit_s - (time.perf_counter() - begun),
+    )
+    work["nodes"] = outcome.nodes
+    if outcome.x is not None:
+        found = np.concatenate([sure, final_columns[outcome.x > 0.5]]).astype(np.int64)
+        if price[found].sum() < price[best].sum() - 1e-9:
+            chosen = np.union1d(np.flatnonzero(taken), columns[found])
+    return answer(chosen, max(low, outcome.bound) if math.isfinite(outcome.bound) else low, outcome.stopped)
+
+
+def _reduced(within: sparse.csr_array, cost: Floats, taken: np.ndarray) -> tuple[sparse.csr_array, Ints]:
+    """Drop implied rows and columns and take sole servers until nothing changes.
+
+    Marks what is taken in ``taken``; returns the rows and columns left, and the numbers of those columns.
+    """
+    columns = np.flatnonzero(~taken)
+    served = np.asarray(within[:, np.flatnonzero(taken)].sum(axis=1)).ravel() > 0
+    rows = within[~served][:, columns].tocsr()
+    while rows.shape[0]:
+        size = rows.shape
+        rows.sort_indices()
+        rows = rows[_needed_rows(_both_ways(rows))]
+        keep = _needed_columns(_both_ways(rows), cost[columns])
+        rows, columns = rows[:, keep].tocsr(), columns[keep]
+        alone = np.unique(rows.indices[rows.indptr[:-1][np.diff(rows.indptr) == 1]])
+        if len(alone):
+            taken[columns[alone]] = True
+            served = np.asarray(rows[:, alone].sum(axis=1)).ravel() > 0
+            rest = np.setdiff1d(np.arange(len(columns)), alone)
+            rows, columns = rows[~served][:, rest].tocsr(), columns[rest]
+        if rows.shape == size:
+            break
+    return rows, columns
+
+
+def _both_ways(rows: sparse.csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    rows.sort_indices()
+    columns = rows.tocsc()
+    columns.sort_indices()
+    return (
+        rows.indptr.astype(np.int64),
+        rows.indices.astype(np.int32),
+        columns.indptr.astype(np.int64),
+        columns.indices.astype(np.int32),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _inside(index, a, a_end, b, b_end):
+    """Tell whether the sorted run a is part of the sorted run b."""
+    while a < a_end:
+        while b < b_end and index[b] < index[a]:
+            b += 1
+        if b == b_end or index[b] != index[a]:
+            return False
+        a += 1
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _needed_rows(data):
+    """Return the rows that no other row implies: a row with a part of another's columns is the harder one."""
+    ptr, col, col_ptr, col_row = data
+    n = len(ptr) - 1
+    needed = np.ones(n, np.bool_)
+    for row in range(n):
+        if not needed[row]:
+            continue
+        rarest = col[ptr[row]]
+        for q in range(ptr[row], ptr[row + 1]):
+            if col_ptr[col[q] + 1] - col_ptr[col[q]] < col_ptr[rarest + 1] - col_ptr[rarest]:
+                rarest = col[q]
+        size = ptr[row + 1] - ptr[row]
+        for q in range(col_ptr[rarest], col_ptr[rarest + 1]):
+            other = col_row[q]
+            if other == row or not needed[other] or ptr[other + 1] - ptr[other] < size:
+                continue
+            if _inside(col, ptr[row], ptr[row + 1], ptr[other], ptr[other + 1]):
+                needed[other] = False
+    return np.flatnonzero(needed)
+
+
+@njit(cache=True, nogil=True)
+def _needed_columns(data, cost):
+    """Return the columns that no other column, no dearer, makes needless; of equals the first stays."""
+    ptr, col, col_ptr, col_row = data
+    n = len(col_ptr) - 1
+    needed = np.ones(n, np.bool_)
+    for column in range(n):
+        size = col_ptr[column + 1] - col_ptr[column]
+        if size == 0:
+            needed[column] = False
+            continue
+        rarest = col_row[col_ptr[column]]
+        for q in range(col_ptr[column], col_ptr[column + 1]):
+            row = col_row[q]
+            if ptr[row + 1] - ptr[row] < ptr[rarest + 1] - ptr[rarest]:
+                rarest = row
+        for q in range(ptr[rarest], ptr[rarest + 1]):
+            other = col[q]
+            other_size = col_ptr[other + 1] - col_ptr[other]
+            if other == column or not needed[other] or other_size < size or cost[other] > cost[column]:
+                continue
+            if other_size == size and cost[other] == cost[column] and other > column:
+                continue
+            if _inside(col_row, col_ptr[column], col_ptr[column + 1], col_ptr[other], col_ptr[other + 1]):
+                needed[column] = False
+                break
+    return np.flatnonzero(needed)
+
+
+@njit(cache=True, nogil=True)
+def _greedy_cover(data, price, key):
+    """Cover all rows, the column with least ``key`` for its uncovered rows each time; then drop what is needless, dearest first."""
+    ptr, col, col_ptr, col_row = data
+    n_rows, n = len(ptr) - 1, len(col_ptr) - 1
+    covers = np.zeros(n_rows, np.int64)
+    fresh = np.empty(n, np.int64)
+    for column in range(n):
+        fresh[column] = col_ptr[column + 1] - col_ptr[column]
+    chosen = np.zeros(n, np.bool_)
+    left = n_rows
+    while left > 0:
+        best, least = -1, np.inf
+        for column in range(n):
+            if fresh[column] > 0 and key[column] / fresh[column] < least:
+                best, least = column, key[column] / fresh[column]
+        chosen[best] = True
+        for q in range(col_ptr[best], col_ptr[best + 1]):
+            row = col_row[q]
+            if covers[row] == 0:
+                left -= 1
+                for k in range(ptr[row], ptr[row + 1]):
+                    fresh[col[k]] -= 1
+            covers[row] += 1
+    for column in np.argsort(-price, kind="mergesort"):
+        if not chosen[column]:
+            continue
+        needless = True
+        for q in range(col_ptr[column], col_ptr[column + 1]):
+            if covers[col_row[q]] == 1:
+                needless = False
+                break
+        if needless:
+            chosen[column] = False
+            for q in range(col_ptr[column], col_ptr[column + 1]):
+                covers[col_row[q]] -= 1
+    return np.flatnonzero(chosen)
+
+
+@njit(cache=True, nogil=True)
+def _start_prices(data, price):
+    ptr, col, col_ptr, _ = data
+    u = np.empty(len(ptr) - 1)
+    for row in range(len(u)):
+        u[row] = np.inf
+        for q in range(ptr[row], ptr[row + 1]):
+            u[row] = min(u[row], price[col[q]] / (col_ptr[col[q] + 1] - col_ptr[col[q]]))
+    return u
+
+
+@njit(cache=True, nogil=True)
+def _column_sums(data, u):
+    _, _, col_ptr, col_row = data
+    sums = np.zeros(len(col_ptr) - 1)
+    for column in range(len(sums)):
+        for q in range(col_ptr[column], col_ptr[column + 1]):
+            sums[column] += u[col_row[q]]
+    return sums
+
+
+@njit(cache=True, nogil=True)
+def _climb_cover(data, price, u, allowed, bound, step, target, rounds):
+    """Raise the bound of the covering by a deflected subgradient; return it with the step and its multipliers."""
+    ptr, _, col_ptr, col_row = data
+    n_rows, n = len(ptr) - 1, len(col_ptr) - 1
+    now, best_u = u.copy(), u.copy()
+    g, direction = np.empty(n_rows), np.zeros(n_rows)
+    in_vain = 0
+    for _ in range(rounds):
+        sums = _column_sums(data, now)
+        value = 0.0
+        for row in range(n_rows):
+            value += now[row]
+            g[row] = 1.0
+        for column in range(n):
+            if allowed[column] and price[column] < sums[column]:
+                value += price[column] - sums[column]
+                for q in range(col_ptr[column], col_ptr[column + 1]):
+                    g[col_row[q]] -= 1.0
+        if value > bound:
+            in_vain = in_vain + 1 if value < bound + 1e-7 * abs(bound) else 0
+            bound = value
+            best_u[:] = now
+        else:
+            in_vain += 1
+        if bound >= target:
+            break
+        if in_vain >= 30:
+            step *= 0.7
+            in_vain = 0
+            now[:] = best_u
+            direction[:] = 0.0
+            if step < 1e-4:
+                break
+        length = 0.0
+        for row in range(n_rows):
+            slope = 0.0 if g[row] < 0.0 and now[row] <= 0.0 else g[row]
+            direction[row] = 0.9 * direction[row] + 0.1 * slope
+            length += direction[row] ** 2
+        if length <= 0.0:
+            break
+        move = step * (target + 0.01 * abs(target) - value) / length
+        for row in range(n_rows):
+            now[row] = max(now[row] + move * direction[row], 0.0)
+    return bound, step, best_u
