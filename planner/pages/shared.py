@@ -67,8 +67,10 @@ def result() -> Result:
     """
     shown = study()
     job = _start(shown)
+    # Always there: a place that comes and goes would move what follows, and the browser would make the map anew.
+    place = st.empty()
     if not job.future.done():
-        lang, place = language(), st.empty()
+        lang = language()
         while not job.future.done():
             number = max(1, len(job.steps))
             step = say(lang, f"step.{job.steps[-1] if job.steps else STEPS[0]}")

@@ -1,0 +1,148 @@
+"""Each page and each of its states, without a browser."""
+
+from pathlib import Path
+
+import pytest
+import small_study as small
+from streamlit.testing.v1 import AppTest
+
+from planner.draw.webdata import percent
+from planner.words import LANGS, say
+
+ENTRY = Path(__file__).parents[2] / "planner" / "pages" / "entry.py"
+PAGES = ("overview", "coverage", "gaps")
+
+
+@pytest.fixture(scope="module")
+def shared_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.write(tmp_path_factory.mktemp("app"))
+
+
+def app(study: Path, monkeypatch: pytest.MonkeyPatch, *, lang: str = "zh") -> AppTest:
+    monkeypatch.setenv("PLANNER_STUDY", str(study))
+    test = AppTest.from_file(str(ENTRY), default_timeout=60)
+    test.query_params["lang"] = lang
+    return test
+
+
+def page_script(page: str) -> None:
+    """Run one page as the entry would."""
+    import importlib
+
+    from planner.pages import shared
+
+    shared.header(shared.language())
+    importlib.import_module(f"planner.pages.{page}").show()
+    shared.footer(shared.language())
+
+
+def words(test: AppTest) -> str:
+    return "\n".join(element.value for element in [*test.markdown, *test.caption, *test.success]).replace("\\", "")
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("page", PAGES)
+def test_each_page_shows_in_each_language(shared_study, monkeypatch, page, lang):
+    monkeypatch.setenv("PLANNER_STUDY", str(shared_study))
+    test = AppTest.from_function(page_script, default_timeout=60, kwargs={"page": page})
+    test.query_params["lang"] = lang
+    test.run()
+    assert not test.exception and not test.error
+    assert "小布局规划图" in words(test)
+    assert "全部数据为测试而编" in words(test)
+    assert "OpenStreetMap" in words(test)
+
+
+def test_the_entry_opens_the_overview_with_the_results_figures(shared_study, monkeypatch, small_result):
+    test = app(shared_study, monkeypatch).run()
+    assert not test.exception
+    shown = words(test)
+    today, last = (small_result.indicators[moment] for moment in (0, small_result.years[-1]))
+    for figures in (today, last):
+        assert percent(figures["share"]) in shown and percent(figures["effective_share"]) in shown
+    table = test.dataframe[0].value
+    assert table["现状"].iat[0] == percent(today["share"])
+    assert list(test.dataframe[1].value["站点编号"]) == small_result.programme["site"].tolist()
+
+
+def test_the_switch_changes_the_language_and_it_stays(shared_study, monkeypatch):
+    test = app(shared_study, monkeypatch).run()
+    assert say("zh", "app.answer_covered") in words(test)
+    test.segmented_control(key="lang").set_value("en").run()
+    assert say("en", "app.answer_covered") in words(test)
+    test.run()
+    assert say("en", "app.answer_covered") in words(test)
+
+
+def test_a_broken_study_is_told_in_a_sentence(tmp_path: Path, monkeypatch):
+    folder = small.write(tmp_path / "broken")
+    text = (folder / "study.toml").read_text(encoding="utf-8")
+    (folder / "study.toml").write_text(text.replace("budget = [3.0, 3.0]", "budget = [-1.0, 3.0]"), encoding="utf-8")
+    test = app(folder, monkeypatch).run()
+    assert not test.exception
+    assert [error.value for error in test.error] and "budget" in test.error[0].value
+
+
+def test_a_missing_file_is_told_in_a_sentence_and_mending_it_helps(tmp_path: Path, monkeypatch):
+    folder = small.write(tmp_path / "mended")
+    content = (folder / "sites.xlsx").read_bytes()
+    (folder / "sites.xlsx").unlink()
+    test = app(folder, monkeypatch).run()
+    assert not test.exception and "sites.xlsx" in test.error[0].value
+    (folder / "sites.xlsx").write_bytes(content)
+    test.run()
+    assert not test.exception and not test.error
+
+
+def test_a_study_without_a_plan_shows_today(tmp_path: Path, monkeypatch):
+    folder = small.write(tmp_path / "today")
+    text = (folder / "study.toml").read_text(encoding="utf-8")
+    before, _, after = text.partition("[plan]")
+    (folder / "study.toml").write_text(before + "[map]" + after.partition("[map]")[2], encoding="utf-8")
+    test = app(folder, monkeypatch).run()
+    assert not test.exception
+    assert say("zh", "app.no_plan") in words(test).replace("\\", "")
+
+
+def test_rules_that_no_plan_fits_are_told(tmp_path: Path, monkeypatch):
+    folder = small.write(tmp_path / "infeasible")
+    text = (folder / "study.toml").read_text(encoding="utf-8")
+    text = text.replace("budget = [3.0, 3.0]", 'budget = [0.1, 0.1]\nrequired = ["C1"]')
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    test = app(folder, monkeypatch).run()
+    assert not test.exception
+    assert "C1" in words(test)
+
+
+def test_the_hour_shown_is_the_coverages_own(shared_study, monkeypatch, small_result):
+    from planner.coverage import at_work
+
+    monkeypatch.setenv("PLANNER_STUDY", str(shared_study))
+    test = AppTest.from_function(page_script, default_timeout=60, kwargs={"page": "coverage"}).run()
+    last = small_result.years[-1]
+    both = at_work(small_result.demand, small_result.coverage[last], small_result.profiles)
+    for slot in (10, 20):
+        test.select_slider(key="coverage_slot").set_value(slot).run()
+        work, covered = (sum(pair[k][slot] for pair in both.values()) for k in (0, 1))
+        assert test.metric[0].value == f"{covered / work:.1%}"
+
+
+def test_gaps_can_be_filtered(shared_study, monkeypatch, small_result):
+    monkeypatch.setenv("PLANNER_STUDY", str(shared_study))
+    test = AppTest.from_function(page_script, default_timeout=60, kwargs={"page": "gaps"}).run()
+    assert len(test.dataframe[0].value) == len(small_result.gaps)
+    test.selectbox[0].set_value("couriers").run()
+    assert not test.exception
+    wanted = (small_result.gaps["group"] == "couriers").sum()
+    assert (len(test.dataframe[0].value) if len(test.dataframe) else 0) == wanted
+
+
+def test_two_sessions_share_one_result(shared_study, monkeypatch):
+    from planner.pages import shared
+
+    app(shared_study, monkeypatch).run()
+    before = {key: job.future.result() for key, job in shared._jobs()[0].items()}
+    app(shared_study, monkeypatch).run()
+    after = {key: job.future.result() for key, job in shared._jobs()[0].items()}
+    assert before.keys() == after.keys()
+    assert all(after[key] is before[key] for key in before)
