@@ -28,6 +28,7 @@ from planner.network import Network, Positions, from_lines, locate, take
 from planner.programme import chosen_actions, costs_by_year, people_within, programme
 from planner.reach import Reach, nearest, reach
 from planner.siting import Plan, covering_problem, solve
+from planner.standards import judge
 from planner.study import STUDY_FILE, Capacity, Study
 from planner.tables import service_set
 from planner.words import Lang, say
@@ -77,6 +78,7 @@ class Result:
         indicators: the indicators of each of these moments.
         profiles: each group's work profile over the week.
         cost_by_year: what each year costs.
+        verdicts: which norm is met where: columns of `planner.standards.VERDICT_COLUMNS` and ``moment`` (0 today, the plan's last year).
         rejects: rows of the input that could not be used.
         warnings: data-quality notes, in the study's language.
         inputs: sha256 of every file of the study.
@@ -98,6 +100,7 @@ class Result:
     indicators: dict[int, dict[str, Any]]
     profiles: dict[str, Floats]
     cost_by_year: dict[int, float]
+    verdicts: pd.DataFrame
     rejects: pd.DataFrame
     warnings: tuple[str, ...]
     inputs: dict[str, str]
@@ -172,6 +175,7 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
         indicators=figures,
         profiles=profiles,
         cost_by_year=costs_by_year(actions, study.plan.years) if study.plan else {},
+        verdicts=_verdicts(study, inputs, walks, {0: inputs.sites, max(moments): sites}, moments),
         rejects=inputs.rejects,
         warnings=inputs.warnings,
         inputs=inputs.hashes,
@@ -239,6 +243,27 @@ def _figures(
     names = sorted(set(study.standard.services).union(*services))
     figures["by_service"] = service_shares(walks.reach, standing, services, names, demand, profiles)
     return figures
+
+
+def _verdicts(
+    study: Study, inputs: Inputs, walks: Walks, sites_at: dict[int, gpd.GeoDataFrame], moments: dict[int, Coverage]
+) -> pd.DataFrame:
+    """Judge today and the end of the plan by the norms that the study names."""
+    parts = []
+    for moment, sites in sites_at.items():
+        verdicts = judge(
+            study.standard.judge,
+            demand=inputs.demand,
+            sites=sites,
+            zones=inputs.zones,
+            coverage=moments[moment],
+            standing=standing_sites(sites, study.standard.services),
+            network=walks.network,
+            at=(walks.demand, walks.sites),
+            access_share=walks.access_share,
+        )
+        parts.append(verdicts.assign(moment=moment))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _straight_m(sites: gpd.GeoSeries, demand: gpd.GeoSeries) -> Floats:

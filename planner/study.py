@@ -122,6 +122,7 @@ class Standard(_Settings):
         backup: sites within the radius that make cross coverage 交叉覆盖. Default 2: 双15工程, H.
         services: what a site must offer to count as effective. Needs are eat, drink, rest, toilet (四难).
         access_share: how much of the walk between a place and its street counts; 1 is all of it.
+        judge: ids of norms in standards.toml by which the study is judged besides. Default: the national 双15工程.
         detour_factor: straight line to walking distance where no streets are given. Default 1.3, K.
     """
 
@@ -131,6 +132,7 @@ class Standard(_Settings):
     backup: Annotated[int, Field(ge=2)] = 2
     services: tuple[str, ...] = ("rest", "water")
     access_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    judge: tuple[str, ...] = ("shuang15",)
     detour_factor: Annotated[float, Field(ge=1)] = 1.3
 
 

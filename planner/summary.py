@@ -53,6 +53,7 @@ def summary(result: Result) -> dict[str, Any]:
             "existing": _named(result, result.indicators[0]),
             "plan": {str(year): _named(result, result.indicators[year]) for year in result.years},
         },
+        "norms": result.verdicts[["norm", "rule", "moment", "zone", "measured", "required", "met"]].to_dict("records"),
         "gaps": [
             {
                 **{

@@ -35,6 +35,7 @@ ORDER = (
     "reach",
     "areas",
     "coverage",
+    "capacity standards",
     "gaps",
     "actions",
     "siting",
