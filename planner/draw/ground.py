@@ -1,6 +1,7 @@
-"""The map inside the frame: water, streets, demand by the moment of its coverage, sites, names.
+"""The map inside the frame: water, streets, demand in its shades, sites and marks, names.
 
-Takes a `Result` and a `Frame`, draws on a sheet. What it draws it also tells (`Drawn`), so that the legend shows that and nothing else.
+Takes a `Result`, a `Theme` and a `Frame`, and draws on a sheet. It tells what it drew (`Drawn`), so that the legend explains that and
+nothing else. What all sheets of a set share is laid out once (`Base`).
 """
 
 from dataclasses import dataclass
@@ -17,20 +18,57 @@ from shapely import Geometry
 from planner.draw import pen, place, style
 from planner.draw.extent import Frame, cells, letter, to_paper
 from planner.draw.fonts import MM_PER_PT, clean, width_mm
+from planner.draw.themes import Theme
 from planner.pipeline import Result
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Shapes = NDArray[np.object_]
-NEVER = -1
+# Side of a square of the search grid, on A3.
 CELL_MM = 50.0
 # A primary street of the base map, on A3.
 PRIMARY_MM = 0.55
+# Diameter of a numbered township's site, on A3.
+SITE_MM = 5.6
 # Line demand: paper shows people as ink, so a line's width is proportional to its people per km; the busiest streets get this width.
 BUSIEST_MM = 1.0
 THINNEST_MM = 0.16
 # Point demand: the area of a dot is proportional to its people.
 BIGGEST_DOT_MM = 1.3
 SMALLEST_DOT_MM = 0.42
+# Bends smaller than this don't show on paper.
+BEND_MM = 0.04
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """What all sheets of a run share, in mm on paper.
+
+    Attributes:
+        frame: where the ground lies.
+        unit: sizes on this sheet relative to A3.
+        water: parts of the waters within the frame, with ``water_names``.
+        streets: lines of the base map by width in mm, thin ones first.
+        area: the area that is studied, or None where the study has no zones.
+        zones: what the frame shows of each zone's land, with ``zone_names``.
+        is_line: (n_demand,) whether a unit is a stretch of street.
+        shapes: (n_demand,) lines and points.
+        inside: (n_demand,) whether the frame shows it.
+        density: (n_demand,) units' length in km, to turn people into people per km; NaN for points.
+    """
+
+    frame: Frame
+    unit: float
+    water: tuple[Geometry, ...]
+    water_names: tuple[str, ...]
+    streets: dict[float, list[Geometry]]
+    area: Geometry | None
+    zones: tuple[Geometry, ...]
+    zone_names: tuple[str, ...]
+    is_line: NDArray[np.bool_]
+    shapes: Shapes
+    inside: NDArray[np.bool_]
+    length_km: Floats
 
 
 @dataclass(frozen=True)
@@ -38,16 +76,16 @@ class Drawn:
     """What the map shows, for the legend.
 
     Attributes:
-        moments: 0, years, -1: each moment from which some line or point demand is covered, in this order.
+        shades: numbers of the theme's shades that are seen.
         mm_per_density: width in mm of a line with one worker per km; 0 without line demand.
         densities: people per km of the lines drawn, least and greatest; empty without line demand.
         dot_mm: diameter of a dot for one worker; 0 without point demand.
         heaviest_dot: most people at a point.
-        modes, statuses, tiers: of the sites drawn, in the order of the symbology.
+        modes, statuses, tiers: of the marks drawn, in the order of the symbology.
         streets, water, zones, area: whether each is seen.
     """
 
-    moments: tuple[int, ...]
+    shades: tuple[int, ...]
     mm_per_density: float
     densities: tuple[float, ...]
     dot_mm: float
@@ -61,269 +99,225 @@ class Drawn:
     area: bool
 
 
-def moments_of(result: Result) -> tuple[int, ...]:
-    """Return today (0), the years of the plan and never (-1)."""
-    return (0, *result.years, NEVER)
+def lay_out(result: Result, frame: Frame, unit: float) -> Base:
+    """Turn what all sheets share into millimetres."""
+    water = _paper(result.water, frame)
+    seen = shapely.intersects(water, frame.box)
+    waters = shapely.intersection(water[seen], frame.box.buffer(2))
+    zones = _paper(result.zones, frame)
+    area = None
+    if len(zones):
+        # Zones drawn by hand rarely meet to the millimetre.
+        area = shapely.buffer(shapely.union_all(shapely.buffer(zones, 0.1, quad_segs=1)), -0.1, quad_segs=1)
+    land = shapely.difference(shapely.intersection(zones, frame.box.buffer(-1.5 * unit)), shapely.union_all(waters))
+    lines = result.demand["line"]
+    is_line = lines.notna().to_numpy()
+    shapes = np.where(is_line, lines.to_numpy(), result.demand.geometry.to_numpy()).astype(object)
+    shapes = to_paper(frame, shapes)
+    return Base(
+        frame=frame,
+        unit=unit,
+        water=tuple(waters),
+        water_names=tuple(clean(name) for name in result.water["name"][seen]),
+        streets=_streets(result.streets, frame, unit),
+        area=area,
+        zones=tuple(land),
+        zone_names=tuple(clean(name) for name in result.zones["name"]),
+        is_line=is_line,
+        shapes=shapes,
+        inside=shapely.intersects(shapes, frame.box),
+        length_km=np.where(is_line, result.demand["length_m"].to_numpy(dtype=float) / 1000, np.nan),
+    )
 
 
-def colours(result: Result) -> dict[int, str]:
-    """Return the colour of each moment."""
-    return {**style.year_colours(result.years), NEVER: style.GAP}
-
-
-def layout(axes: Axes, result: Result, frame: Frame, unit: float) -> Drawn:
-    """Draw the layout plan: who is covered from when, and the sites as they stand at the end of the plan.
-
-    Args:
-        unit: sizes on this sheet relative to A3.
-    """
-    clip = frame.box
+def draw(axes: Axes, base: Base, theme: Theme) -> Drawn:
+    """Draw the map of a theme."""
+    frame, unit = base.frame, base.unit
     pen.box(axes, frame.left, frame.bottom, frame.width, frame.height, colour=style.PAPER, order=0)
-    water = _on_sheet(result.water, frame)
-    # As one area, clefts closed: where a tributary flows in there is no shore.
-    waters = shapely.buffer(shapely.buffer(shapely.union_all(water), 0.8 * unit), -0.8 * unit)
-    pen.areas(axes, [waters], style.WATER, edge=style.WATER_EDGE, edge_mm=0.2 * unit, clip=clip, order=0.5)
-    streets = _base_streets(axes, result.streets, frame, unit)
-    area = _area(axes, result, frame, unit)
-    lines = _line_demand(axes, result, frame, unit, area)
-    dots = _point_demand(axes, result, frame, unit)
-    seen = _ink(frame, streets, lines)
-    sites = _sites(axes, result, frame, unit)
-    _names(axes, result, frame, unit, water, seen, sites.boxes)
+    if base.water:
+        # As one area, clefts closed: where a tributary flows in there is no shore.
+        whole = shapely.buffer(shapely.buffer(shapely.union_all(base.water), 0.8 * unit), -0.8 * unit)
+        pen.areas(axes, [whole], style.WATER, edge=style.WATER_EDGE, edge_mm=0.2 * unit, clip=frame.box, order=0.5)
+    for mm, streets in base.streets.items():
+        pen.lines(axes, streets, mm, style.STREET, clip=frame.box, cap="round", order=1)
+    if base.area is not None:
+        # The outer edge of all zones: how far the figures reach. Borders between zones are not drawn.
+        edges = [p.exterior for p in shapely.get_parts(base.area)]
+        pen.area_line(axes, edges, unit, clip=frame.box)
+    lines = _line_demand(axes, base, theme)
+    dots = _point_demand(axes, base, theme)
+    marks, boxes = _marks(axes, base, theme)
+    bounds = (frame.left, frame.bottom, frame.right, frame.top)
+    streets_ink = [(line, 0.3) for streets in base.streets.values() for line in streets]
+    _names(axes, base, place.ink(bounds, streets_ink + [(line, 1.0) for line in lines.shapes]), boxes)
     _border(axes, frame, unit)
-    moments = [m for m in moments_of(result) if m in lines.moments or m in dots.moments]
+    sites = marks[marks["status"] != "gap"]
     return Drawn(
-        moments=tuple(moments),
+        shades=tuple(i for i in range(len(theme.shades)) if i in lines.shades or i in dots.shades),
         mm_per_density=lines.mm_per_density,
         densities=lines.densities,
         dot_mm=dots.mm,
         heaviest_dot=dots.heaviest,
-        modes=sites.modes,
-        statuses=sites.statuses,
-        tiers=sites.tiers,
-        streets=bool(streets),
-        water=bool(len(water)),
-        zones=bool(len(result.zones)),
-        area=area is not None,
+        modes=tuple(m for m in style.SHAPES if (sites["mode"] == m).any()),
+        statuses=tuple(s for s in ("existing", "upgraded", "chosen", "closed", "gap") if (marks["status"] == s).any()),
+        tiers=tuple(t for t in style.TIER_SIZES if (sites["tier"] == t).any()),
+        streets=bool(base.streets),
+        water=bool(base.water),
+        zones=bool(base.zones),
+        area=base.area is not None,
     )
 
 
-def _on_sheet(layer: gpd.GeoDataFrame, frame: Frame) -> Shapes:
-    """Return the parts of a layer that the frame shows, in mm on paper."""
-    shapes = to_paper(frame, np.asarray(layer.geometry.to_numpy(), dtype=object))
-    shapes = shapes[shapely.intersects(shapes, frame.box)]
-    seen: Shapes = shapely.intersection(shapes, frame.box.buffer(2))
-    return seen
+def _paper(layer: gpd.GeoDataFrame, frame: Frame) -> Shapes:
+    return to_paper(frame, np.asarray(layer.geometry.to_numpy(), dtype=object))
 
 
-def _base_streets(axes: Axes, streets: gpd.GeoDataFrame, frame: Frame, unit: float) -> list[Geometry]:
-    """Draw the streets as a calm base, wider classes on top, and return them."""
-    shapes = to_paper(frame, np.asarray(streets.geometry.to_numpy(), dtype=object))
+def _streets(streets: gpd.GeoDataFrame, frame: Frame, unit: float) -> dict[float, list[Geometry]]:
+    """Return the lines of the base map that the frame shows, by width; thin ones first, so that wide ones lie on top."""
+    shapes = _paper(streets, frame)
     inside = shapely.intersects(shapes, frame.box)
-    classes = (
-        (streets["highway"] if "highway" in streets else pd.Series("", index=streets.index)).fillna("").astype(str)
-    )
-    width = classes.map(style.street_width).to_numpy() * PRIMARY_MM * unit
-    drawn = []
-    for mm in sorted(set(width[inside])):
-        merged = _merged(shapes[inside & (width == mm)])
-        pen.lines(axes, merged, mm, style.STREET, clip=frame.box, cap="round", order=1)
-        drawn += merged
-    return drawn
+    classes = streets["highway"] if "highway" in streets else pd.Series("", index=streets.index)
+    width = classes.fillna("").astype(str).map(style.street_width).to_numpy(dtype=float) * PRIMARY_MM * unit
+    return {float(mm): _merged(shapes[inside & (width == mm)]) for mm in sorted(set(width[inside]))}
 
 
 def _merged(shapes: Shapes) -> list[Geometry]:
     """Join lines end to end, and leave out bends that paper cannot show."""
     joined = shapely.line_merge(shapely.multilinestrings(shapely.get_parts(shapes)))
-    return list(shapely.simplify(shapely.get_parts(joined), 0.04))
-
-
-def _area(axes: Axes, result: Result, frame: Frame, unit: float) -> Geometry | None:
-    """Draw how far the study reaches: what the figures speak of. It is the outer edge of all zones; borders between them are not drawn."""
-    if result.zones.empty:
-        return None
-    zones = to_paper(frame, np.asarray(result.zones.geometry.to_numpy(), dtype=object))
-    # Zones drawn by hand rarely meet to the millimetre.
-    whole = shapely.buffer(shapely.union_all(shapely.buffer(zones, 0.1, quad_segs=1)), -0.1, quad_segs=1)
-    pen.area_line(axes, [p.exterior for p in shapely.get_parts(whole)], unit, clip=frame.box)
-    return whole
+    return list(shapely.simplify(shapely.get_parts(joined), BEND_MM))
 
 
 @dataclass(frozen=True)
 class _Lines:
-    moments: tuple[int, ...] = ()
+    shades: tuple[int, ...] = ()
     mm_per_density: float = 0.0
     densities: tuple[float, ...] = ()
     shapes: tuple[Geometry, ...] = ()
 
 
-def _line_demand(axes: Axes, result: Result, frame: Frame, unit: float, area: Geometry | None) -> _Lines:
-    """Draw line demand as wide as its people per km, in the colour of the moment from which it is covered.
-
-    Where nobody ever covers it, it lies on a pale wash and is dashed: what it is shows without colours too.
-    """
-    rows = result.demand[result.demand["line"].notna() & (result.demand["weight"] > 0)]
-    if rows.empty:
+def _line_demand(axes: Axes, base: Base, theme: Theme) -> _Lines:
+    """Draw line demand as wide as its people per km, in its shade. Gaps are hollow and lie on a pale wash."""
+    unit, clip = base.unit, base.frame.box
+    rows = base.is_line & base.inside & (theme.weight > 0)
+    if not rows.any():
         return _Lines()
-    shapes = to_paper(frame, np.asarray(rows["line"].to_numpy(), dtype=object))
-    density = rows["weight"].to_numpy(dtype=float) / rows["length_m"].to_numpy(dtype=float) * 1000
-    inside = shapely.intersects(shapes, frame.box)
+    shapes, shade = base.shapes[rows], theme.shade[rows]
+    density = theme.weight[rows] / base.length_km[rows]
     per_density = BUSIEST_MM * unit / float(np.quantile(density, 0.995))
+    # Rounded, so that neighbours join into one stroke.
     width = np.round(np.clip(density * per_density, THINNEST_MM * unit, 1.25 * BUSIEST_MM * unit), 2)
-    moment = rows["covered_from"].to_numpy()
-    shade = colours(result)
-    merged = {
-        (m, mm): _merged(shapes[inside & (moment == m) & (width == mm)])
-        for m in moments_of(result)
-        for mm in sorted(set(width[inside & (moment == m)]))
-    }
-    inner = shapely.intersection(area, frame.box) if area is not None else frame.box
-    clip = inner if inner.geom_type == "Polygon" else frame.box
-    for (m, mm), parts in merged.items():
-        if m == NEVER:
-            pen.lines(axes, parts, mm + 1.7 * unit, style.GAP_WASH, clip=clip, cap="round", order=1.5)
-    for (_, mm), parts in merged.items():
-        pen.lines(axes, parts, mm + 0.45 * unit, style.WHITE, clip=frame.box, cap="butt", order=2)
-    for (m, mm), parts in merged.items():
-        # What is covered lies on top: today first, then by year.
-        order = 2.1 if m == NEVER else 3 - 0.01 * moments_of(result).index(m)
-        pen.coverage_line(axes, parts, mm, shade[m], gap=m == NEVER, unit=unit, clip=frame.box, order=order)
-    present = tuple(m for m in moments_of(result) if any(key[0] == m for key in merged))
-    seen = density[inside]
-    shown = (float(seen.min()), float(seen.max())) if len(seen) else ()
-    return _Lines(present, per_density, shown, tuple(p for parts in merged.values() for p in parts))
+    keys = sorted(set(zip(shade.tolist(), width.tolist(), strict=True)))
+    merged = {(i, mm): _merged(shapes[(shade == i) & (width == mm)]) for i, mm in keys}
+    within = shapely.intersection(base.area, clip) if base.area is not None else clip
+    washed = within if within.geom_type == "Polygon" else clip
+    for (i, mm), lines in merged.items():
+        if theme.shades[i].gap:
+            pen.lines(axes, lines, mm + 1.7 * unit, style.GAP_WASH, clip=washed, cap="round", order=1.5)
+    for (_, mm), lines in merged.items():
+        pen.lines(axes, lines, mm + 0.45 * unit, style.WHITE, clip=clip, order=2)
+    for (i, mm), lines in merged.items():
+        look = theme.shades[i]
+        pen.coverage_line(axes, lines, mm, look.colour, gap=look.gap, unit=unit, clip=clip, order=3 - 0.06 * i)
+    return _Lines(
+        shades=tuple(sorted(set(shade.tolist()))),
+        mm_per_density=per_density,
+        densities=(float(density.min()), float(density.max())),
+        shapes=tuple(line for lines in merged.values() for line in lines),
+    )
 
 
 @dataclass(frozen=True)
 class _Dots:
-    moments: tuple[int, ...] = ()
+    shades: tuple[int, ...] = ()
     mm: float = 0.0
     heaviest: float = 0.0
 
 
-def _point_demand(axes: Axes, result: Result, frame: Frame, unit: float) -> _Dots:
-    """Draw point demand as dots whose area is proportional to their people; hollow where nobody ever covers them."""
-    rows = result.demand[result.demand["line"].isna() & (result.demand["weight"] > 0)]
-    if rows.empty:
+def _point_demand(axes: Axes, base: Base, theme: Theme) -> _Dots:
+    """Draw point demand as dots whose area is proportional to their people; gaps are hollow."""
+    rows = ~base.is_line & base.inside & (theme.weight > 0)
+    if not rows.any():
         return _Dots()
-    points = to_paper(frame, np.asarray(rows.geometry.to_numpy(), dtype=object))
+    xy, shade, weight = shapely.get_coordinates(base.shapes[rows]), theme.shade[rows], theme.weight[rows]
+    per_person = BIGGEST_DOT_MM * base.unit / float(np.sqrt(np.quantile(weight, 0.995)))
+    mm = np.maximum(np.sqrt(weight) * per_person, SMALLEST_DOT_MM * base.unit)
+    for i in sorted(set(shade.tolist()), reverse=True):
+        at, look = shade == i, theme.shades[i]
+        pen.dots(axes, xy[at], mm[at], look.colour, hollow=look.gap, clip=base.frame.box, order=3.5)
+    return _Dots(tuple(sorted(set(shade.tolist()))), per_person, float(weight.max()))
+
+
+def _marks(axes: Axes, base: Base, theme: Theme) -> tuple[pd.DataFrame, Floats]:
+    """Draw the marks that the frame shows, numbered ones off each other with a leader to their place; return them and their boxes."""
+    frame, unit, marks = base.frame, base.unit, theme.marks
+    points = to_paper(frame, shapely.points(marks[["x", "y"]].to_numpy(dtype=float)))
     inside = shapely.intersects(points, frame.box)
-    weight = rows["weight"].to_numpy(dtype=float)
-    per_person = BIGGEST_DOT_MM * unit / float(np.sqrt(np.quantile(weight, 0.995)))
-    mm = np.maximum(np.sqrt(weight) * per_person, SMALLEST_DOT_MM * unit)
-    moment = rows["covered_from"].to_numpy()
-    shade = colours(result)
-    xy = shapely.get_coordinates(points)
-    for m in moments_of(result):
-        at = inside & (moment == m)
-        pen.dots(axes, xy[at], mm[at], shade[m], hollow=m == NEVER, clip=frame.box, order=3.5)
-    return _Dots(
-        tuple(m for m in moments_of(result) if (inside & (moment == m)).any()),
-        per_person,
-        float(weight[inside].max(initial=0)),
-    )
-
-
-def _ink(frame: Frame, streets: list[Geometry], lines: _Lines) -> place.Ink:
-    bounds = (frame.left, frame.bottom, frame.right, frame.top)
-    return place.ink(bounds, [(s, 0.3) for s in streets] + [(s, 1.0) for s in lines.shapes])
-
-
-@dataclass(frozen=True)
-class _Sites:
-    modes: tuple[str, ...]
-    statuses: tuple[str, ...]
-    tiers: tuple[str, ...]
-    boxes: Floats
-
-
-def site_mm(tier: str, status: str, unit: float) -> float:
-    """Return the diameter of a site's symbol: its tier's; half of it where nothing is planned for it and it carries no number."""
-    mm = 5.6 * unit * style.TIER_SIZES.get(tier, 1.0)
-    return mm if status in ("chosen", "upgraded") else 0.5 * mm
-
-
-def numbers(result: Result) -> dict[str, int]:
-    """Return the number of each place of the plan, as in the programme."""
-    return {site: number for number, site in enumerate(result.actions["site"], 1)}
-
-
-def _sites(axes: Axes, result: Result, frame: Frame, unit: float) -> _Sites:
-    """Draw the sites as they stand at the end of the plan; those of the plan carry their number in the programme."""
-    sites = result.sites[result.sites["status"] != "candidate"]
-    points = to_paper(frame, np.asarray(sites.geometry.to_numpy(), dtype=object))
-    inside = shapely.intersects(points, frame.box)
-    sites, xy = sites[inside], shapely.get_coordinates(points[inside])
-    number, shade = numbers(result), colours(result)
-    size = np.array([site_mm(t, s, unit) for t, s in zip(sites["tier"], sites["status"], strict=True)])
-    planned = sites["id"].isin(number).to_numpy()
-    kept = place.around(xy[~planned], size[~planned] / 2, size[~planned] / 2)
+    marks, xy = marks[inside], shapely.get_coordinates(points[inside])
+    size = marks["size"].to_numpy(dtype=float) * SITE_MM * unit
+    numbered = marks["number"].to_numpy() > 0
+    still = place.around(xy[~numbered], size[~numbered] / 2, size[~numbered] / 2)
+    bounds = (frame.left + unit, frame.bottom + unit, frame.right - unit, frame.top - unit)
     at = xy.copy()
-    bounds = (frame.left + 1, frame.bottom + 1, frame.right - 1, frame.top - 1)
-    at[planned] = place.spread(xy[planned], size[planned], kept, bounds, gap_mm=0.9 * unit)
-    records = list(zip(sites["id"], sites["mode"], sites["status"], sites["year"], strict=True))
-    for (_, mode, status, _), (x, y), mm, plan in zip(records, xy, size, planned, strict=True):
-        if not plan:
-            pen.symbol(axes, x, y, mm, style.SHAPES.get(mode, "circle"), status, shade[0], halo_mm=0.4 * unit, order=5)
-    for here, there, mm, plan in zip(xy, at, size, planned, strict=True):
-        if plan and np.hypot(*(here - there)) > 0.3 * mm:
-            for colour, width in ((style.WHITE, 0.7), (style.INK, 0.25)):
-                pen.lines(axes, [shapely.LineString([here, there])], width * unit, colour, order=5.5)
-            pen.dots(axes, here[None], np.array([1.1 * unit]), style.INK, order=5.6)
-    # The first of the programme lies on top.
-    ranked = sorted((i for i in np.flatnonzero(planned)), key=lambda i: -number[records[i][0]])
-    for rank, i in enumerate(ranked):
-        site, mode, status, year = records[i]
-        shape, (x, y), mm, order = style.SHAPES.get(mode, "circle"), at[i], size[i], 6 + rank * 1e-3
-        pen.symbol(axes, x, y, mm, shape, status, shade[year], halo_mm=0.3 * unit, order=order)
-        lift = 0.09 * mm if status == "upgraded" else 0.0
-        pt = (7.4 if number[site] < 100 else 5.8) * unit * mm / (5.6 * unit)
-        pen.words(axes, x, y + lift, number[site], pt, across="center", middle=True, order=order + 5e-4)
-    return _Sites(
-        modes=tuple(m for m in style.SHAPES if (sites["mode"] == m).any()),
-        statuses=tuple(s for s in ("existing", "upgraded", "chosen", "closed") if (sites["status"] == s).any()),
-        tiers=tuple(t for t in style.TIER_SIZES if (sites["tier"] == t).any()),
-        boxes=place.around(at, size / 2 + 0.4, size / 2 + 0.4),
-    )
+    at[numbered] = place.spread(xy[numbered], size[numbered], still, bounds, gap_mm=0.9 * unit)
+    looks = list(marks[["number", "shape", "status", "colour"]].itertuples(index=False, name=None))
+    for i in np.flatnonzero(~numbered):
+        _, shape, status, colour = looks[i]
+        pen.symbol(axes, xy[i, 0], xy[i, 1], size[i], shape, status, colour, halo_mm=0.4 * unit, order=5)
+    for i in np.flatnonzero(numbered & (np.hypot(*(xy - at).T) > 0.3 * size)):
+        leader = [shapely.LineString([xy[i], at[i]])]
+        pen.lines(axes, leader, 0.7 * unit, style.WHITE, order=5.5)
+        pen.lines(axes, leader, 0.25 * unit, style.INK, order=5.5)
+        pen.dots(axes, xy[i][None], np.array([1.1 * unit]), style.INK, order=5.6)
+    # The first of the list lies on top.
+    for rank, i in enumerate(sorted(np.flatnonzero(numbered), key=lambda i: -looks[i][0])):
+        number, shape, status, colour = looks[i]
+        _numbered(axes, (at[i, 0], at[i, 1]), size[i], number, (shape, status, colour), unit, order=6 + rank * 1e-3)
+    return marks, place.around(at, size / 2 + 0.4 * unit, size / 2 + 0.4 * unit)
 
 
-def _names(
-    axes: Axes, result: Result, frame: Frame, unit: float, water: Shapes, seen: place.Ink, taken: Floats
+def _numbered(
+    axes: Axes,
+    at: tuple[float, float],
+    mm: float,
+    number: int,
+    look: tuple[str, str, str],
+    unit: float,
+    *,
+    order: float,
 ) -> None:
-    """Letter the waters along their middle and the zones in their calmest corner."""
-    shown = result.water[result.water.geometry.intersects(_ground(frame, result))]
-    for name, shape in zip(shown["name"], water, strict=False):
-        taken = np.vstack([taken, _water_name(axes, clean(name), shape, unit, seen, taken)])
+    """Draw a symbol (shape, status, colour) with its number: inside it, and above the water line of a half filled one."""
+    shape, status, colour = look
+    pen.symbol(axes, *at, mm, shape, status, colour, halo_mm=0.3 * unit, order=order)
+    pt = (7.4 if number < 100 else 5.8) * mm / SITE_MM
+    ink = style.WHITE if status == "existing" else style.ink_on(colour) if status == "gap" else style.INK
+    lift = 0.09 * mm if status == "upgraded" else 0.0
+    pen.words(axes, at[0], at[1] + lift, number, pt, ink, across="center", middle=True, order=order + 5e-4)
+
+
+def _names(axes: Axes, base: Base, under: place.Ink, taken: Floats) -> None:
+    """Letter the waters along their middle and the zones in their calmest corner, off all marks."""
+    unit = base.unit
+    for name, shape in zip(base.water_names, base.water, strict=True):
+        taken = np.vstack([taken, _water_name(axes, name, shape, unit, under, taken)])
     pt, gap = 7.2 * unit, 0.9 * unit
-    for name, shape in zip(
-        result.zones["name"], to_paper(frame, np.asarray(result.zones.geometry.to_numpy(), dtype=object)), strict=True
-    ):
-        said = clean(name)
-        width = width_mm(said, pt) + gap * (len(said) - 1)
-        room = shapely.intersection(shape, frame.box.buffer(-1.5))
-        land = shapely.difference(room, shapely.union_all(water)) if len(water) else room
-        parts = [p for p in shapely.get_parts(land) if p.geom_type == "Polygon"]
-        if not said or not parts:
+    for name, shape in zip(base.zone_names, base.zones, strict=True):
+        parts = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon"]
+        if not name or not parts:
             continue
-        where = place.in_area(
-            max(parts, key=lambda p: p.area), width + 2 * unit, (pt * MM_PER_PT + 1.6 * unit), seen, taken
-        )
+        width, height = width_mm(name, pt) + gap * (len(name) - 1), pt * MM_PER_PT
+        widest = max(parts, key=lambda p: p.area)
+        where = place.in_area(widest, width + 2 * unit, height + 1.6 * unit, under, taken)
         if where is not None:
-            pen.spaced(axes, *where, said, pt, gap, style.ZONE_INK, halo_mm=0.55 * unit, order=4.5)
-            taken = np.vstack([taken, place.around(np.array([where]), width / 2 + 1, pt * MM_PER_PT / 2 + 1)])
+            pen.spaced(axes, *where, name, pt, gap, style.ZONE_INK, halo_mm=0.55 * unit, order=4.5)
+            taken = np.vstack([taken, place.around(np.array([where]), width / 2 + unit, height / 2 + unit)])
 
 
-def _ground(frame: Frame, result: Result) -> Geometry:
-    half_w, half_h = frame.width / frame.mm_per_m / 2, frame.height / frame.mm_per_m / 2
-    return shapely.box(frame.east - half_w, frame.north - half_h, frame.east + half_w, frame.north + half_h)
-
-
-def _water_name(axes: Axes, name: str, shape: Geometry, unit: float, seen: place.Ink, taken: Floats) -> Floats:
-    """Letter a water, and return the boxes of its characters."""
+def _water_name(axes: Axes, name: str, shape: Geometry, unit: float, under: place.Ink, taken: Floats) -> Floats:
+    """Letter a water as large as it holds, and return the boxes of its characters."""
     polygon = max(shapely.get_parts(shape), key=lambda p: p.area)
     for pt in (20 * unit, 13 * unit, 9 * unit):
         mm = pt * MM_PER_PT
-        at = place.along(polygon, len(name), mm, keep_apart=taken, under=seen) if name else None
+        at = place.along(polygon, len(name), mm, keep_apart=taken, under=under) if name else None
         if at is not None:
             for char, (x, y) in zip(name, at, strict=True):
                 pen.words(axes, x, y, char, pt, style.WATER_INK, across="center", serif=True, middle=True, order=4.4)
@@ -335,32 +329,20 @@ def _border(axes: Axes, frame: Frame, unit: float) -> None:
     """Draw the frame with the letters and numbers of its search grid in the margin."""
     band, pt = 4.0 * unit, 6.5 * unit
     left, bottom, right, top = frame.left, frame.bottom, frame.right, frame.top
-    # Paper over what stuck out of the frame (round line ends), then the two neat lines.
     pen.box(axes, left, bottom, frame.width, frame.height, edge=style.INK, edge_mm=0.25 * unit, order=9)
-    pen.box(
-        axes,
-        left - band,
-        bottom - band,
-        frame.width + 2 * band,
-        frame.height + 2 * band,
-        edge=style.INK,
-        edge_mm=0.55 * unit,
-        order=9,
-    )
+    outer = (left - band, bottom - band, frame.width + 2 * band, frame.height + 2 * band)
+    pen.box(axes, *outer, edge=style.INK, edge_mm=0.55 * unit, order=9)
     columns, rows = cells(frame, CELL_MM * unit)
+    look = {"across": "center", "middle": True, "order": 9}
     for i, (a, b) in enumerate(pairwise(columns)):
         for y, tick in ((top, band), (bottom, -band)):
             if i:
                 pen.rule(axes, a, y, a, y + tick, 0.15 * unit, order=9)
             if b - a > 4 * unit:
-                pen.words(
-                    axes, (a + b) / 2, y + tick / 2, letter(i), pt, style.MUTED, across="center", middle=True, order=9
-                )
+                pen.words(axes, (a + b) / 2, y + tick / 2, letter(i), pt, style.MUTED, **look)  # type: ignore[arg-type]
     for i, (a, b) in enumerate(pairwise(rows)):
         for x, tick in ((right, band), (left, -band)):
             if i:
                 pen.rule(axes, x, a, x + tick, a, 0.15 * unit, order=9)
             if a - b > 4 * unit:
-                pen.words(
-                    axes, x + tick / 2, (a + b) / 2, i + 1, pt, style.MUTED, across="center", middle=True, order=9
-                )
+                pen.words(axes, x + tick / 2, (a + b) / 2, i + 1, pt, style.MUTED, **look)  # type: ignore[arg-type]

@@ -1,14 +1,13 @@
-"""What stands beside the map: title, coverage, legend, programme, title block.
+"""What stands beside and below the map: title, coverage, legend, list, title block, scale bar.
 
-Takes a `Result` and what was drawn, and fills a column of paper from the top down; every block tells where it ends. Decides nothing
+Takes a `Theme` and what was drawn, and fills a column of paper from the top down; every block tells where it ends. Decides nothing
 about the map.
 """
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import geopandas as gpd
 import numpy as np
 import shapely
 from matplotlib.axes import Axes
@@ -17,11 +16,12 @@ from pyproj import CRS
 from planner.draw import pen, style
 from planner.draw.extent import Frame, bar_m, cell_of, on_paper_mm, round_down, to_paper
 from planner.draw.fonts import MM_PER_PT, clean, width_mm, wrap
-from planner.draw.ground import CELL_MM, NEVER, PRIMARY_MM, Drawn, colours, numbers, site_mm
+from planner.draw.ground import CELL_MM, PRIMARY_MM, SITE_MM, Drawn
+from planner.draw.themes import Bar, Entry, Listing, Shade, Theme, figure
 from planner.pipeline import Result
 from planner.words import Lang, say, term
 
-Row = tuple[Callable[[float, float], None], str]
+Draw = Callable[[float, float], None]
 
 
 @dataclass(frozen=True)
@@ -51,39 +51,32 @@ class Column:
         return say(self.lang, f"sheet.{key}", **values)
 
 
-def figure(value: float, digits: int = 0) -> str:
-    """Return a number with a thin space between its thousands and no needless decimals."""
-    text = f"{value:,.{digits}f}".replace(",", "\u2009")
-    return text.rstrip("0").rstrip(".") if digits else text
-
-
-def title(column: Column, top: float, text: str, below: list[str]) -> float:
+def title(column: Column, top: float, theme: Theme) -> float:
     """Write the sheet's title on at most two lines, as large as fits, and small lines below it."""
     unit = column.unit
-    said = clean(text, serif=True)
-    pt, rows = _title_rows(said, column)
+    pt, rows = _title_rows(clean(theme.title, serif=True), clean(theme.kind, serif=True), column)
     y = top
     for row in rows:
-        y -= pt * MM_PER_PT * 1.0
+        y -= pt * MM_PER_PT
         pen.words(column.axes, column.left, y, row, pt, serif=True, limit_mm=column.width)
         y -= pt * MM_PER_PT * 0.22
     y -= 0.6 * unit
-    for line in below:
+    for line in theme.below:
         for row in wrap(clean(line), 7.4 * unit, column.width, lines=2):
             y -= 4.0 * unit
             pen.words(column.axes, column.left, y, row, 7.4 * unit, style.MUTED)
     return y - 2.2 * unit
 
 
-def _title_rows(said: str, column: Column) -> tuple[float, list[str]]:
-    """Return the largest type that holds a title, and its one or two lines; a long one breaks before 布局规划图."""
-    cut = said.rfind("布局规划图")
+def _title_rows(said: str, kind: str, column: Column) -> tuple[float, list[str]]:
+    """Return the largest type that holds a title, and its one or two lines; a long one breaks before its kind."""
+    cut = said.rfind(kind)
 
     def fits(rows: list[str], pt: float) -> bool:
         return all(width_mm(row, pt, serif=True) <= column.width for row in rows) and not rows[-1].endswith("…")
 
     for pt in np.arange(27.0, 10.5, -0.5) * column.unit:
-        halves = [said[:cut], said[cut:]] if cut > 0 else wrap(said, pt, column.width, lines=2, serif=True)
+        halves = [said[:cut].rstrip(), said[cut:]] if cut > 0 else [said]
         for rows in ([said], halves, wrap(said, pt, column.width, lines=2, serif=True)):
             if fits(rows, pt):
                 return float(pt), rows
@@ -102,31 +95,13 @@ def heading(column: Column, top: float, text: str, right: str = "") -> float:
     return y - 2.6 * unit
 
 
-def coverage(column: Column, top: float, result: Result) -> float:
-    """Draw a bar for each moment: who has a site in reach, and whose working time is really covered."""
-    unit, shade = column.unit, colours(result)
+def coverage(column: Column, top: float, result: Result, bars: Sequence[Bar]) -> float:
+    """Draw the bars: who has a site in reach, and for how much of the working time that really helps."""
+    unit = column.unit
     y = heading(column, top, column.say("coverage"), column.say("of_people", groups=_people(result, column.lang)))
-    name_mm, value_mm = 27 * unit, 0.0
-    left, width = column.left + name_mm, column.width - name_mm - value_mm
-    for moment, figures in result.indicators.items():
-        share, effective = figures["share"] or 0.0, figures["effective_share"] or 0.0
+    for bar in bars:
         y -= 5.8 * unit
-        middle = y + 1.9 * unit
-        label = column.say("today") if moment == 0 else column.say("year", year=moment)
-        pen.words(column.axes, column.left, middle, label, 7.4 * unit, middle=True)
-        added = _added(result, moment, column)
-        pen.words(column.axes, left - 1.6 * unit, middle, added, 5.8 * unit, style.MUTED, across="right", middle=True)
-        pen.box(column.axes, left, y, width, 3.8 * unit, colour="#eceae3")
-        pen.box(column.axes, left, y, width * share, 3.8 * unit, colour=style.WHITE, order=1.1)
-        pen.box(column.axes, left, y, width * effective, 3.8 * unit, colour=shade[moment], order=1.2)
-        pen.box(column.axes, left, y, width * share, 3.8 * unit, edge=shade[moment], edge_mm=0.3 * unit, order=1.3)
-        pen.words(column.axes, left + width * share + 1.2 * unit, middle, f"{share:.0%}", 7.0 * unit, middle=True)
-        inside, text = effective > 0.13, f"{effective:.0%}"
-        x = left + width * effective + (-1.2 if inside else 0.8) * unit
-        # Of a short bar the figure stands in the white part, or is left to the programme where that is short too.
-        if inside or share - effective > 0.13:
-            ink = style.ink_on(shade[moment]) if inside else style.INK
-            pen.words(column.axes, x, middle, text, 7.0 * unit, ink, across="right" if inside else "left", middle=True)
+        _bar(column, y, bar)
     y -= 4.4 * unit
     x = column.left
     for key, colour in (("bar_effective", style.MUTED), ("bar_share", style.WHITE)):
@@ -135,6 +110,30 @@ def coverage(column: Column, top: float, result: Result) -> float:
         pen.words(column.axes, x + 4.6 * unit, y + 1.1 * unit, text, 6.0 * unit, style.MUTED, middle=True)
         x += 4.6 * unit + width_mm(text, 6.0 * unit) + 3.5 * unit
     return y - 2.6 * unit
+
+
+def _bar(column: Column, y: float, bar: Bar) -> None:
+    axes, unit, high = column.axes, column.unit, 3.8 * column.unit
+    left, middle = column.left + 27 * unit, y + high / 2
+    width = column.right - left
+    taken = width_mm(clean(bar.remark), 5.8 * unit) + 3 * unit
+    pen.words(axes, column.left, middle, bar.label, 7.4 * unit, limit_mm=left - column.left - taken, middle=True)
+    pen.words(axes, left - 1.6 * unit, middle, bar.remark, 5.8 * unit, style.MUTED, across="right", middle=True)
+    pen.box(axes, left, y, width, high, colour=style.TRACK)
+    pen.box(axes, left, y, width * bar.share, high, colour=style.WHITE, order=1.1)
+    pen.box(axes, left, y, width * bar.effective, high, colour=bar.colour, order=1.2)
+    pen.box(axes, left, y, width * bar.share, high, edge=bar.colour, edge_mm=0.3 * unit, order=1.3)
+    # Each figure stands at the end of its bar, where there is room for it: inside, or just outside.
+    room = 9 * unit
+    outside = width * (1 - bar.share) > room
+    x = left + width * bar.share + (1.2 if outside else -1.2) * unit
+    pen.words(axes, x, middle, f"{bar.share:.0%}", 7.0 * unit, across="left" if outside else "right", middle=True)
+    if width * bar.effective > room:
+        x, ink = left + width * bar.effective - 1.2 * unit, style.ink_on(bar.colour)
+        pen.words(axes, x, middle, f"{bar.effective:.0%}", 7.0 * unit, ink, across="right", middle=True)
+    elif width * (bar.share - bar.effective) > room * (1 if outside else 2):
+        x = left + width * bar.effective + 0.8 * unit
+        pen.words(axes, x, middle, f"{bar.effective:.0%}", 7.0 * unit, middle=True)
 
 
 def _people(result: Result, lang: Lang) -> str:
@@ -147,262 +146,202 @@ def _people(result: Result, lang: Lang) -> str:
     return say(lang, "sheet.and").join(parts)
 
 
-def _added(result: Result, moment: int, column: Column) -> str:
-    """Say how many sites stand today, or what a year adds."""
-    if moment == 0:
-        count = int((result.sites["status"].isin(["existing", "upgraded", "closed"])).sum())
-        return column.say("site_count" if count == 1 else "sites_count", count=count)
-    taken = result.actions[result.actions["year"] == moment]
-    new = int((taken["action"] == "build").sum())
-    parts = [column.say(k, count=n) for k, n in (("added_new", new), ("added_upgraded", len(taken) - new)) if n]
-    return column.say("and").join(parts)
+@dataclass(frozen=True)
+class Key:
+    """An entry of the legend: ``draw`` puts the sample at a point, ``text`` explains it."""
+
+    draw: Draw
+    text: str
 
 
-def legend(column: Column, top: float, result: Result, drawn: Drawn) -> float:
+def legend(column: Column, top: float, result: Result, theme: Theme, drawn: Drawn) -> float:
     """Explain what the map shows: an entry for each symbol that is on it, and none for any other."""
-    y = heading(column, top, column.say("legend"))
-    unit, half = column.unit, column.width * 0.545
-    ends = []
-    for left, blocks in (
-        (column.left, [_demand_block(column, result, drawn), _base_block(column, drawn)]),
-        (column.left + half, [_status_block(column, drawn), _mode_block(column, drawn), _tier_block(column, drawn)]),
+    y, unit = heading(column, top, column.say("legend")), column.unit
+    half, ends = column.width * 0.545, []
+    blocks = (
+        [("coverage_head", _demand_keys(column, result, theme, drawn)), ("base_head", _base_keys(column, drawn))],
+        [
+            ("status_head", _status_keys(column, drawn)),
+            ("mode_head", _mode_keys(column, drawn)),
+            ("tier_head", _tier_keys(column, theme, drawn)),
+        ],
+    )
+    for left, right, indent, side in (
+        (column.left, column.left + half - 2 * unit, 13 * unit, blocks[0]),
+        (column.left + half, column.right, 9.5 * unit, blocks[1]),
     ):
         at = y
-        for head, rows in blocks:
-            if not rows:
+        for head, keys in side:
+            if not keys:
                 continue
             at -= 3.5 * unit
-            pen.words(column.axes, left, at, head, 6.4 * unit, style.MUTED)
+            pen.words(column.axes, left, at, column.say(head), 6.4 * unit, style.MUTED, limit_mm=right - left)
             at -= 1.1 * unit
-            for sample, text in rows:
+            for key in keys:
                 at -= 4.25 * unit
-                sample(left, at + 1.5 * unit)
-                room = (half - 15 * unit) if left == column.left else (column.right - left - 11 * unit)
-                indent = (13 if left == column.left else 9.5) * unit
-                pen.words(column.axes, left + indent, at + 1.5 * unit, text, 7.0 * unit, limit_mm=room, middle=True)
+                middle, room = at + 1.5 * unit, right - left - indent
+                key.draw(left, middle)
+                pt = min(7.0, 7.0 * room / max(width_mm(clean(key.text), 7.0 * unit), room) + 1e-9)
+                pt = max(pt, 5.6) * unit
+                pen.words(column.axes, left + indent, middle, key.text, pt, limit_mm=room, middle=True)
             at -= 1.0 * unit
         ends.append(at)
     return min(ends) - 1.0 * unit
 
 
-def _demand_block(column: Column, result: Result, drawn: Drawn) -> tuple[str, list[Row]]:
-    shade = colours(result)
-    rows: list[Row] = []
-    for moment in drawn.moments:
-        key = (
-            "lines_today"
-            if moment == 0
-            else "lines_year"
-            if moment != NEVER
-            else "lines_never"
-            if result.years
-            else "lines_never_today"
-        )
-        rows.append((_coverage_sample(column, drawn, shade[moment], moment), column.say(key, year=moment)))
+def _demand_keys(column: Column, result: Result, theme: Theme, drawn: Drawn) -> list[Key]:
+    def names(*, line: bool) -> str:
+        present = result.demand.loc[result.demand["line"].notna() == line, "group"].unique()
+        return column.say("and").join(result.study.groups[g].name for g in result.study.groups if g in present)
+
+    keys = [Key(_shade_sample(column, drawn, theme.shades[i]), theme.shades[i].label) for i in drawn.shades]
     if drawn.densities:
-        rows.append(
-            (_width_sample(column, drawn), column.say("line_width", groups=_names(result, line=True, lang=column.lang)))
-        )
+        keys.append(Key(_width_sample(column, drawn), column.say(theme.weight_word, groups=names(line=True))))
     if drawn.dot_mm:
-        rows.append(
-            (_dot_sample(column, drawn), column.say("dot_size", groups=_names(result, line=False, lang=column.lang)))
-        )
-    return column.say("coverage_head"), rows
+        keys.append(Key(_dot_sample(column, drawn), column.say("dot_size", groups=names(line=False))))
+    return keys
 
 
-def _names(result: Result, *, line: bool, lang: Lang) -> str:
-    present = result.demand.loc[result.demand["line"].notna() == line, "group"].unique()
-    return say(lang, "sheet.and").join(result.study.groups[g].name for g in result.study.groups if g in present)
-
-
-def _coverage_sample(column: Column, drawn: Drawn, colour: str, moment: int) -> Callable[[float, float], None]:
+def _shade_sample(column: Column, drawn: Drawn, shade: Shade) -> Draw:
     def draw(x: float, y: float) -> None:
-        unit = column.unit
-        mm = np.mean(drawn.densities) * drawn.mm_per_density if drawn.densities else 0.0
-        if mm:
+        unit, mm = column.unit, 0.0
+        if drawn.densities:
+            mm = min(max(float(np.mean(drawn.densities)) * drawn.mm_per_density, 0.5 * unit), 0.9 * unit)
             stretch = [shapely.LineString([(x, y), (x + (7.5 if drawn.dot_mm else 10.5) * unit, y)])]
-            pen.coverage_line(column.axes, stretch, float(mm), colour, gap=moment == NEVER, unit=unit, order=2)
+            pen.coverage_line(column.axes, stretch, mm, shade.colour, gap=shade.gap, unit=unit, order=2)
         if drawn.dot_mm:
-            pen.dots(
-                column.axes, np.array([[x + 9.6 * unit, y]]), np.array([1.3 * unit]), colour, hollow=moment == NEVER
-            )
+            at, dot = np.array([[x + (9.6 if mm else 5.2) * unit, y]]), np.array([1.3 * unit])
+            pen.dots(column.axes, at, dot, shade.colour, hollow=shade.gap)
 
     return draw
 
 
-def _width_sample(column: Column, drawn: Drawn) -> Callable[[float, float], None]:
+def _width_sample(column: Column, drawn: Drawn) -> Draw:
     def draw(x: float, y: float) -> None:
+        unit, axes = column.unit, column.axes
         for i, density in enumerate(_steps(drawn.densities[0], drawn.densities[-1])):
-            at = x + i * 3.9 * column.unit
-            pen.rule(
-                column.axes,
-                at,
-                y - 0.2 * column.unit,
-                at + 2.6 * column.unit,
-                y - 0.2 * column.unit,
-                density * drawn.mm_per_density,
-                style.MUTED,
-            )
-            pen.words(
-                column.axes,
-                at + 1.3 * column.unit,
-                y + 0.75 * column.unit,
-                _short(density),
-                4.6 * column.unit,
-                style.MUTED,
-                across="center",
-            )
+            at, mm = x + i * 3.9 * unit, density * drawn.mm_per_density
+            pen.rule(axes, at, y - 0.5 * unit, at + 2.6 * unit, y - 0.5 * unit, mm, style.MUTED)
+            pen.words(axes, at + 1.3 * unit, y + 0.6 * unit, f"{density:g}", 4.6 * unit, style.MUTED, across="center")
 
     return draw
 
 
-def _dot_sample(column: Column, drawn: Drawn) -> Callable[[float, float], None]:
+def _dot_sample(column: Column, drawn: Drawn) -> Draw:
     def draw(x: float, y: float) -> None:
+        unit, axes = column.unit, column.axes
         for i, people in enumerate(_steps(max(drawn.heaviest_dot / 10, 1), drawn.heaviest_dot)):
-            at = x + (1.3 + i * 3.9) * column.unit
-            mm = float(np.sqrt(people)) * drawn.dot_mm
-            pen.dots(column.axes, np.array([[at, y - 0.4 * column.unit]]), np.array([mm]), style.MUTED)
-            pen.words(
-                column.axes, at, y + 0.95 * column.unit, _short(people), 4.6 * column.unit, style.MUTED, across="center"
-            )
+            at, mm = x + (1.3 + i * 3.9) * unit, float(np.sqrt(people)) * drawn.dot_mm
+            pen.dots(axes, np.array([[at, y - 0.5 * unit]]), np.array([mm]), style.MUTED)
+            pen.words(axes, at, y + 0.6 * unit, f"{people:g}", 4.6 * unit, style.MUTED, across="center")
 
     return draw
 
 
 def _steps(low: float, high: float) -> list[float]:
     """Return up to three round numbers between low and high."""
-    top = round_down(high, (1.0, 2.0, 3.0, 5.0))
-    steps = sorted({round_down(max(value, 1e-9), (1.0, 2.0, 5.0)) for value in (low, np.sqrt(low * high))} | {top})
-    return [s for s in steps if s <= high]
+    steps = {round_down(max(value, 1e-9), (1.0, 2.0, 5.0)) for value in (low, float(np.sqrt(low * high)))}
+    return sorted(steps | {round_down(high, (1.0, 2.0, 3.0, 5.0))})
 
 
-def _short(value: float) -> str:
-    return f"{value:g}"
+def _base_keys(column: Column, drawn: Drawn) -> list[Key]:
+    unit, axes, wide = column.unit, column.axes, 10.5 * column.unit
+
+    def street(x: float, y: float) -> None:
+        pen.rule(axes, x, y, x + wide, y, PRIMARY_MM * unit, style.STREET)
+
+    def water(x: float, y: float) -> None:
+        edge = 0.2 * unit
+        pen.box(axes, x, y - 1.2 * unit, wide, 2.4 * unit, colour=style.WATER, edge=style.WATER_EDGE, edge_mm=edge)
+
+    def area(x: float, y: float) -> None:
+        pen.area_line(axes, [shapely.LineString([(x, y), (x + wide, y)])], unit)
+
+    def zone(x: float, y: float) -> None:
+        pen.spaced(axes, x + wide / 2, y, column.say("zone_sample"), 6.4 * unit, 0.9 * unit, style.ZONE_INK)
+
+    samples: tuple[tuple[str, bool, Draw], ...] = (
+        ("streets", drawn.streets, street),
+        ("water", drawn.water, water),
+        ("area", drawn.area, area),
+        ("zone", drawn.zones, zone),
+    )
+    return [Key(draw, column.say(word)) for word, seen, draw in samples if seen]
 
 
-def _base_block(column: Column, drawn: Drawn) -> tuple[str, list[Row]]:
-    unit, axes = column.unit, column.axes
-    rows: list[Row] = []
-    if drawn.streets:
-        rows.append(
-            (
-                lambda x, y: pen.rule(axes, x, y, x + 10.5 * unit, y, PRIMARY_MM * unit, style.STREET),
-                column.say("streets"),
-            )
-        )
-    if drawn.water:
-        rows.append(
-            (
-                lambda x, y: pen.box(
-                    axes,
-                    x,
-                    y - 1.2 * unit,
-                    10.5 * unit,
-                    2.4 * unit,
-                    colour=style.WATER,
-                    edge=style.WATER_EDGE,
-                    edge_mm=0.2 * unit,
-                ),
-                column.say("water"),
-            )
-        )
-    if drawn.area:
-        rows.append(
-            (
-                lambda x, y: pen.area_line(axes, [shapely.LineString([(x, y), (x + 10.5 * unit, y)])], unit),
-                column.say("area"),
-            )
-        )
-    if drawn.zones:
-        rows.append(
-            (
-                lambda x, y: pen.spaced(
-                    axes, x + 5 * unit, y, column.say("zone_sample"), 6.4 * unit, 0.9 * unit, style.ZONE_INK
-                ),
-                column.say("zone"),
-            )
-        )
-    return column.say("base_head"), rows
+def _status_keys(column: Column, drawn: Drawn) -> list[Key]:
+    def sample(status: str) -> Draw:
+        def draw(x: float, y: float) -> None:
+            mm = (2.8 if status in ("existing", "closed") else 4.0) * column.unit
+            shape, colour = ("hexagon", style.GAP) if status == "gap" else ("circle", style.YEARS[0])
+            pen.symbol(column.axes, x + 3 * column.unit, y, mm, shape, status, colour, halo_mm=0)
+
+        return draw
+
+    return [
+        Key(sample(s), column.say("gap_mark") if s == "gap" else term(column.lang, "status", s)) for s in drawn.statuses
+    ]
 
 
-def _status_block(column: Column, drawn: Drawn) -> tuple[str, list[Row]]:
-    rows: list[Row] = []
-    for status in drawn.statuses:
-
-        def draw(x: float, y: float, status: str = status) -> None:
-            mm = min(site_mm("township", status, column.unit), 4.0 * column.unit)
-            pen.symbol(column.axes, x + 3 * column.unit, y, mm, "circle", status, style.YEARS[0], halo_mm=0)
-
-        rows.append((draw, term(column.lang, "status", status)))
-    return column.say("status_head"), rows
-
-
-def _mode_block(column: Column, drawn: Drawn) -> tuple[str, list[Row]]:
-    rows: list[Row] = []
-    for mode in drawn.modes:
-
-        def draw(x: float, y: float, mode: str = mode) -> None:
+def _mode_keys(column: Column, drawn: Drawn) -> list[Key]:
+    def sample(mode: str) -> Draw:
+        def draw(x: float, y: float) -> None:
+            shape = style.SHAPES[mode]
             pen.symbol(
-                column.axes,
-                x + 3 * column.unit,
-                y,
-                3.2 * column.unit,
-                style.SHAPES[mode],
-                "existing",
-                style.TODAY,
-                halo_mm=0,
+                column.axes, x + 3 * column.unit, y, 3.0 * column.unit, shape, "existing", style.TODAY, halo_mm=0
             )
 
-        rows.append((draw, term(column.lang, "mode", mode) if mode else "—"))
-    return column.say("mode_head"), rows
+        return draw
+
+    return [Key(sample(m), term(column.lang, "mode", m) if m else column.say("mode_unknown")) for m in drawn.modes]
 
 
-def _tier_block(column: Column, drawn: Drawn) -> tuple[str, list[Row]]:
-    rows: list[Row] = []
-    for tier in drawn.tiers:
+def _tier_keys(column: Column, theme: Theme, drawn: Drawn) -> list[Key]:
+    def sample(tier: str) -> Draw:
+        def draw(x: float, y: float) -> None:
+            of_tier = theme.marks[theme.marks["tier"] == tier]
+            for at, numbered in ((1.8, False), (6.0, True)):
+                sizes = of_tier.loc[(of_tier["number"] > 0) == numbered, "size"]
+                if len(sizes):
+                    mm = min(float(sizes.iloc[0]) * SITE_MM, 4.6) * column.unit
+                    status = "chosen" if numbered and (of_tier["status"] == "chosen").any() else "existing"
+                    pen.symbol(column.axes, x + at * column.unit, y, mm, "circle", status, style.YEARS[0], halo_mm=0)
 
-        def draw(x: float, y: float, tier: str = tier) -> None:
-            unit = column.unit
-            pen.symbol(
-                column.axes,
-                x + 1.6 * unit,
-                y,
-                site_mm(tier, "existing", unit),
-                "circle",
-                "existing",
-                style.TODAY,
-                halo_mm=0,
-            )
-            pen.symbol(
-                column.axes,
-                x + 6 * unit,
-                y,
-                0.78 * site_mm(tier, "chosen", unit),
-                "circle",
-                "chosen",
-                style.YEARS[0],
-                halo_mm=0,
-            )
+        return draw
 
-        rows.append((draw, term(column.lang, "tier", tier)))
-    return column.say("tier_head"), rows
+    return [Key(sample(t), term(column.lang, "tier", t)) for t in drawn.tiers]
 
 
-def programme(column: Column, top: float, bottom: float, result: Result, frame: Frame) -> None:
-    """List the plan's actions by year, as a table where there is room, else in columns of names.
+# Type sizes and columns of the list in the order of preference; one column is a table with all tabs.
+_LIST_SETTINGS = (
+    (7.2, 1), (6.8, 1), (6.4, 1), (6.1, 1), (5.8, 1), (7.0, 2), (6.6, 2), (6.2, 2), (5.8, 2), (5.8, 3), (5.2, 3), (4.8, 3),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Row:
+    height: float
+    draw: Draw
+    head: bool = False
+
+
+def listing(column: Column, top: float, bottom: float, theme: Theme, frame: Frame) -> None:
+    """List what the numbers of the map mean, as a table where there is room, else in columns of names.
 
     The type shrinks until all fits above ``bottom``; what never fits is counted in the last line.
     """
-    unit = column.unit
-    y = heading(column, top, column.say("programme"))
-    for pt, columns in _SETTINGS:
+    if theme.listing is None:
+        return
+    unit, said = column.unit, theme.listing
+    y = heading(column, top, said.heading)
+    for pt, columns in _LIST_SETTINGS:
         width = (column.width - 4 * unit * (columns - 1)) / columns
-        rows = _programme_rows(column, result, frame, pt * unit, width, table=columns == 1)
+        rows = _rows(column, theme, said, frame, pt * unit, width, table=columns == 1)
         parts = _flow(rows, columns, y - bottom)
         if parts is not None:
             break
     else:
-        parts = _cut(column, rows, columns, y - bottom, pt * unit)
+        parts = _cut(column, said, rows, columns, y - bottom, pt * unit)
     for i, part in enumerate(parts):
         x, at = column.left + i * (width + 4 * unit), y
         for row in part:
@@ -410,124 +349,78 @@ def programme(column: Column, top: float, bottom: float, result: Result, frame: 
             at -= row.height
 
 
-# Type sizes and columns in the order of preference; one column is a table with costs.
-_SETTINGS = (
-    (7.2, 1),
-    (6.8, 1),
-    (6.4, 1),
-    (6.1, 1),
-    (7.0, 2),
-    (6.6, 2),
-    (6.2, 2),
-    (5.8, 2),
-    (5.8, 3),
-    (5.2, 3),
-    (4.8, 3),
-)
-
-
-@dataclass(frozen=True)
-class _Row:
-    height: float
-    draw: Callable[[float, float], None]
-    head: bool = False
-
-
-def _programme_rows(
-    column: Column, result: Result, frame: Frame, pt: float, width: float, *, table: bool
+def _rows(
+    column: Column, theme: Theme, said: Listing, frame: Frame, pt: float, width: float, *, table: bool
 ) -> list[_Row]:
-    """Return the rows of the list, set in ``pt`` for a width."""
-    em, axes, shade = pt * MM_PER_PT, column.axes, colours(result)
-    places, number = result.sites.set_index("id"), numbers(result)
-    squares = _squares(places, frame)
-    unit_name = result.study.plan.cost_unit if result.study.plan else ""
-    # Right edges of what follows the name: build mode, building cost, gain.
-    tabs = {"mode": width - 12.6 * em, "cost": width - 8.4 * em, "gain": width - 3.4 * em} if table else {}
-    room = (width - 15.6 * em if table else width - 3.0 * em) - 3.7 * em
-    digits = _digits(result.actions["capital_cost"].to_list())
-    rows: list[_Row] = []
-    for year in result.years:
-        taken = result.actions[result.actions["year"] == year]
-        if taken.empty:
-            continue
-        cost = figure(result.cost_by_year[year], 1)
-        key = "programme_year_one" if len(taken) == 1 else "programme_year"
-        text = column.say(key, year=year, count=len(taken), cost=cost, unit=unit_name)
+    """Return the rows of the list, set in ``pt`` for a width: number, symbol, name, tabs, square of the map."""
+    em, axes = pt * MM_PER_PT, column.axes
+    marks = {m["number"]: m for m in theme.marks[theme.marks["number"] > 0].to_dict("records")}
+    places = shapely.points(np.array([(m["x"], m["y"]) for m in marks.values()]).reshape(-1, 2))
+    xy = shapely.get_coordinates(to_paper(frame, places))
+    square = {n: cell_of(frame, CELL_MM * column.unit, x, y) for n, (x, y) in zip(marks, xy, strict=True)}
+    numbered = any(entry.number for section in said.sections for entry in section.entries)
+    indent = 3.7 * em if numbered else 0.0
+    tabs = _tabs(said, pt, width - (3.4 * em if numbered else 0.0)) if table else []
+    room = (tabs[0] - _tab_widths(said, pt)[0] - 1.2 * em if tabs else width - 3.0 * em) - indent
 
-        def draw_head(x: float, y: float, text: str = text, colour: str = shade[year]) -> None:
-            pen.words(axes, x, y - 1.75 * em, text, pt * 1.06, limit_mm=(tabs["mode"] - 2.4 * em) if table else width)
-            for key, tab in tabs.items():
-                pen.words(
-                    axes, x + tab, y - 1.75 * em, column.say(f"tab_{key}"), pt * 0.86, style.MUTED, across="right"
-                )
+    def head(text: str, colour: str) -> Draw:
+        def draw(x: float, y: float) -> None:
+            pen.words(axes, x, y - 1.75 * em, text, pt * 1.06, limit_mm=room + indent)
+            for tab, word in zip(tabs, said.tabs, strict=bool(tabs)):
+                pen.words(axes, x + tab, y - 1.75 * em, word, pt * 0.86, style.MUTED, across="right")
             pen.rule(axes, x, y - 2.15 * em, x + width, y - 2.15 * em, 0.4 * column.unit, colour)
 
-        rows.append(_Row(2.5 * em, draw_head, head=True))
-        for action in taken.to_dict("records"):
-            site = str(action["site"])
-            place = places.loc[site]
-            lines = wrap(clean(place["name"]) or site, pt, room, lines=2)
-            values = {
-                "mode": _way(action, column.lang),
-                "cost": f"{action['capital_cost']:.{digits}f}",
-                "gain": figure(float(action["gain"])),
-            }
+        return draw
 
-            def draw(
-                x: float,
-                y: float,
-                site: str = site,
-                mode: str = str(place["mode"]),
-                status: str = str(place["status"]),
-                lines: list[str] = lines,
-                values: dict[str, str] = values,
-                colour: str = shade[year],
-            ) -> None:
-                middle = y - 0.75 * em
-                pen.words(axes, x + 1.55 * em, middle, number[site], pt, across="right", middle=True)
-                shape = style.SHAPES.get(mode, "circle")
-                pen.symbol(axes, x + 2.6 * em, middle, 0.98 * em, shape, status, colour, halo_mm=0)
-                for i, line in enumerate(lines):
-                    pen.words(axes, x + 3.7 * em, middle - i * 1.2 * em, line, pt, middle=True)
-                for key, tab in tabs.items():
-                    pen.words(axes, x + tab, middle, values[key], pt, across="right", middle=True)
-                pen.words(axes, x + width, middle, squares[site], pt * 0.9, style.MUTED, across="right", middle=True)
+    def item(entry: Entry, lines: list[str]) -> Draw:
+        def draw(x: float, y: float) -> None:
+            middle = y - 0.75 * em
+            for i, line in enumerate(lines):
+                pen.words(axes, x + indent, middle - i * 1.2 * em, line, pt, middle=True)
+            for tab, value in zip(tabs, entry.values, strict=bool(tabs)):
+                pen.words(axes, x + tab, middle, value, pt, across="right", middle=True)
+            if entry.number == 0:
+                return
+            mark = marks[entry.number]
+            pen.words(axes, x + 1.55 * em, middle, entry.number, pt, across="right", middle=True)
+            pen.symbol(axes, x + 2.6 * em, middle, 0.98 * em, mark["shape"], mark["status"], mark["colour"], halo_mm=0)
+            for i, line in enumerate(lines):
+                pen.words(axes, x + 3.7 * em, middle - i * 1.2 * em, line, pt, middle=True)
+            for tab, value in zip(tabs, entry.values, strict=bool(tabs)):
+                pen.words(axes, x + tab, middle, value, pt, across="right", middle=True)
+            pen.words(axes, x + width, middle, square[entry.number], pt * 0.9, style.MUTED, across="right", middle=True)
 
-            rows.append(_Row((1.45 + 1.2 * (len(lines) - 1)) * em, draw))
+        return draw
+
+    rows: list[_Row] = []
+    for section in said.sections:
+        rows.append(_Row(2.5 * em, head(section.head, section.colour), head=True))
+        for entry in section.entries:
+            lines = wrap(clean(entry.name), pt, room, lines=2)
+            rows.append(_Row((1.45 + 1.2 * (len(lines) - 1)) * em, item(entry, lines)))
     return rows
 
 
-def _way(action: Mapping[Hashable, object], lang: Lang) -> str:
-    """Say how a site comes about: in which mode it is built, or what changes about a site that stands."""
-    return (
-        term(lang, "mode", str(action["mode"]))
-        if action["action"] == "build"
-        else term(lang, "action", str(action["action"]))
-    )
+def _tab_widths(said: Listing, pt: float) -> list[float]:
+    """Return how wide each tab is: its heading, or its widest value."""
+    entries = [entry for section in said.sections for entry in section.entries]
+    return [
+        max([width_mm(clean(word), pt * 0.86), *(width_mm(clean(e.values[i]), pt) for e in entries)])
+        for i, word in enumerate(said.tabs)
+    ]
 
 
-def _digits(costs: Sequence[float]) -> int:
-    """Return the decimals that show all costs, two at most: the figures of a column align."""
-    return next((d for d in (0, 1) if all(abs(c - round(c, d)) < 1e-9 for c in costs)), 2)
-
-
-def _squares(sites: gpd.GeoDataFrame, frame: Frame) -> dict[str, str]:
-    xy = shapely.get_coordinates(to_paper(frame, np.asarray(sites.geometry.to_numpy(), dtype=object)))
-    return {
-        site: cell_of(frame, CELL_MM * frame_unit(frame), x, y) for site, (x, y) in zip(sites.index, xy, strict=True)
-    }
-
-
-def frame_unit(frame: Frame) -> float:
-    """Return the sheet's sizes relative to A3, from the frame's place (its left edge is 13 mm on A3)."""
-    return frame.left / 13.0
+def _tabs(said: Listing, pt: float, right: float) -> list[float]:
+    """Return the right edge of each tab, the last at ``right``."""
+    widths = _tab_widths(said, pt)
+    gap = 1.3 * pt * MM_PER_PT
+    return [right - sum(widths[i + 1 :]) - gap * (len(widths) - 1 - i) for i in range(len(widths))]
 
 
 def _flow(rows: list[_Row], columns: int, height: float) -> list[list[_Row]] | None:
     """Return the rows in even columns that are at most ``height`` high, or None. No heading stands alone at a column's foot."""
-    low, high = max((r.height for r in rows), default=0.0), height
-    best = None
-    for limit in np.linspace(max(low, sum(r.height for r in rows) / columns), high, 24):
+    total, tallest = sum(r.height for r in rows), max((r.height for r in rows), default=0.0)
+    for limit in np.linspace(max(tallest, total / columns), height, 24):
         parts: list[list[_Row]] = [[]]
         for i, row in enumerate(rows):
             needed = row.height + (rows[i + 1].height if row.head and i + 1 < len(rows) else 0.0)
@@ -535,22 +428,23 @@ def _flow(rows: list[_Row], columns: int, height: float) -> list[list[_Row]] | N
                 parts.append([])
             parts[-1].append(row)
         if len(parts) <= columns and limit <= height:
-            best = parts
-            break
-    return best
+            return parts
+    return None
 
 
-def _cut(column: Column, rows: list[_Row], columns: int, height: float, pt: float) -> list[list[_Row]]:
+def _cut(column: Column, said: Listing, rows: list[_Row], columns: int, height: float, pt: float) -> list[list[_Row]]:
     """Return as many rows as fit, and a last one that says how many more there are."""
-    entries = sum(not r.head for r in rows)
-    for keep in range(len(rows) - 1, -1, -1):
-        left = entries - sum(not r.head for r in rows[:keep])
-        text = column.say("programme_more", count=left)
 
-        def draw(x: float, y: float, text: str = text) -> None:
+    def last(text: str) -> Draw:
+        def draw(x: float, y: float) -> None:
             pen.words(column.axes, x, y - pt * MM_PER_PT, text, pt, style.MUTED)
 
-        parts = _flow([*rows[:keep], _Row(1.45 * pt * MM_PER_PT, draw)], columns, height)
+        return draw
+
+    entries = sum(not r.head for r in rows)
+    for keep in range(len(rows) - 1, -1, -1):
+        text = say(column.lang, said.more, count=entries - sum(not r.head for r in rows[:keep]))
+        parts = _flow([*rows[:keep], _Row(1.45 * pt * MM_PER_PT, last(text))], columns, height)
         if parts is not None:
             return parts
     return []
@@ -558,26 +452,21 @@ def _cut(column: Column, rows: list[_Row], columns: int, height: float, pt: floa
 
 def title_block(column: Column, bottom: float, result: Result, frame: Frame, *, number: int, count: int) -> float:
     """Draw the title block from the foot of the column upwards and return its upper edge."""
-    unit, study, m = column.unit, result.study, result.study.map
-    period = (
-        column.say("years", first=study.plan.years[0], last=study.plan.years[-1])
-        if study.plan
-        else column.say("no_plan")
-    )
-    if study.plan and len(study.plan.years) == 1:
-        period = column.say("year", year=study.plan.years[0])
+    unit, study = column.unit, result.study
+    block, settings = study.map, study.plan
+    period = column.say("no_plan")
+    if settings:
+        years = {"first": settings.years[0], "last": settings.years[-1], "year": settings.years[0]}
+        period = column.say("years" if len(settings.years) > 1 else "year", **years)
+    scale = column.say("scale_value", scale=figure(frame.scale), paper=block.paper)
     pairs = [
-        (("compiling_unit", m.compiling_unit), ("period", period)),
-        (
-            ("crs", crs_name(study.crs, column.lang)),
-            ("scale", column.say("scale_value", scale=figure(frame.scale), paper=m.paper)),
-        ),
-        (("base_map", study.streets.source), ("date", m.date)),
+        (("compiling_unit", block.compiling_unit), ("period", period)),
+        (("crs", crs_name(study.crs, column.lang)), ("scale", scale)),
+        (("base_map", study.streets.source), ("date", block.date)),
         (("standard", study.standard.name), ("number", column.say("number_value", number=number, count=count))),
-        (("approval", m.approval_number or column.say("internal")), ("run", result.run_id)),
+        (("approval", block.approval_number or column.say("internal")), ("run", result.run_id)),
     ]
-    pt, high = 6.2 * unit, 5.9 * unit
-    split = column.width * 0.6
+    pt, high, split = 6.2 * unit, 5.9 * unit, column.width * 0.6
     key_mm = max(width_mm(column.say(key), pt) for row in pairs for key, _ in row) + 3.4 * unit
     top = bottom + high * len(pairs)
     for i, row in enumerate(pairs):
@@ -587,8 +476,7 @@ def title_block(column: Column, bottom: float, result: Result, frame: Frame, *, 
             (column.left + split, column.width - split, row[1]),
         ):
             pen.words(column.axes, x + 1.4 * unit, middle, column.say(key), pt, style.MUTED, middle=True)
-            room = wide - key_mm - 1.6 * unit
-            lines = wrap(clean(value), pt, room, lines=2)
+            lines = wrap(clean(value), pt, wide - key_mm - 1.6 * unit, lines=2)
             for j, line in enumerate(lines):
                 shift = (0.5 * (len(lines) - 1) - j) * 1.22 * pt * MM_PER_PT
                 pen.words(column.axes, x + key_mm, middle + shift, line, pt, middle=True)
@@ -614,48 +502,38 @@ def foot(column: Column, top: float, frame: Frame, note: str) -> None:
     """Draw the strip below the map: north, the scale bar with the numeric scale, and a note that wraps in what is left."""
     unit, axes = column.unit, column.axes
     middle = top - 5.2 * unit
-    _north(column, column.left + 4 * unit, middle, frame.north_deg)
+    _north(column, column.left + 4 * unit, middle - 1.6 * unit, frame.north_deg)
     end = _scale_bar(column, column.left + 13 * unit, middle - 1.3 * unit, frame)
     left = end + 14 * unit
     rows = wrap(clean(note), 6.6 * unit, column.right - left, lines=3)
     pitch = 1.35 * 6.6 * unit * MM_PER_PT
     for i, row in enumerate(rows):
-        pen.words(axes, left, middle + (0.5 * (len(rows) - 1) - i) * pitch, row, 6.6 * unit, style.MUTED, middle=True)
+        shift = (0.5 * (len(rows) - 1) - i) * pitch
+        pen.words(axes, left, middle + shift, row, 6.6 * unit, style.MUTED, middle=True)
 
 
 def _north(column: Column, x: float, y: float, degrees: float) -> None:
-    """Draw an arrow to true north, its half in shade."""
-    unit = column.unit
-    turn = np.deg2rad(-degrees)
+    """Draw an arrow to true north, half of it in shade."""
+    unit, turn = column.unit, np.deg2rad(-degrees)
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-
-    def half(sign: int) -> shapely.Polygon:
-        return shapely.Polygon(
-            np.array([(0, 3.2), (sign * 1.9, -3.2), (0, -1.7)]) * unit @ rotation + (x, y - 1.6 * unit)
-        )
-
-    pen.areas(column.axes, [half(-1)], style.INK, edge=style.INK, edge_mm=0.15 * unit)
-    pen.areas(column.axes, [half(1)], style.WHITE, edge=style.INK, edge_mm=0.15 * unit)
-    tip = np.array([(0, 4.0)]) * unit @ rotation + (x, y - 1.6 * unit)
-    pen.words(
-        column.axes, tip[0, 0], tip[0, 1] + 0.5 * unit, column.say("north"), 6.6 * unit, across="center", middle=True
-    )
+    for sign, colour in ((-1, style.INK), (1, style.WHITE)):
+        corners = np.array([(0, 3.2), (sign * 1.9, -3.2), (0, -1.7)]) * unit @ rotation + (x, y)
+        pen.areas(column.axes, [shapely.Polygon(corners)], colour, edge=style.INK, edge_mm=0.15 * unit)
+    tip_x, tip_y = np.array([0, 4.4]) * unit @ rotation + (x, y)
+    pen.words(column.axes, tip_x, tip_y, column.say("north"), 6.6 * unit, across="center", middle=True)
 
 
 def _scale_bar(column: Column, x: float, y: float, frame: Frame) -> float:
     """Draw a scale bar that is true on the ground at the middle of the map, and return its right end."""
     unit, axes = column.unit, column.axes
     whole = bar_m(frame, 62 * unit)
-    in_km = whole >= 1000
     length = on_paper_mm(frame, whole)
+    per, word = (1000, "kilometres") if whole >= 1000 else (1, "metres")
     pen.box(axes, x, y, length, 1.5 * unit, colour=style.WHITE, edge=style.INK, edge_mm=0.2 * unit, order=2)
     for i in (0, 2):
         pen.box(axes, x + i * length / 4, y, length / 4, 1.5 * unit, colour=style.INK, order=2.1)
     for part in (0.0, 0.25, 0.5, 1.0):
-        value = whole * part / (1000 if in_km else 1)
-        pen.words(axes, x + length * part, y + 2.4 * unit, f"{value:g}", 6.4 * unit, across="center")
-    pen.words(
-        axes, x + length + 2.2 * unit, y + 2.4 * unit, column.say("kilometres" if in_km else "metres"), 6.4 * unit
-    )
+        pen.words(axes, x + length * part, y + 2.4 * unit, f"{whole * part / per:g}", 6.4 * unit, across="center")
+    pen.words(axes, x + length + 2.2 * unit, y + 2.4 * unit, column.say(word), 6.4 * unit)
     pen.words(axes, x + length + 2.2 * unit, y - 0.4 * unit, f"1:{figure(frame.scale)}", 6.4 * unit)
     return x + length

@@ -254,6 +254,7 @@ def symbol(
     """Draw a site: ``shape`` as in `style.SHAPES`, the fill by status, ``colour`` of the moment from which it serves.
 
     A site that is kept is solid, one that is upgraded half filled, a new one open with a bold rim; a closed one is struck through.
+    The mark of a gap is solid in ``colour``.
     """
     corners = np.array(style.outline(shape)) * mm + (x, y)
     body = shapely.Polygon(corners)
@@ -277,6 +278,8 @@ def symbol(
             half = mm * 0.32
             for sign in (-1, 1):
                 rule(axes, x - half, y - sign * half, x + half, y + sign * half, 0.3, style.MUTED, order=order)
+        case "gap":
+            areas(axes, [body], colour, edge=style.WHITE, edge_mm=0.3, order=order)
         case _:
             areas(axes, [body], style.TODAY, order=order)
 

@@ -1,54 +1,69 @@
-"""Result -> the print sheets: the layout plan map 布局规划图 as PDF, SVG and PNG.
+"""Result -> the print sheets: the layout plan map 布局规划图, and on request the existing sites, effective coverage, gaps and years.
 
-Takes a `Result` and a folder, writes maps/layout.*. Every figure on a sheet is the Result's; nothing comes from the clock or by chance.
+Takes a `Result` and a folder, writes maps/*.pdf|svg|png. Every figure on a sheet is the Result's; nothing comes from the clock or by
+chance.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from matplotlib.axes import Axes
 
 from planner.draw import ground, panel, pen
 from planner.draw.extent import Frame, fit
+from planner.draw.themes import Theme, all_themes
 from planner.pipeline import Result
-from planner.words import Lang, say
+from planner.words import Lang
 
 MARGIN_MM, BAND_MM, FOOT_MM, PANEL_MM, GUTTER_MM = 9.0, 4.0, 13.0, 106.0, 7.0
 # Ground beyond the area that is studied, as a share of its width and height.
 PADDING = 0.015
+# What a run writes by itself: the layout plan in full. The other sheets take as long again, and are made where they are wanted.
+DEFAULT: Mapping[str, tuple[pen.Format, ...]] = {"layout": ("pdf", "svg", "png")}
 
 
-def write_sheets(result: Result, folder: Path, lang: Lang) -> list[Path]:
-    """Write the sheets of a run and return the files.
+def write_sheets(
+    result: Result, folder: Path, lang: Lang, *, formats: Mapping[str, tuple[pen.Format, ...]] | None = None
+) -> list[Path]:
+    """Write sheets of a run and return the files.
+
+    Args:
+        formats: formats of each sheet by its name: ``existing``, ``effective``, ``gaps``, ``layout``, ``year-2027`` …; what is not named
+            is not drawn. By default the layout plan as PDF, SVG and PNG.
 
     Raises:
         MissingPackageError: the package with the fonts is not installed.
     """
+    formats = DEFAULT if formats is None else formats
     folder.mkdir(parents=True, exist_ok=True)
-    axes = layout_sheet(result, lang)
-    return pen.save(axes, folder / "layout", ("pdf", "svg", "png"), title=sheet_title(result, lang))
+    base, files = lay_out(result), list[Path]()
+    themes = all_themes(result, lang)
+    for number, theme in enumerate(themes, 1):
+        if theme.name in formats:
+            axes = draw(result, base, theme, lang, number=number, count=len(themes))
+            files += pen.save(axes, folder / theme.name, formats[theme.name], title=theme.title)
+    return files
 
 
-def sheet_title(result: Result, lang: Lang) -> str:
-    """Return the title of the layout plan map."""
-    return result.study.map.title or say(lang, "sheet.layout_title")
+def lay_out(result: Result) -> ground.Base:
+    """Lay out the map on a sheet of the study's paper size."""
+    width, height = pen.PAPER_MM[result.study.map.paper]
+    unit = height / pen.PAPER_MM["A3"][1]
+    return ground.lay_out(result, map_frame(result, unit, width, height), unit)
 
 
-def layout_sheet(result: Result, lang: Lang) -> Axes:
-    """Draw the layout plan map on a sheet of the study's paper size."""
-    study = result.study
+def draw(result: Result, base: ground.Base, theme: Theme, lang: Lang, *, number: int = 1, count: int = 1) -> Axes:
+    """Draw one sheet: the map on the left, what explains it on the right, scale and notes below."""
+    study, frame, unit = result.study, base.frame, base.unit
     axes = pen.sheet(study.map.paper)
     width, height = pen.PAPER_MM[study.map.paper]
-    unit = height / pen.PAPER_MM["A3"][1]
-    frame = map_frame(result, unit, width, height)
-    drawn = ground.layout(axes, result, frame, unit)
-
+    drawn = ground.draw(axes, base, theme)
     beside = panel.Column(axes, width - (MARGIN_MM + PANEL_MM) * unit, width - MARGIN_MM * unit, unit, lang)
-    y = panel.title(beside, height - MARGIN_MM * unit, sheet_title(result, lang), _below_title(result, lang))
-    y = panel.coverage(beside, y, result)
-    y = panel.legend(beside, y, result, drawn)
-    foot = panel.title_block(beside, MARGIN_MM * unit, result, frame, number=1, count=1)
-    if len(result.actions):
-        panel.programme(beside, y, foot + 2.5 * unit, result, frame)
+    y = panel.title(beside, height - MARGIN_MM * unit, theme)
+    y = panel.coverage(beside, y, result, theme.bars)
+    y = panel.legend(beside, y, result, theme, drawn)
+    block = panel.title_block(beside, MARGIN_MM * unit, result, frame, number=number, count=count)
+    panel.listing(beside, y, block + 2.5 * unit, theme, frame)
     below = panel.Column(axes, MARGIN_MM * unit, frame.right + BAND_MM * unit, unit, lang)
     panel.foot(below, frame.bottom - BAND_MM * unit, frame, study.illustrative)
     return axes
@@ -64,9 +79,3 @@ def map_frame(result: Result, unit: float, width: float, height: float) -> Frame
     top = height - (MARGIN_MM + BAND_MM) * unit
     bounds = (x0 - pad_x, y0 - pad_y, x1 + pad_x, y1 + pad_y)
     return fit(bounds, result.study.crs, (left, bottom, right - left, top - bottom))
-
-
-def _below_title(result: Result, lang: Lang) -> list[str]:
-    study = result.study
-    walk = say(lang, "sheet.walk", radius=panel.figure(study.standard.service_radius_m))
-    return [study.scope, walk] if study.scope else [walk]

@@ -19,6 +19,7 @@ WATER = "#d9e7ee"
 WATER_EDGE = "#a5c1cf"
 WATER_INK = "#5a88a0"
 STREET = "#dad8cf"
+TRACK = "#eceae3"
 ZONE_INK = "#85877f"
 # Coverage is one cool family, darkest for today and lighter with each year: lightness (CIE L*) 21, then 43, 62, 81.
 TODAY = "#23436a"
@@ -27,6 +28,14 @@ YEARS = ("#1f6aa0", "#3fa3b5", "#8fcfd6")
 GAP = "#cf5a1c"
 GAP_CORE = "#f8cfb0"
 GAP_WASH = "#fcebdf"
+# Why people are not covered: told apart by lightness too, the one accent for what is too far.
+REASONS = {
+    "too_far": GAP,
+    "unreachable": "#7a1f12",
+    "closed_then": "#d9a521",
+    "lacks_service": "#6d4b8f",
+    "full": "#4d7d5a",
+}
 
 SHAPES = {
     "": "circle",
@@ -77,9 +86,13 @@ def outline(shape: str) -> Points:
 
     Every shape has the area of a circle of diameter 1: size means tier and nothing else.
     """
-    corners, first_deg = {"square": (4, 45), "diamond": (4, 90), "triangle": (3, 90), "pentagon": (5, 90)}.get(
-        shape, (60, 0)
-    )
+    corners, first_deg = {
+        "square": (4, 45),
+        "diamond": (4, 90),
+        "triangle": (3, 90),
+        "pentagon": (5, 90),
+        "hexagon": (6, 0),
+    }.get(shape, (60, 0))
     # A regular polygon has the area n/2 · r² · sin(2π/n).
     radius = sqrt(pi / 4 / (corners / 2 * sin(2 * pi / corners)))
     angles = (first_deg * pi / 180 + 2 * pi * i / corners for i in range(corners))
