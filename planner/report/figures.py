@@ -5,13 +5,14 @@ Takes a `Result`; adds up and picks, but measures nothing that the result has no
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from planner.coverage import Floats
+from planner.coverage import Bools, Coverage, Floats
 from planner.hours import week_mask
 from planner.pipeline import Result
-from planner.words import Lang, say
+from planner.report.wording import hours, listed, metres, people, percent
+from planner.study import LineDemand
+from planner.words import Lang, say, term
 
 INDICATORS = (
     "share",
@@ -45,7 +46,7 @@ def unit_name(result: Result) -> str:
 def scope(result: Result, group: str) -> str:
     """Return the area that a group's numbers speak of, as the study says it; or the study's own."""
     said = dict.fromkeys(d.scope for d in result.study.demand if d.group == group and d.scope)
-    return ";".join(said) or result.study.scope
+    return "; ".join(said) or result.study.scope
 
 
 def shift_shares(result: Result) -> pd.DataFrame:
@@ -64,16 +65,15 @@ def shift_shares(result: Result) -> pd.DataFrame:
             mask = week_mask(shift.hours)
             row: dict[Any, Any] = {"group": group, "shift": shift.name, "hours": shift.hours}
             here = group_of == group
-            row["within"] = _share(weight * (here & covered), result.coverage[0].open_mask[:, mask])
-            row |= {
-                moment: _share(weight * here, result.coverage[moment].open_mask[:, mask]) for moment in moments(result)
-            }
+            row["within"] = _share(weight * (here & covered), result.coverage[0], mask)
+            row |= {moment: _share(weight * here, result.coverage[moment], mask) for moment in moments(result)}
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _share(weight: Floats, covered: np.ndarray) -> float | None:
-    return float(weight @ covered.mean(axis=1) / weight.sum()) if weight.sum() > 0 and covered.size else None
+def _share(weight: Floats, coverage: Coverage, mask: Bools) -> float | None:
+    of_week = coverage.weeks[:, mask].mean(axis=1)
+    return float(weight @ of_week[coverage.week] / weight.sum()) if weight.sum() > 0 else None
 
 
 def gaps_by_reason(result: Result) -> pd.DataFrame:
@@ -100,3 +100,50 @@ def zone_names(result: Result, lang: Lang) -> dict[str, str]:
 def group_name(result: Result, group: str) -> str:
     """Return the name of a group of workers."""
     return result.study.groups[group].name
+
+
+def standards(result: Result, lang: Lang) -> list[tuple[str, str, str]]:
+    """Return every setting that the figures depend on: its name, its value here and what it rests on."""
+    study, standard, plan = result.study, result.study.standard, result.study.plan
+
+    def row(key: str, value: str, name: dict[str, object] | None = None, **basis: object) -> tuple[str, str, str]:
+        return say(lang, f"workbook.std_{key}", **(name or {})), value, say(lang, f"workbook.std_{key}_basis", **basis)
+
+    rows = [
+        row("standard", standard.name),
+        row("service_radius_m", metres(standard.service_radius_m)),
+        row("walking_speed_m_s", f"{standard.walking_speed_m_s:g}"),
+        row("backup", str(standard.backup)),
+        row("services", listed(lang, [term(lang, "service", s) for s in standard.services])),
+        row("access_share", f"{standard.access_share:g}"),
+    ]
+    for group in study.groups.values():
+        whole = sum(shift.share for shift in group.shifts)
+        rows += [
+            row(
+                "shift", hours(lang, s.hours), {"group": group.name, "shift": s.name}, share=percent(s.share / whole, 0)
+            )
+            for s in group.shifts
+        ]
+    for demand in study.demand:
+        name: dict[str, object] = {"group": study.groups[demand.group].name}
+        place = demand.scope or study.scope or say(lang, "workbook.scope_none")
+        if isinstance(demand, LineDemand):
+            basis = say(lang, "workbook.std_line_basis", piece=metres(demand.piece_m), scope=place)
+            rows.append((say(lang, "workbook.std_total", **name), people(demand.total), basis))
+            rows.append(row("widths", ", ".join(f"{c} {w:g}" for c, w in demand.width_m.items() if w > 0), name))
+        else:
+            weight = result.demand.loc[result.demand["source"].str.startswith(f"{demand.file}#"), "weight"].sum()
+            basis = say(lang, "workbook.std_point_basis", file=demand.file, scope=place)
+            rows.append((say(lang, "workbook.std_total", **name), people(float(weight)), basis))
+    if plan is None:
+        return rows
+    weights = listed(
+        lang, [f"{year} {w:.0%}" for year, w in zip(plan.years, plan.normalised_year_weights, strict=True)]
+    )
+    rows.append(row("objective", term(lang, "objective", plan.objective), weights=weights))
+    limits = {"gap": percent(plan.mip_gap, 2), "nodes": plan.work_limit, "seconds": plan.time_limit_s}
+    timed = "_time" if plan.time_limit_s else ""
+    limit_value = say(lang, f"workbook.std_limits{timed or '_value'}", **limits)
+    rows.append((say(lang, "workbook.std_limits"), limit_value, say(lang, f"workbook.std_limits{timed}_basis")))
+    return rows

@@ -29,8 +29,13 @@ def people(value: float | None) -> str:
 
 
 def money(value: float | None) -> str:
-    """Return an amount with up to two decimals; a dash where there is none."""
-    return "—" if _missing(value) else f"{value:,.2f}".removesuffix("0").removesuffix(".0")
+    """Return an amount with up to two decimals, for a sentence; a dash where there is none."""
+    return amount(value).removesuffix("0").removesuffix(".0")
+
+
+def amount(value: float | None) -> str:
+    """Return an amount with two decimals, for a column; a dash where there is none."""
+    return "—" if _missing(value) else f"{value:,.2f}"
 
 
 def _missing(value: float | None) -> bool:

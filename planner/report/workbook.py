@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,7 @@ from planner.pipeline import Result
 from planner.report import figures
 from planner.report.archive import write_package
 from planner.report.layers import licence
-from planner.report.wording import harmless, hours, listed, metres, money, people, percent
-from planner.study import LineDemand
+from planner.report.wording import harmless, hours, listed, metres, people
 from planner.words import Lang, say, term
 
 TEXT, WHOLE, PEOPLE, SHARE, MONEY, DEGREES, YEAR = "@", "#,##0", "#,##0.0", "0.0%", "#,##0.00", "0.000000", "0"
@@ -39,35 +39,36 @@ _ALWAYS_TEXT = re.compile(r"[=+\-@\t\r]")
 
 _PROGRAMME: tuple[tuple[str, float, str, str], ...] = (
     # column of the programme, width in characters, number format, heading above (two columns share one)
-    ("number", 5, WHOLE, ""),
-    ("site", 8, TEXT, ""),
-    ("name", 22, TEXT, ""),
+    ("number", 4, WHOLE, ""),
+    ("site", 7, TEXT, ""),
+    ("name", 18, TEXT, ""),
     ("tier", 9, TEXT, ""),
-    ("town", 12, TEXT, ""),
-    ("community", 9, TEXT, ""),
-    ("address", 14, TEXT, ""),
-    ("longitude", 11, DEGREES, "group_coordinates"),
+    ("town", 11, TEXT, ""),
+    ("community", 7, TEXT, ""),
+    ("address", 8, TEXT, ""),
+    ("longitude", 10.5, DEGREES, "group_coordinates"),
     ("latitude", 10, DEGREES, "group_coordinates"),
-    ("mode", 8, TEXT, ""),
-    ("host", 18, TEXT, ""),
+    ("mode", 6, TEXT, ""),
+    ("host", 16, TEXT, ""),
     ("state", 9, TEXT, ""),
     ("action", 9, TEXT, ""),
-    ("floor_area_m2", 9, WHOLE, ""),
-    ("kit_level", 7, TEXT, ""),
-    ("opening_hours", 21, TEXT, ""),
-    ("services", 16, TEXT, ""),
-    ("served", 16, TEXT, ""),
-    ("capital_cost", 9, MONEY, "group_cost"),
-    ("operating_cost", 9, MONEY, "group_cost"),
-    ("funding", 8, TEXT, ""),
+    ("floor_area_m2", 7, WHOLE, ""),
+    ("kit_level", 6, TEXT, ""),
+    ("opening_hours", 16, TEXT, ""),
+    ("services", 11, TEXT, ""),
+    ("served", 15, TEXT, ""),
+    ("capital_cost", 7, MONEY, "group_cost"),
+    ("operating_cost", 7, MONEY, "group_cost"),
+    ("funding", 6, TEXT, ""),
     ("year", 6, YEAR, ""),
-    ("lead_unit", 9, TEXT, ""),
-    ("support_unit", 9, TEXT, ""),
-    ("due", 8, TEXT, ""),
-    ("gain", 10, PEOPLE, ""),
-    ("note", 24, TEXT, ""),
-    ("source", 17, TEXT, ""),
+    ("lead_unit", 7, TEXT, ""),
+    ("support_unit", 7, TEXT, ""),
+    ("due", 7, TEXT, ""),
+    ("gain", 9, PEOPLE, ""),
+    ("note", 22, TEXT, ""),
+    ("source", 13, TEXT, ""),
 )
+_CENTRED = frozenset(("number", "site", "tier", "longitude", "latitude", "mode", "state", "action", "year"))
 _SUMMED = ("capital_cost", "operating_cost", "gain")
 
 
@@ -136,8 +137,10 @@ def write_workbook(result: Result, path: Path, lang: Lang) -> None:
 
 def _programme(book: Book) -> None:
     result, lang = book.result, book.lang
-    sheet = _sheet(book, "programme", [width for _, width, _, _ in _PROGRAMME], heading_rows=2)
+    widths = [width for _, width, _, _ in _PROGRAMME]
+    sheet = _sheet(book, "programme", widths, heading_rows=2)
     _programme_headings(book, sheet)
+    sheet.row_dimensions[_FIRST_ROW].height = 36
     sheet.freeze_panes = f"D{_FIRST_ROW + 1}"
     if result.programme.empty:
         _note(sheet, _FIRST_ROW + 1, _why_empty(book))
@@ -149,7 +152,8 @@ def _programme(book: Book) -> None:
         begun = row
         for record in part.to_dict("records"):
             for n, (column, _, form, _) in enumerate(_PROGRAMME, 1):
-                _put(sheet, row, n, record[column], form)
+                _put(sheet, row, n, record[column], form, "centre" if column in _CENTRED else "")
+            _fit(sheet, row, widths, [record[column] for column, *_ in _PROGRAMME])
             row += 1
         _sums(book, sheet, row, part, (begun, row - 1), letters, book.say("count_before", year=year))
         row += 1
@@ -430,7 +434,7 @@ def _gaps(book: Book) -> None:
         Column(say_("gap_group"), [figures.group_name(result, group) for group in gaps["group"]], 13),
         Column(say_("gap_weight"), gaps["weight"], 10, PEOPLE),
         Column(say_("gap_reason"), [term(book.lang, "reason", reason) for reason in gaps["reason"]], 16),
-        Column(say_("gap_nearest_site"), _names(result, gaps["nearest_site"]), 30),
+        Column(say_("gap_nearest_site"), _names(result, book.lang, gaps["nearest_site"]), 30),
         Column(say_("gap_nearest_m"), gaps["nearest_m"], 12, WHOLE),
         Column(say_("gap_worst_m"), gaps["worst_m"], 12, WHOLE),
         Column(say_("gap_units"), gaps["units"], 9, WHOLE),
@@ -442,9 +446,9 @@ def _gaps(book: Book) -> None:
     _table(book, "gaps", columns, note="gap_note")
 
 
-def _names(result: Result, sites: Iterable[str | None]) -> list[str]:
+def _names(result: Result, lang: Lang, sites: Iterable[str | None]) -> list[str]:
     names = {site: name or site for site, name in zip(result.sites["id"], result.sites["name"], strict=True)}
-    return ["" if pd.isna(site) else f"{names[site]}({site})" for site in sites]
+    return ["" if pd.isna(site) else say(lang, "document.place_named", name=names[site], site=site) for site in sites]
 
 
 def _sites(book: Book) -> None:
@@ -474,62 +478,13 @@ def _sites(book: Book) -> None:
 
 
 def _standards(book: Book) -> None:
-    rows = standards(book.result, book.lang)
+    rows = figures.standards(book.result, book.lang)
     columns = [
         Column(book.say("setting"), [row[0] for row in rows], 34),
         Column(book.say("value"), [row[1] for row in rows], 44),
         Column(book.say("basis"), [row[2] for row in rows], 70),
     ]
     _table(book, "standards", columns)
-
-
-def standards(result: Result, lang: Lang) -> list[tuple[str, str, str]]:
-    """Return every setting that the figures depend on: its name, its value here and what it rests on."""
-    study, standard, plan = result.study, result.study.standard, result.study.plan
-
-    def row(key: str, value: str, name: dict[str, object] | None = None, **basis: object) -> tuple[str, str, str]:
-        return say(lang, f"workbook.std_{key}", **(name or {})), value, say(lang, f"workbook.std_{key}_basis", **basis)
-
-    rows = [
-        row("standard", standard.name),
-        row("service_radius_m", metres(standard.service_radius_m)),
-        row("walking_speed_m_s", f"{standard.walking_speed_m_s:g}"),
-        row("backup", str(standard.backup)),
-        row("services", listed(lang, [term(lang, "service", s) for s in standard.services])),
-        row("access_share", f"{standard.access_share:g}"),
-    ]
-    for group in study.groups.values():
-        whole = sum(shift.share for shift in group.shifts)
-        rows += [
-            row(
-                "shift", hours(lang, s.hours), {"group": group.name, "shift": s.name}, share=percent(s.share / whole, 0)
-            )
-            for s in group.shifts
-        ]
-    for demand in study.demand:
-        name: dict[str, object] = {"group": study.groups[demand.group].name}
-        place = demand.scope or study.scope or say(lang, "workbook.scope_none")
-        if isinstance(demand, LineDemand):
-            basis = say(lang, "workbook.std_line_basis", piece=metres(demand.piece_m), scope=place)
-            rows.append((say(lang, "workbook.std_total", **name), people(demand.total), basis))
-            rows.append(row("widths", ", ".join(f"{c} {w:g}" for c, w in demand.width_m.items() if w > 0), name))
-        else:
-            weight = result.demand.loc[result.demand["source"].str.startswith(f"{demand.file}#"), "weight"].sum()
-            basis = say(lang, "workbook.std_point_basis", file=demand.file, scope=place)
-            rows.append((say(lang, "workbook.std_total", **name), people(float(weight)), basis))
-    if plan is None:
-        return rows
-    weights = listed(
-        lang, [f"{year} {w:.0%}" for year, w in zip(plan.years, plan.normalised_year_weights, strict=True)]
-    )
-    rows.append(row("objective", term(lang, "objective", plan.objective), weights=weights))
-    for year, budget in zip(plan.years, plan.budget, strict=True):
-        rows.append(row("budget", money(budget), {"year": year, "unit": plan.cost_unit}))
-    limits = {"gap": percent(plan.mip_gap, 2), "nodes": plan.work_limit, "seconds": plan.time_limit_s}
-    timed = "_time" if plan.time_limit_s else ""
-    limit_value = say(lang, f"workbook.std_limits{timed or '_value'}", **limits)
-    rows.append((say(lang, "workbook.std_limits"), limit_value, say(lang, f"workbook.std_limits{timed}_basis")))
-    return rows
 
 
 def _rejects(book: Book) -> None:
@@ -587,15 +542,18 @@ def _table(
 ) -> tuple[Worksheet, int]:
     """Write a sheet that is one table; returns it and the row below. ``total`` sets the last row off."""
     sheet = _sheet(book, key, [column.width for column in columns], heading_rows=1)
-    height = 0
+    rows = list(zip(*(column.values for column in columns), strict=True))
+    widths = [column.width for column in columns]
     for n, column in enumerate(columns, 1):
         _put(sheet, 3, n, column.heading, "head")
-        values = list(column.values)
-        height = len(values)
-        for row, value in enumerate(values, 4):
-            _put(sheet, row, n, value, column.format, "sum" if total and row == len(values) + 3 else "")
-    last = 3 + height
-    if height:
+    _fit(sheet, 3, widths, [column.heading for column in columns])
+    for row, values in enumerate(rows, 4):
+        style = "sum" if total and row == len(rows) + 3 else ""
+        for n, (value, column) in enumerate(zip(values, columns, strict=True), 1):
+            _put(sheet, row, n, value, column.format, style)
+        _fit(sheet, row, widths, values)
+    last = 3 + len(rows)
+    if rows:
         sheet.auto_filter.ref = f"A3:{get_column_letter(len(columns))}{last - total}"
     sheet.freeze_panes = "C4" if len(columns) > 4 else "B4"
     if note:
@@ -614,8 +572,7 @@ def _sheet(book: Book, key: str, widths: Sequence[float], *, heading_rows: int) 
     for row in (1, 2):
         sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=len(widths))
     sheet.row_dimensions[1].height = 30
-    total = sum(widths)
-    sheet.row_dimensions[2].height = 15 * -(-_display_width(_unit_line(book, key)) // int(total))
+    _fit(sheet, 2, [sum(widths)], [_unit_line(book, key)])
     page = sheet.page_setup
     page.paperSize, page.orientation, page.fitToWidth, page.fitToHeight = 8, "landscape", 1, 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
@@ -662,7 +619,7 @@ def _put(sheet: Worksheet, row: int, column: int, value: Any, form: str, style: 
     """Write a value; text stays text, whatever it begins with. ``form`` is a number format or, for words, the name of a style."""
     cell: Any = sheet.cell(row, column)
     cell.style = style or (form if form in _WORD_STYLES else "cell")
-    if form not in _WORD_STYLES:
+    if form not in _WORD_STYLES and form != TEXT:
         cell.number_format = form
     if value is None or (isinstance(value, float) and not np.isfinite(value)) or value is pd.NA:
         return cell
@@ -686,7 +643,7 @@ def _formula(
     book.values[sheet.title, cell.coordinate] = value
 
 
-_WORD_STYLES = frozenset(("title", "unit", "head", "section", "note", "sum", "input"))
+_WORD_STYLES = frozenset(("title", "unit", "head", "section", "note", "sum", "input", "centre"))
 
 
 def _styles(lang: Lang) -> Iterable[NamedStyle]:
@@ -705,12 +662,23 @@ def _styles(lang: Lang) -> Iterable[NamedStyle]:
     yield NamedStyle("note", font=Font(body, 9), alignment=flat)
     yield NamedStyle("sum", font=Font(bold, 9, bold=True), fill=copy(fill), border=box, alignment=flat)
     yield NamedStyle("input", font=Font(body, 9, color=_BUDGET), border=box, alignment=flat)
-    yield NamedStyle("cell", font=Font(body, 9), border=box, alignment=left)
+    yield NamedStyle("centre", font=Font(body, 9), border=box, alignment=copy(middle), number_format=TEXT)
+    yield NamedStyle("cell", font=Font(body, 9), border=box, alignment=left, number_format=TEXT)
 
 
-def _display_width(text: str) -> int:
-    """Return the width of text in characters of a column: a Chinese one takes two."""
-    return sum(2 if ord(sign) > 0x2E7F else 1 for sign in text)
+def _fit(sheet: Worksheet, row: int, widths: Sequence[float], values: Sequence[Any]) -> None:
+    """Make a row high enough for its longest cell; programs differ in whether they do so by themselves."""
+    lines = max(
+        (sum(max(1, ceil(_width(line) / (width - 0.8))) for line in value.split("\n")))
+        for value, width in zip([*values, ""], [*widths, 9.0], strict=True)
+        if isinstance(value, str)
+    )
+    sheet.row_dimensions[row].height = 4 + 12 * lines
+
+
+def _width(text: str) -> float:
+    """Return the width of text of nine points in characters of a column, whose measure is a digit of eleven points."""
+    return sum(1.75 if ord(sign) > 0x2E7F else 0.95 for sign in text)
 
 
 def _with_values(book: Book) -> Callable[[str, bytes], bytes]:

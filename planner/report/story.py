@@ -1,0 +1,597 @@
+"""Result -> what the report says: headings, sentences and tables in order, before anybody thinks of fonts and pages.
+
+Takes a `Result` and a language, gives blocks. Sentences are made from data by rules: each says no more than its figures carry, zero is
+worded and not counted, and "proven optimal" stands only where it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from planner import __version__
+from planner.pipeline import Result
+from planner.report import figures
+from planner.report.wording import amount, count, hours, listed, metres, money, people, percent, sentences
+from planner.words import Lang, say, term
+
+TOP_GAPS, TOLD_GAPS, TOP_PLACES, TOP_ZONES = 10, 3, 3, 5
+MOST_ACTIONS = 40
+# Coverage within this fraction of the other counts as alike in words.
+_ALIKE = 0.95
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A numbered heading of level 1 or 2."""
+
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; ``lead`` opens it and is set off."""
+
+    text: str
+    lead: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table.
+
+    Attributes:
+        caption: what stands above it, after its number.
+        head: headings.
+        rows: cells as text.
+        widths: relative to each other.
+        align: a letter a column: l, c or r.
+        total: the last row is a total.
+    """
+
+    caption: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    widths: tuple[float, ...]
+    align: str
+    total: bool = False
+
+
+Block = Heading | Text | Grid
+
+
+def story(result: Result, lang: Lang) -> list[Block]:
+    """Return the report's text, conclusion first."""
+    shifts = figures.shift_shares(result)
+    told = (_conclusion(result, lang, shifts), _state(result, lang, shifts))
+    rest = (part(result, lang) for part in (_gaps, _actions, _quality, _method))
+    return [block for part in (*told, *rest) for block in part]
+
+
+def annex(result: Result, lang: Lang) -> list[Block]:
+    """Return the programme as a table for the report's last pages; nothing where there is none."""
+    programme, unit = result.programme, _unit(result)
+    if programme.empty:
+        return []
+    head = ("column_rank", "column_name", "column_zone", "column_mode", "column_state", "column_open")
+    amounts = [f"{_say(lang, key)}\n({unit})" for key in ("column_capital", "column_operating")]
+    shown = programme.head(MOST_ACTIONS)
+    rows = [
+        (
+            str(row["number"]),
+            _say(lang, "place_named", name=row["name"], site=row["site"]),
+            row["town"],
+            term(lang, "mode", row["mode"]),
+            term(lang, "status", row["state"]),
+            hours(lang, row["opening_hours"]),
+            amount(row["capital_cost"]),
+            amount(row["operating_cost"]),
+            str(row["year"]),
+            people(row["gain"]),
+        )
+        for row in shown.to_dict("records")
+    ]
+    grid = Grid(
+        _say(lang, "h_programme_caption"),
+        (*(_say(lang, key) for key in head), *amounts, _say(lang, "column_year"), _gain(result, lang)),
+        rows,
+        (4, 20, 11, 7, 9, 20, 6, 6, 6, 9),
+        "cllcclrrcr",
+    )
+    more = len(programme) - len(shown)
+    note = [Text(_say(lang, "programme_more", more=count(lang, more, "more_action")))] if more else []
+    return [Heading(1, _say(lang, "h_programme")), grid, *note]
+
+
+def _say(lang: Lang, key: str, **values: object) -> str:
+    return say(lang, f"document.{key}", **values)
+
+
+def _unit(result: Result) -> str:
+    return result.study.plan.cost_unit if result.study.plan else ""
+
+
+def _amount(result: Result, lang: Lang, value: float) -> str:
+    return _say(lang, "amount", n=money(value), unit=_unit(result))
+
+
+def _weight(lang: Lang, value: float) -> str:
+    return _say(lang, "equivalents", n=people(value))
+
+
+def _gain(result: Result, lang: Lang) -> str:
+    objective = result.study.plan.objective if result.study.plan else "effective"
+    return _say(lang, f"gain_{objective}")
+
+
+def _period(result: Result, lang: Lang) -> str:
+    first, last = result.years[0], result.years[-1]
+    return _say(lang, "period", first=first, last=last) if first != last else count_year(lang, first)
+
+
+def count_year(lang: Lang, year: int) -> str:
+    """Return a year as it stands in a sentence."""
+    return _say(lang, "in_year", year=year)
+
+
+def _moment(lang: Lang, moment: int) -> str:
+    return say(lang, "workbook.year_end", year=moment) if moment else say(lang, "workbook.today")
+
+
+def _groups(result: Result, lang: Lang) -> list[tuple[str, str, float]]:
+    """Return id, name and people of each group."""
+    by_group = result.indicators[0]["by_group"]
+    return [
+        (group, figures.group_name(result, group), by_group[group]["total_weight"]) for group in result.study.groups
+    ]
+
+
+# --- conclusion -------------------------------------------------------------------------------------------------------
+
+
+def _conclusion(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
+    yield Heading(1, _say(lang, "h_conclusion"))
+    yield Text(_who_is_covered(result, lang, shifts), _say(lang, "lead_covered"))
+    yield Text(_who_is_not(result, lang), _say(lang, "lead_gaps"))
+    if result.plan is None or result.plan.status == "infeasible" or result.programme.empty:
+        yield Text(_why_no_plan(result, lang), _say(lang, "lead_plan"))
+        return
+    yield Text(_what_to_do(result, lang), _say(lang, "lead_plan"))
+    yield Text(_what_it_costs(result, lang), _say(lang, "lead_cost"))
+    yield Text(_how_good_in_short(result, lang), _say(lang, "lead_proof"))
+
+
+def _who_is_covered(result: Result, lang: Lang, shifts: pd.DataFrame) -> str:
+    today = figures.figures_of(result, 0)
+    groups = listed(lang, [_say(lang, "group_people", group=name, n=people(n)) for _, name, n in _groups(result, lang)])
+    scope = result.study.scope
+    opening = _say(lang, "population_at" if scope else "population", groups=groups, scope=scope)
+    standing = int(result.sites["status"].isin(["existing", "upgraded", "closed"]).sum())
+    if not standing:
+        return sentences(lang, opening, _say(lang, "no_sites"))
+    covered = _say(
+        lang,
+        "covered_one" if standing == 1 else "covered",
+        sites=count(lang, standing, "site"),
+        radius=metres(result.study.standard.service_radius_m),
+        covered=_say(lang, "people", n=people(today["covered_weight"])),
+        share=percent(today["share"]),
+    )
+    less = today["effective_share"] < _ALIKE * today["share"]
+    effective = _say(lang, "effective_less" if less else "effective_like", effective=percent(today["effective_share"]))
+    return sentences(
+        lang, opening, covered, effective, _groups_apart(result, lang), _weakest_shift(result, lang, shifts)
+    )
+
+
+def _groups_apart(result: Result, lang: Lang) -> str:
+    """Return the groups' effective coverage, where there are several."""
+    shares = result.indicators[0]["by_group"]
+    told = [
+        _say(lang, "group_share", group=name, share=percent(shares[group]["effective_share"]))
+        for group, name, weight in _groups(result, lang)
+        if weight > 0
+    ]
+    return _say(lang, "by_group", shares=_say(lang, "reasons_comma").join(told)) if len(told) > 1 else ""
+
+
+def _weakest_shift(result: Result, lang: Lang, shifts: pd.DataFrame) -> str:
+    shifts = shifts.dropna(subset=[0])
+    if len(shifts) < 2 or round(shifts[0].max(), 3) == round(shifts[0].min(), 3):
+        return ""
+    weakest = shifts.iloc[int(shifts[0].to_numpy(dtype=float).argmin())]
+    return _say(
+        lang, "weakest_shift" if weakest[0] > 0 else "weakest_shift_none", **_shift(result, lang, weakest, weakest[0])
+    )
+
+
+def _shift(result: Result, lang: Lang, shift: pd.Series, share: float) -> dict[str, str]:
+    group = figures.group_name(result, shift["group"])
+    return {"group": group, "shift": shift["shift"], "hours": hours(lang, shift["hours"]), "share": percent(share)}
+
+
+def _who_is_not(result: Result, lang: Lang) -> str:
+    gaps = result.gaps
+    if gaps.empty:
+        return _say(lang, "no_gaps")
+    total = _say(lang, "gaps_all", weight=_weight(lang, gaps["weight"].sum()), gaps=count(lang, len(gaps), "gap"))
+    places = [_place(result, lang, gap, "gaps_place") for gap in gaps.head(TOP_PLACES).to_dict("records")]
+    return sentences(lang, total, _reasons(result, lang), _say(lang, "gaps_top", places=listed(lang, places)))
+
+
+def _reasons(result: Result, lang: Lang) -> str:
+    table = figures.gaps_by_reason(result)
+    words = [term(lang, "reason", reason) for reason in table["reason"]]
+    if len(words) == 1:
+        return _say(lang, "gaps_one_reason", reason=words[0])
+    told = [
+        _say(lang, "gaps_reason", reason=word, weight=_weight(lang, row["weight"]), share=percent(row["share"]))
+        for word, row in zip(words, table.to_dict("records"), strict=True)
+    ]
+    return _say(lang, "gaps_reasons", reasons=_say(lang, "reasons_comma").join(told))
+
+
+def _place(result: Result, lang: Lang, gap: dict[str, Any], key: str) -> str:
+    return _say(
+        lang,
+        key,
+        zone=figures.zone_names(result, lang)[gap["zone"]],
+        group=figures.group_name(result, gap["group"]),
+        weight=_weight(lang, gap["weight"]),
+        reason=term(lang, "reason", gap["reason"]),
+    )
+
+
+def _why_no_plan(result: Result, lang: Lang) -> str:
+    if result.plan is None:
+        return _say(lang, "plan_none")
+    if result.plan.status == "infeasible":
+        return _say(lang, "plan_infeasible", reasons=sentences(lang, *result.plan_reasons(lang)))
+    return _say(lang, "plan_empty")
+
+
+def _kinds(lang: Lang, programme: pd.DataFrame) -> str:
+    """Return what is done how often: 新建22个站点(共建14个、共享8个)和延长5个现有站点的开放时间."""
+    told = []
+    for action, part in programme.groupby("action", sort=True):
+        kind = count(lang, len(part), str(action))
+        modes = part["mode"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
+        if action == "build" and len(part) > 1:
+            named = [_say(lang, "mode_count", mode=term(lang, "mode", str(mode)), n=n) for mode, n in modes.items()]
+            kind = _say(lang, "kind_modes", kind=kind, modes=say(lang, "document.list_comma").join(named))
+        told.append(kind)
+    return listed(lang, told)
+
+
+def _what_to_do(result: Result, lang: Lang) -> str:
+    first, last = figures.figures_of(result, 0), figures.figures_of(result, result.years[-1])
+    plan = _say(
+        lang,
+        "plan_actions",
+        period=_period(result, lang),
+        actions=count(lang, len(result.programme), "action"),
+        kinds=_kinds(lang, result.programme),
+    )
+    changes = [_change(lang, key, first[key], last[key]) for key in ("share", "effective_share")]
+    effect = _say(lang, "plan_effect", year=result.years[-1], changes=_say(lang, "changes_comma").join(changes))
+    without = last["total_weight"] - last["covered_weight"]
+    left = ""
+    if round(without) > 0:
+        radius = metres(result.study.standard.service_radius_m)
+        left = _say(lang, "plan_left", people=_say(lang, "people", n=people(without)), radius=radius)
+    return sentences(lang, plan, effect, left)
+
+
+def _change(lang: Lang, key: str, before: float | None, after: float | None) -> str:
+    told = {"name": say(lang, f"indicator.{key}"), "before": percent(before), "after": percent(after)}
+    if told["before"] == told["after"]:
+        return _say(lang, "unchanged", **told)
+    return _say(lang, "changed" if (after or 0) > (before or 0) else "changed_down", **told)
+
+
+def _what_it_costs(result: Result, lang: Lang) -> str:
+    settings = result.study.plan
+    assert settings is not None
+    spent, capital = sum(result.cost_by_year.values()), float(result.programme["capital_cost"].sum())
+    return _say(
+        lang,
+        "plan_cost",
+        spent=_amount(result, lang, spent),
+        capital=_amount(result, lang, capital),
+        operating=_amount(result, lang, spent - capital),
+        budget=_amount(result, lang, sum(settings.budget)),
+    )
+
+
+def _how_good_in_short(result: Result, lang: Lang) -> str:
+    plan = result.plan
+    assert plan is not None
+    return _say(lang, f"short_{plan.status}", gap=_gap(plan.gap))
+
+
+def _gap(gap: float) -> str:
+    """Return a gap to the bound; one too small to show still is one."""
+    return percent(max(gap, 0.0001), 2)
+
+
+def _how_good(result: Result, lang: Lang) -> str:
+    plan, settings = result.plan, result.study.plan
+    assert plan is not None and settings is not None
+    name = say(lang, f"indicator.{'effective_share' if settings.objective == 'effective' else 'share'}")
+    if plan.status == "optimal":
+        proof = _say(lang, "proof_optimal")
+    else:
+        # Rounded away from the plan, so that neither figure promises too much.
+        gap = percent(max(plan.gap, 0.0001), 2)
+        proof = _say(
+            lang, "proof_feasible", bound=percent(plan.bound, 2), objective=percent(plan.objective, 2), gap=gap
+        )
+    limit = _say(lang, "proof_limit", seconds=settings.time_limit_s) if settings.time_limit_s else ""
+    return sentences(lang, proof, _say(lang, "proof_objective", name=name), limit)
+
+
+# --- coverage ---------------------------------------------------------------------------------------------------------
+
+
+def _state(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
+    yield Heading(1, _say(lang, "h_state"))
+    yield Heading(2, _say(lang, "h_definitions"))
+    yield Text(_definitions(result, lang))
+    yield Heading(2, _say(lang, "h_indicators"))
+    yield _indicator_grid(result, lang)
+    if len(result.study.groups) > 1:
+        yield Heading(2, _say(lang, "h_groups"))
+        yield _group_grid(result, lang)
+    yield Heading(2, _say(lang, "h_shifts"))
+    yield from _shifts(result, lang, shifts)
+
+
+def _definitions(result: Result, lang: Lang) -> str:
+    standard = result.study.standard
+    scopes = {group: figures.scope(result, group) for group, _, _ in _groups(result, lang)}
+    told = [
+        _say(
+            lang,
+            "definition_scope" if scopes[group] else "definition_no_scope",
+            group=name,
+            n=people(n),
+            scope=scopes[group],
+        )
+        for group, name, n in _groups(result, lang)
+    ]
+    services = listed(lang, [term(lang, "service", s) for s in standard.services])
+    return sentences(
+        lang,
+        _say(lang, "definition_people", groups=_say(lang, "scopes_comma").join(told)),
+        _say(lang, "definition_mixed") if len(set(scopes.values())) > 1 else "",
+        _say(lang, "definition_share", radius=metres(standard.service_radius_m)),
+        _say(lang, "definition_effective", services=services),
+        _say(lang, "definition_backup", backup=standard.backup),
+        _say(lang, "definition_walk"),
+    )
+
+
+def _indicator_grid(result: Result, lang: Lang) -> Grid:
+    moments = figures.moments(result)
+    rows = []
+    for key in figures.INDICATORS:
+        values = [figures.figures_of(result, moment)[key] for moment in moments]
+        if key == "unreachable_share" and not any(values):
+            continue
+        form = percent if key.endswith("share") else metres if key.endswith("_m") else people
+        name = say(lang, f"workbook.{key}" if key == "covered_weight" else f"indicator.{key}")
+        unit = _say(lang, "in_metres") if key.endswith("_m") else ""
+        rows.append((name + unit, *(form(value) for value in values)))
+    weight = _say(lang, "people", n=people(figures.figures_of(result, 0)["total_weight"]))
+    head = (_say(lang, "column_indicator"), *(_moment(lang, moment) for moment in moments))
+    widths = (24, *[12] * len(moments))
+    return Grid(_say(lang, "table_indicators", people=weight), head, rows, widths, "l" + "r" * len(moments))
+
+
+def _group_grid(result: Result, lang: Lang) -> Grid:
+    moments = figures.moments(result)
+    ends = moments[:1] + moments[-1:] if len(moments) > 1 else moments
+    columns = [(key, moment) for key in ("share", "effective_share", "mean_m") for moment in ends]
+    rows = []
+    for group, name, n in _groups(result, lang):
+        cells = [(key, figures.figures_of(result, moment, group)[key]) for key, moment in columns]
+        rows.append((name, people(n), *(metres(v) if key == "mean_m" else percent(v) for key, v in cells)))
+    heads = [
+        _say(
+            lang,
+            "at",
+            name=say(lang, f"indicator.{key}") + (_say(lang, "in_metres") if key == "mean_m" else ""),
+            moment=_moment(lang, moment),
+        )
+        for key, moment in columns
+    ]
+    head = (_say(lang, "column_group"), _say(lang, "column_people"), *heads)
+    return Grid(_say(lang, "table_groups"), head, rows, (11, 7, *[11] * len(columns)), "lr" + "r" * len(columns))
+
+
+def _shifts(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
+    moments = figures.moments(result)
+    ends = moments[:1] + moments[-1:] if len(moments) > 1 else moments
+    rows = [
+        (
+            figures.group_name(result, shift["group"]),
+            shift["shift"],
+            hours(lang, shift["hours"]),
+            percent(shift[0]),
+            percent(shift["within"]),
+            *(percent(shift[moment]) for moment in ends[1:]),
+        )
+        for shift in shifts.to_dict("records")
+    ]
+    head = ("column_group", "column_shift", "column_hours")
+    heads = (
+        *(_say(lang, key) for key in head),
+        _moment(lang, 0),
+        _say(lang, "column_within"),
+        *(_moment(lang, m) for m in ends[1:]),
+    )
+    yield Grid(_say(lang, "table_shifts"), heads, rows, (13, 8, 24, 10, 14, 11)[: len(heads)], "lllrrr"[: len(heads)])
+    told = shifts[shifts["within"].notna()]
+    if len(told):
+        worst = told.iloc[int(told["within"].to_numpy(dtype=float).argmin())]
+        if worst["within"] < 0.5:
+            key = "shift_within" if worst["within"] > 0 else "shift_within_none"
+            yield Text(_say(lang, key, **_shift(result, lang, worst, worst["within"])))
+
+
+# --- gaps -------------------------------------------------------------------------------------------------------------
+
+
+def _gaps(result: Result, lang: Lang) -> Iterator[Block]:
+    gaps = result.gaps
+    yield Heading(1, _say(lang, "h_gaps"))
+    if gaps.empty:
+        yield Text(_say(lang, "no_gaps"))
+        return
+    total = _say(lang, "gaps_all", weight=_weight(lang, gaps["weight"].sum()), gaps=count(lang, len(gaps), "gap"))
+    yield Text(sentences(lang, total, _reasons(result, lang), _zones_that_lack(result, lang)))
+    yield _gap_grid(result, lang)
+    more = gaps.iloc[TOP_GAPS:]
+    if len(more):
+        weight = _weight(lang, more["weight"].sum())
+        yield Text(_say(lang, "gaps_more", more=count(lang, len(more), "more_gap"), weight=weight))
+    for gap in gaps.head(TOLD_GAPS).to_dict("records"):
+        yield Text(_told(result, lang, gap))
+
+
+def _zones_that_lack(result: Result, lang: Lang) -> str:
+    by_zone = result.gaps[result.gaps["zone"] != ""].groupby("zone")["weight"].sum()
+    if len(by_zone) < 2:
+        return ""
+    ranked = sorted(by_zone.items(), key=lambda item: (-item[1], item[0]))[:TOP_ZONES]
+    names = figures.zone_names(result, lang)
+    told = [_say(lang, "zone_weight", zone=names[zone], weight=_weight(lang, weight)) for zone, weight in ranked]
+    return _say(lang, "gaps_zones", zones=listed(lang, told))
+
+
+def _gap_grid(result: Result, lang: Lang) -> Grid:
+    names = figures.zone_names(result, lang)
+    rows = [
+        (
+            str(rank),
+            names[gap["zone"]],
+            figures.group_name(result, gap["group"]),
+            people(gap["weight"]),
+            term(lang, "reason", gap["reason"]),
+            figures.site_name(result, gap["nearest_site"]),
+            metres(gap["nearest_m"]),
+        )
+        for rank, gap in enumerate(result.gaps.head(TOP_GAPS).to_dict("records"), 1)
+    ]
+    keys = ("rank", "zone", "group", "weight", "reason", "nearest", "walk")
+    head = tuple(_say(lang, f"column_{key}") for key in keys)
+    return Grid(_say(lang, "table_gaps"), head, rows, (4.5, 12, 10.5, 9, 12.5, 27, 8), "cllrllr")
+
+
+def _told(result: Result, lang: Lang, gap: dict[str, Any]) -> str:
+    minutes = 0
+    if gap["nearest_site"] is not None and pd.notna(gap["nearest_m"]):
+        minutes = max(1, round(gap["nearest_m"] / result.study.standard.walking_speed_m_s / 60))
+    return _say(
+        lang,
+        f"gap_{gap['reason']}",
+        place=_place(result, lang, gap, "gap_place"),
+        site=figures.site_name(result, gap["nearest_site"]),
+        walk=metres(gap["nearest_m"]),
+        minutes=count(lang, minutes, "minute"),
+    )
+
+
+# --- plan -------------------------------------------------------------------------------------------------------------
+
+
+def _actions(result: Result, lang: Lang) -> Iterator[Block]:
+    yield Heading(1, _say(lang, "h_actions"))
+    settings, programme = result.study.plan, result.programme
+    if result.plan is None or settings is None or result.plan.status == "infeasible" or programme.empty:
+        yield Text(_why_no_plan(result, lang))
+        return
+    yield Text(
+        sentences(lang, _what_it_costs(result, lang), _say(lang, "carry" if settings.carry_over else "no_carry"))
+    )
+    yield _year_grid(result, lang)
+    for year in result.years:
+        yield Text(_told_year(result, lang, year))
+    yield Text(_how_good(result, lang))
+
+
+def _year_grid(result: Result, lang: Lang) -> Grid:
+    settings = result.study.plan
+    assert settings is not None
+    rows, programme = [], result.programme
+    capitals = {year: float(programme.loc[programme["year"] == year, "capital_cost"].sum()) for year in result.years}
+    for year, budget in zip(result.years, settings.budget, strict=True):
+        spent, then = result.cost_by_year[year], figures.figures_of(result, year)
+        amounts = (capitals[year], spent - capitals[year], spent, budget)
+        shares = (percent(then["share"]), percent(then["effective_share"]))
+        rows.append((str(year), str((programme["year"] == year).sum()), *map(amount, amounts), *shares))
+    spent, capital = sum(result.cost_by_year.values()), sum(capitals.values())
+    totals = map(amount, (capital, spent - capital, spent, sum(settings.budget)))
+    rows.append((_say(lang, "column_total"), str(len(programme)), *totals, "", ""))
+    keys = ("year", "actions", "capital", "operating", "spent", "budget")
+    ends = [_say(lang, "at_end", name=say(lang, f"indicator.{key}")) for key in ("share", "effective_share")]
+    head = (*(_say(lang, f"column_{key}") for key in keys), *ends)
+    caption = _say(lang, "table_years", unit=_unit(result))
+    return Grid(caption, head, rows, (8, 7, 9, 9, 9, 9, 11, 12), "crrrrrrr", total=True)
+
+
+def _told_year(result: Result, lang: Lang, year: int) -> str:
+    part, spent = result.programme[result.programme["year"] == year], result.cost_by_year[year]
+    if part.empty:
+        key = "year_idle" if round(spent, 6) > 0 else "year_idle_free"
+        return _say(lang, key, year=year, spent=_amount(result, lang, spent))
+    best = part.iloc[int(part["gain"].to_numpy(dtype=float).argmax())]
+    return _say(
+        lang,
+        "year_actions",
+        year=year,
+        actions=count(lang, len(part), "action"),
+        kinds=_kinds(lang, part),
+        spent=_amount(result, lang, spent),
+        effective=percent(figures.figures_of(result, year)["effective_share"]),
+        best=best["name"],
+        gain=_weight(lang, best["gain"]),
+    )
+
+
+# --- data and method --------------------------------------------------------------------------------------------------
+
+
+def _quality(result: Result, lang: Lang) -> Iterator[Block]:
+    network, lost = result.walks.network, figures.figures_of(result, 0)["unreachable_share"] or 0.0
+    yield Heading(1, _say(lang, "h_quality"))
+    rejected = len(result.rejects)
+    parts = [
+        _say(lang, "quality_rejects", rows=count(lang, rejected, "row")) if rejected else _say(lang, "quality_all"),
+        _say(lang, "quality_network", source=result.study.streets.source, length=f"{network.length_km:,.0f}"),
+        _say(lang, "quality_components", components=f"{network.n_components:,}") if network.n_components > 1 else "",
+        _say(lang, "quality_unreachable", share=percent(lost)) if lost >= 0.0005 else "",
+        _say(lang, "quality_capacity"),
+    ]
+    yield Text(sentences(lang, *parts))
+    for warning in result.warnings:
+        yield Text(warning)
+    if result.study.illustrative:
+        yield Text(result.study.illustrative)
+
+
+def _method(result: Result, lang: Lang) -> Iterator[Block]:
+    yield Heading(1, _say(lang, "h_method"))
+    parts = [
+        _say(lang, "method_reach", crs=result.study.crs),
+        _say(lang, "method_hours"),
+        _say(lang, "method_gaps"),
+        _say(lang, "method_plan") if result.plan else "",
+        _say(lang, "method_repeat", run_id=result.run_id, version=__version__),
+    ]
+    yield Text(sentences(lang, *parts))
+    rows: list[tuple[str, ...]] = [*figures.standards(result, lang)]
+    head = (_say(lang, "column_setting"), _say(lang, "column_value"), _say(lang, "column_basis"))
+    yield Grid(_say(lang, "table_standards"), head, rows, (22, 26, 42), "lll")
