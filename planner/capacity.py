@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+from scipy.sparse.csgraph import maximum_flow
 
 from planner.coverage import Bools, Floats, Ints, Offers
 from planner.reach import Reach
@@ -77,15 +77,16 @@ def serve(
     served = np.zeros(len(kind))
     used, total, limit, wanted = np.zeros(n_sites), 0.0, 0.0, 0.0
     kind_group = np.array([g for g, _ in kind], dtype=np.int64)
+    kind_row = np.repeat(np.arange(len(kind)), [len(reached) for _, reached in kind])
+    kind_site = np.array([s for _, reached in kind for s in reached], dtype=np.int64)
     for c, n_hours in enumerate(hours):
         is_open, at_work = classes[:n_sites, c] > 0, classes[n_sites + n_groups :, c]
         want = people * at_work[kind_group] * seat_share
         wanted += n_hours * want.sum()
-        busy = np.flatnonzero(want > 0)
-        pairs = [(k, s) for k in busy for s in kind[k][1] if is_open[s]]
-        if not pairs:
+        using = is_open[kind_site] & (want[kind_row] > 0)
+        if not using.any():
             continue
-        row, column = np.array(pairs, dtype=np.int64).T
+        row, column = kind_row[using], kind_site[using]
         most = want[row] * accepts[kind_group[row], column]
         got, flows, cut = fair_shares(want, np.nan_to_num(seats), row, column, most)
         served += n_hours * got
@@ -120,7 +121,7 @@ def fair_shares(want: Floats, seats: Floats, row: Ints, column: Ints, most: Floa
     Args:
         want: (n,) seats wanted.
         seats: (m,) seats there are.
-        row, column: pairs (who, where).
+        row, column: pairs (who, where), sorted by row, then column.
         most: most seats that a pair may use.
 
     Returns:
@@ -131,22 +132,21 @@ def fair_shares(want: Floats, seats: Floats, row: Ints, column: Ints, most: Floa
     scale = _WHOLE / max(want.sum(), seats.sum(), 1e-300)
     whole = np.floor(want * scale).astype(np.int64)
     arcs, rooms = np.rint(most * scale).astype(np.int64), np.floor(seats * scale).astype(np.int64)
-    flow, source = _flow(whole, rooms, row, column, arcs)
-    cut = (whole[~source].sum() + _onward(source, rooms, row, column, arcs)) / scale
+    hall = _Hall(rooms, row, column, arcs, len(want))
+    flow, source = hall.fill(whole)
+    cut = (whole[~source].sum() + hall.onward(source)) / scale
 
     # Fill all at the same pace; whoever a full cut holds back stops there, the others go on.
     got = np.zeros_like(whole)
     free = (whole > 0) & (np.bincount(row, minlength=len(want)) > 0)
     while free.any():
-        level, held, flow = _common_level(whole, got, free, rooms, row, column, arcs)
+        level, held, flow = _common_level(hall, whole, got, free)
         got[held] = np.floor(level * whole[held]).astype(np.int64)
         free &= ~held
     return got / scale, flow / scale, float(cut)
 
 
-def _common_level(
-    whole: Ints, got: Ints, free: Bools, rooms: Ints, row: Ints, column: Ints, arcs: Ints
-) -> tuple[float, Bools, Ints]:
+def _common_level(hall: "_Hall", whole: Ints, got: Ints, free: Bools) -> tuple[float, Bools, Ints]:
     """Return the highest share that all free units can have at once, those whom it holds back, and the flow.
 
     Newton's method on the smallest cut: a level that is too high gives a cut, and the cut the highest level that it lets through
@@ -155,11 +155,11 @@ def _common_level(
     level, held = 1.0, free
     while True:
         give = np.where(free, np.floor(level * whole).astype(np.int64), got)
-        flow, source = _flow(give, rooms, row, column, arcs)
+        flow, source = hall.fill(give)
         behind = source & free
         if flow.sum() >= give.sum() or not behind.any():
             return level, held, flow
-        through = _onward(source, rooms, row, column, arcs) - got[source & ~free].sum()
+        through = hall.onward(source) - got[source & ~free].sum()
         lower, held = max(through / whole[behind].sum(), 0.0), behind
         # Shares are rounded down to whole units; a cut that asks for less than that is no cut.
         if lower >= level:
@@ -167,26 +167,45 @@ def _common_level(
         level = lower
 
 
-def _flow(give: Ints, rooms: Ints, row: Ints, column: Ints, arcs: Ints) -> tuple[Ints, Bools]:
-    """Return the largest flow on each pair, and which units are on the source's side of the smallest cut."""
-    n, m = len(give), len(rooms)
-    source, sink = n + m, n + m + 1
-    tails = np.concatenate([np.full(n, source), row, np.arange(n, n + m)])
-    heads = np.concatenate([np.arange(n), column + n, np.full(m, sink)])
-    capacity = np.concatenate([give, arcs, rooms]).astype(np.int32)
-    graph = csr_array((capacity, (tails, heads)), shape=(sink + 1, sink + 1))
-    found = maximum_flow(graph, source, sink)
-    residual = csr_array(graph - found.flow)
-    residual.data[residual.data < 0] = 0
-    residual.eliminate_zeros()
-    reached = np.zeros(sink + 1, dtype=bool)
-    reached[breadth_first_order(residual, source, return_predecessors=False)] = True
-    on_pairs = np.asarray(found.flow[row, column + n]).reshape(-1).astype(np.int64)
-    return on_pairs, reached[:n]
+class _Hall:
+    """The seats of one half-hour and who may sit where, as a flow network that is filled again and again.
 
+    Args:
+        rooms: (m,) seats.
+        row, column: pairs (who, where), sorted by row, then column.
+        arcs: most that each pair may use.
+        n: number of units.
+    """
 
-def _onward(source: Bools, rooms: Ints, row: Ints, column: Ints, arcs: Ints) -> int:
-    """Return how much the units on the source's side can hand on at most: for each site, its room or their pairs."""
-    pairs = source[row]
-    by_site = np.bincount(column[pairs], weights=arcs[pairs], minlength=len(rooms))
-    return int(np.minimum(by_site, rooms).sum())
+    def __init__(self, rooms: Ints, row: Ints, column: Ints, arcs: Ints, n: int) -> None:
+        self.rooms, self.row, self.column, self.arcs = rooms, row, column, arcs
+        self.n, m = n, len(rooms)
+        source, sink = n + m, n + m + 1
+        tails = np.concatenate([row, np.arange(n, n + m), np.full(n, source)])
+        heads = np.concatenate([column + n, np.full(m, sink), np.arange(n)])
+        # Rows are in order and sorted inside: units, sites, source. So the data can be laid in as one array.
+        first = np.searchsorted(tails, np.arange(sink + 2)).astype(np.int32)
+        capacity = np.zeros(len(heads), dtype=np.int32)
+        self.ends = source, sink
+        self.graph = csr_array((capacity, heads.astype(np.int32), first), shape=(sink + 1, sink + 1))
+
+    def fill(self, give: Ints) -> tuple[Ints, Bools]:
+        """Return the largest flow on each pair if units have ``give``, and the units on the source's side of a smallest cut."""
+        self.graph.data[:] = np.concatenate([self.arcs, self.rooms, give])
+        found = maximum_flow(self.graph, *self.ends).flow
+        flow = np.asarray(found[self.row, self.column + self.n]).reshape(-1).astype(np.int64)
+        reached = np.bincount(self.row, weights=flow, minlength=self.n) < give
+        while True:
+            onto = reached[self.row] & (flow < self.arcs)
+            sites = np.bincount(self.column[onto], minlength=len(self.rooms)) > 0
+            back = sites[self.column] & (flow > 0)
+            more = reached | (np.bincount(self.row[back], minlength=self.n) > 0)
+            if (more == reached).all():
+                return flow, reached
+            reached = more
+
+    def onward(self, source: Bools) -> int:
+        """Return how much the units on the source's side can hand on at most: for each site, its room or their pairs."""
+        pairs = source[self.row]
+        by_site = np.bincount(self.column[pairs], weights=self.arcs[pairs], minlength=len(self.rooms))
+        return int(np.minimum(by_site, self.rooms).sum())
