@@ -224,7 +224,14 @@ def _figures(result: Result, figures: dict[str, Any], lang: Lang) -> list[list[s
     ]
 
 
+def zone_names(result: Result) -> dict[str, str]:
+    """Return the name of each zone that a site, a gap or demand lies in."""
+    zones = {*result.sites["zone"], *result.gaps["zone"], *result.demand["zone"]}
+    return {zone: result.zone_name(zone) if zone else "" for zone in sorted(zones)}
+
+
 def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
+    zones = zone_names(result)
     names = dict(zip(result.sites["id"], result.sites["name"], strict=True))
     groups = result.study.groups
     left = [left_over(result.demand, result.coverage[moment]) for moment in (0, *result.years)]
@@ -235,7 +242,7 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
         near = gap["nearest_site"]
         metres = say(lang, "web.nearest_m", metres=gap["nearest_m"]) if near else say(lang, "web.unreachable")
         rows = [
-            [say(lang, "web.zone"), result.zone_name(gap["zone"])],
+            [say(lang, "web.zone"), zones[gap["zone"]]],
             [say(lang, "web.group"), group.name],
             [say(lang, "web.people_without"), say(lang, "web.people", weight=gap["weight"], unit=group.unit_name)],
             *(
@@ -262,7 +269,7 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
 
 
 def _sites(result: Result, lang: Lang) -> list[dict[str, Any]]:
-    years = {year: i for i, year in enumerate((0, *result.years))}
+    years, zones = {year: i for i, year in enumerate((0, *result.years))}, zone_names(result)
     planned = {row["site"]: row for row in _records(result.programme)}
     drawn = []
     for site, (x, y) in zip(_records(result.sites), _lonlat(result.sites.geometry), strict=True):
@@ -279,13 +286,13 @@ def _sites(result: Result, lang: Lang) -> list[dict[str, Any]]:
                 "size": style.TIER_SIZES.get(site["tier"], 1.0),
                 "number": str(plan.get("number", "")),
                 "host": site["host"],
-                "rows": _said(_site_rows(result, site, plan, lang)),
+                "rows": _said(_site_rows(result, site, plan, zones[site["zone"]], lang)),
             }
         )
     return drawn
 
 
-def _site_rows(result: Result, site: dict[str, Any], plan: dict[str, Any], lang: Lang) -> list[list[str]]:
+def _site_rows(result: Result, site: dict[str, Any], plan: dict[str, Any], zone: str, lang: Lang) -> list[list[str]]:
     """Return a site's line of the programme or of the table of sites, as pairs of heading and cell."""
     unit = result.study.plan.cost_unit if result.study.plan else ""
 
@@ -321,7 +328,7 @@ def _site_rows(result: Result, site: dict[str, Any], plan: dict[str, Any], lang:
         [heading("opening_hours"), site["opening_hours"] or say(lang, "web.hours_unknown")],
         [heading("services"), several("service", site["services"])],
         [heading("capacity"), "" if pd.isna(site["capacity"]) else f"{site['capacity']:g}"],
-        [say(lang, "web.zone"), result.zone_name(site["zone"]) if site["zone"] else ""],
+        [say(lang, "web.zone"), zone],
         [heading("address"), site["address"]],
         [heading("source"), site["source"]],
     ]

@@ -48,7 +48,7 @@ def explore(result: Result, lang: Lang) -> None:
         )
         year = list(result.indicators)[moment]
         day_of_week = int(day or 0)
-        hours = _hours(result, year, None if group in ("", None) else groups[int(group)])
+        hours = _hours(result.run_id, year, None if group in ("", None) else groups[int(group)], result)
         figure(hours, day_of_week, int(slot), lang)
         chart(hours, day_of_week, int(slot) if by_hour else None, lang)
         st.markdown(f"**{say(lang, 'app.by_zone')}** · {tables.moment_name(year, lang)}")
@@ -63,9 +63,10 @@ def explore(result: Result, lang: Lang) -> None:
         show_map(result, lang, state, height=640, key="coverage")
 
 
-def _hours(result: Result, year: int, group: str | None) -> pd.DataFrame:
+@st.cache_data(max_entries=64, show_spinner=False)
+def _hours(run_id: str, year: int, group: str | None, _result: Result) -> pd.DataFrame:
     """Return the people at work and those covered in each half-hour of the week."""
-    both = at_work(result.demand, result.coverage[year], result.profiles)
+    both = at_work(_result.demand, _result.coverage[year], _result.profiles)
     chosen = [both[group]] if group else list(both.values())
     return pd.DataFrame({"at_work": sum(work for work, _ in chosen), "covered": sum(covered for _, covered in chosen)})
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from planner.draw.webdata import percent
+from planner.draw.webdata import percent, zone_names
 from planner.gaps import left_over
 from planner.pipeline import Result
 from planner.words import Lang, say, term
@@ -59,10 +59,10 @@ def programme(result: Result, lang: Lang) -> pd.DataFrame:
 def gaps(result: Result, lang: Lang) -> pd.DataFrame:
     """Return the ranked gaps; the index is their rank less one."""
     table, names = result.gaps, dict(zip(result.sites["id"], result.sites["name"], strict=True))
-    groups = result.study.groups
+    groups, zones = result.study.groups, zone_names(result)
     columns: dict[str, Any] = {
         say(lang, "app.rank"): range(1, len(table) + 1),
-        say(lang, "app.zone"): [result.zone_name(zone) for zone in table["zone"]],
+        say(lang, "app.zone"): table["zone"].map(zones),
         say(lang, "app.group"): [groups[group].name for group in table["group"]],
         say(lang, "app.without"): table["weight"].round(1),
         **_left(result, lang),
@@ -86,8 +86,9 @@ def zones(result: Result, moment: int, lang: Lang) -> pd.DataFrame:
     """Return the indicators by zone at a moment (0 or a year), most people first; the index is the zone's id."""
     by_zone = result.indicators[moment]["by_zone"]
     ids = sorted(by_zone, key=lambda zone: (-by_zone[zone]["total_weight"], zone))
+    names = zone_names(result)
     columns = {
-        say(lang, "app.zone"): [result.zone_name(zone) for zone in ids],
+        say(lang, "app.zone"): [names[zone] for zone in ids],
         say(lang, "app.people"): [round(by_zone[zone]["total_weight"]) for zone in ids],
         **{say(lang, f"indicator.{key}"): [by_zone[zone][key] for zone in ids] for key in SHARES[:3]},
         say(lang, "indicator.mean_m"): [by_zone[zone]["mean_m"] for zone in ids],
