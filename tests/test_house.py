@@ -33,7 +33,7 @@ ORDER = (
     "kernels",
     "network",
     "reach",
-    "areas",
+    "areas audit",
     "coverage",
     "capacity standards",
     "gaps",

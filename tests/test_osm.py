@@ -1,0 +1,256 @@
+import bz2
+from pathlib import Path
+
+import geopandas as gpd
+import networkx as nx
+import numpy as np
+import osmnx
+import pandas as pd
+import pytest
+import shapely
+from osmnx._errors import InsufficientResponseError
+from shapely import LineString, box
+from toys import CRS, grid
+
+from planner import osm
+from planner.errors import InputError, MissingPackageError, SurroundingsError
+from planner.network import Network, from_lines
+from planner.osm import BICYCLE, WALK, cached_streets, direction, fetch_streets, from_graph, may_use, near, read_streets
+
+EXTRACTS = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "osm"
+
+
+@pytest.mark.parametrize(
+    ("tags", "walk", "bicycle"),
+    [
+        ("highway=residential", True, True),
+        ("building=yes", False, False),
+        ("highway=footway", True, False),
+        ("highway=cycleway", False, True),
+        ("highway=cycleway foot=yes", True, True),
+        ("highway=footway bicycle=yes", True, True),
+        ("highway=motorway", False, False),
+        ("highway=construction foot=yes", False, False),
+        ("highway=service access=private", False, False),
+        ("highway=service access=private foot=permissive", True, False),
+        ("highway=service service=private", False, False),
+        ("highway=path foot=no", False, True),
+        ("highway=pedestrian area=yes", False, False),
+    ],
+)
+def test_who_may_use_a_way(tags: str, walk: bool, bicycle: bool) -> None:
+    way = dict(tag.split("=") for tag in tags.split())
+    assert (may_use(WALK, way), may_use(BICYCLE, way)) == (walk, bicycle)
+
+
+@pytest.mark.parametrize(
+    ("tags", "way"),
+    [
+        ({}, 0),
+        ({"oneway": "yes"}, 1),
+        ({"oneway": "-1"}, -1),
+        ({"junction": "roundabout"}, 1),
+        ({"oneway": "no", "junction": "roundabout"}, 0),
+        ({"oneway": "yes", "oneway:bicycle": "no"}, 0),
+    ],
+)
+def test_one_ways_bind_bicycles_and_not_walkers(tags: dict[str, str], way: int) -> None:
+    assert direction(BICYCLE, tags) == way
+    assert direction(WALK, tags) == 0
+
+
+def extract(folder: Path, ways: dict[int, tuple[list[int], str]], nodes: int = 9) -> Path:
+    """Write an .osm.bz2 with nodes 1, 2, … one after the other eastward and these ways."""
+    xml = [f'<node id="{n}" version="1" lat="30" lon="{114 + n / 1000}"/>' for n in range(1, nodes + 1)]
+    for number, (refs, tags) in ways.items():
+        inside = "".join(f'<nd ref="{ref}"/>' for ref in refs)
+        inside += "".join('<tag k="{}" v="{}"/>'.format(*tag.split("=")) for tag in tags.split())
+        xml.append(f'<way id="{number}" version="1">{inside}</way>')
+    file = folder / "small.osm.bz2"
+    file.write_bytes(bz2.compress(f'<osm version="0.6">{"".join(xml)}</osm>'.encode()))
+    return file
+
+
+def drawn(lines: gpd.GeoDataFrame) -> list[list[int]]:
+    return [[round((x - 114) * 1000) for x, _ in line.coords] for line in lines.geometry]
+
+
+def test_ways_are_cut_where_they_meet(tmp_path: Path) -> None:
+    pytest.importorskip("osmium")
+    file = extract(
+        tmp_path,
+        {
+            1: ([1, 2, 3, 4], "highway=residential name=长江路"),
+            2: ([2, 5], "highway=footway"),
+            3: ([6, 7, 8, 6], "highway=path"),
+            4: ([1, 9], "building=yes"),
+        },
+    )
+    lines = read_streets(file)
+    assert drawn(lines) == [[1, 2], [2, 3, 4], [2, 5], [6, 7, 8, 6]]
+    assert list(lines.osm_id) == [1, 1, 2, 3]
+    assert list(lines.name) == ["长江路", "长江路", "", ""]
+    assert lines.crs == "EPSG:4326"
+    assert from_lines(lines.to_crs(CRS)).n_components == 2
+
+
+def test_ways_that_leave_the_extract_end_there(tmp_path: Path) -> None:
+    pytest.importorskip("osmium")
+    lines = read_streets(extract(tmp_path, {1: ([1, 2, 77, 3, 4, 78, 5], "highway=path")}))
+    assert drawn(lines) == [[1, 2], [3, 4]]
+
+
+def test_a_one_way_drawn_backwards_is_turned(tmp_path: Path) -> None:
+    pytest.importorskip("osmium")
+    file = extract(tmp_path, {1: ([1, 2, 3], "highway=residential oneway=-1"), 2: ([3, 4], "highway=residential")})
+    lines = read_streets(file, BICYCLE)
+    assert (drawn(lines), list(lines.oneway)) == ([[3, 2, 1], [3, 4]], [True, False])
+
+
+def test_what_is_no_extract_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("osmium")
+    damaged = tmp_path / "damaged.osm.pbf"
+    damaged.write_bytes(b"not protobuf at all" * 9)
+    no_streets = extract(tmp_path, {1: ([1, 2], "building=yes")})
+    for file, key in [
+        (damaged, "osm_unreadable"),
+        (tmp_path / "missing.osm.pbf", "osm_unreadable"),
+        (Path(__file__), "osm_unreadable"),
+        (no_streets, "osm_no_streets"),
+    ]:
+        with pytest.raises(InputError) as error:
+            read_streets(file)
+        assert error.value.key == key
+        assert file.name in error.value.text("zh")
+
+
+def test_without_pyosmium_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "osmium", None)
+    with pytest.raises(MissingPackageError, match=r"service-network-planner\[osm\]"):
+        read_streets(extract(tmp_path, {}))
+
+
+def real(name: str) -> Path:
+    pytest.importorskip("osmium")
+    if not (EXTRACTS / name).exists():
+        pytest.skip(f"no {name} beside the repository")
+    return EXTRACTS / name
+
+
+def ring_nodes(network: Network) -> int:
+    """Nodes that only exist because a closed way begins there.
+
+    osmnx drops closed ways that nobody meets, and sees no node where another begins.
+    """
+    ends = np.concatenate([network.start, network.stop])
+    way = pd.Series(np.tile(network.edges["osm_id"].to_numpy(), 2))
+    met = way.groupby(ends).agg(["size", "nunique"])
+    return int((met["size"].eq(2) & met["nunique"].eq(1)).sum())
+
+
+def test_a_real_extract_counts_as_osmnx_counts(tmp_path: Path) -> None:
+    """osmnx reads XML alone and keeps every way, so it gets the same ways converted."""
+    file = real("monaco.osm.pbf")
+    lines = read_streets(file)
+    walked, xml = set(lines.osm_id), tmp_path / "walked.osm"
+    osmium = pytest.importorskip("osmium")
+    with osmium.BackReferenceWriter(str(xml), ref_src=str(file)) as writer:
+        for way in osmium.FileProcessor(str(file), osmium.osm.WAY):
+            if way.id in walked:
+                writer.add(way)
+    graph = osmnx.graph_from_xml(xml, bidirectional=True, simplify=False, retain_all=True)
+    theirs = osmnx.convert.to_undirected(osmnx.simplify_graph(graph, edge_attrs_differ=["osmid"]))
+    network = from_lines(lines.to_crs("EPSG:32632"))
+    assert network.n_nodes == theirs.number_of_nodes() + ring_nodes(network)
+    assert network.n_edges == theirs.number_of_edges() + ring_nodes(network)
+
+
+def test_a_city_counts_as_osmnx_once_counted_it() -> None:
+    """Written down because osmnx takes half a minute: version 2.1.1 on the same ways of Neubrandenburg, 2016-02."""
+    network = from_lines(read_streets(real("neubrandenburg.osm.bz2")).to_crs("EPSG:32633"))
+    assert (network.n_nodes, network.n_edges) == (12_301 + ring_nodes(network), 16_001 + ring_nodes(network))
+    assert ring_nodes(network) == 20
+
+
+def small_graph() -> nx.MultiDiGraph:
+    graph = nx.MultiDiGraph(crs=CRS)
+    for node, (x, y) in enumerate([(0, 0), (100, 0), (100, 100)]):
+        graph.add_node(node, x=x, y=y)
+    graph.add_edge(0, 1, osmid=5, highway="residential", name="长江路", length=100, oneway=False)
+    graph.add_edge(1, 0, osmid=5, highway="residential", name="长江路", length=100, oneway=False)
+    bent = LineString([(100, 0), (120, 50), (100, 100)])
+    graph.add_edge(1, 2, osmid=[6, 7], highway=["path", "steps"], length=110, oneway=True, geometry=bent)
+    return graph
+
+
+def test_a_graph_of_osmnx_becomes_street_lines() -> None:
+    lines = from_graph(small_graph())
+    assert list(zip(lines.osm_id, lines.highway, lines.name, strict=True)) == [
+        ("5", "residential", "长江路"),
+        ("6;7", "path;steps", ""),
+    ]
+    assert from_lines(lines).length_km == pytest.approx(0.1 + 2 * np.hypot(20, 50) / 1000)
+    ridden = from_graph(small_graph(), BICYCLE)
+    assert (len(ridden), ridden.oneway.all()) == (3, True)
+
+
+def test_a_fetched_place_is_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(osmnx, "graph_from_place", lambda *_, **__: small_graph())
+    file = fetch_streets("Dongyang", tmp_path / "new")
+    assert [f.name for f in file.parent.iterdir()] == ["streets.gpkg"]
+    assert len(gpd.read_file(file)) == 2
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (InsufficientResponseError("nothing found"), InputError),
+        (ConnectionError("no route"), SurroundingsError),
+    ],
+)
+def test_a_place_that_cannot_be_fetched_says_why(
+    raised: Exception, expected: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(osmnx, "graph_from_place", refuse)
+    with pytest.raises(expected, match="Dongyang"):
+        fetch_streets("Dongyang", tmp_path)
+
+
+def test_lines_near_an_area_are_kept_whole() -> None:
+    lines = grid(5, 1)
+    west, south, _, north = lines.total_bounds
+    area = gpd.GeoSeries([box(west, south - 9, west + 50, north + 9)], crs=CRS)
+    assert len(near(lines, area, 0)) == 1
+    assert near(lines, area, 60).geometry.geom_equals_exact(lines.geometry[:2], 0).all()
+
+
+def test_an_extract_is_read_once_and_again_when_it_or_the_cache_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, cache, reads = tmp_path / "a.osm", tmp_path / "cache", []
+
+    def read(*read_from: object) -> gpd.GeoDataFrame:
+        reads.append(read_from)
+        return gpd.GeoDataFrame({"osm_id": [len(reads)]}, geometry=[LineString([(0, 0), (1, 1)])], crs="EPSG:4326")
+
+    monkeypatch.setattr(osm, "read_streets", read)
+    file.write_text("one", encoding="utf-8")
+    assert list(cached_streets(file, cache).osm_id) == [1]
+    assert list(cached_streets(file, cache).osm_id) == [1]
+    assert cached_streets(file, cache).crs == "EPSG:4326"
+    assert list(cached_streets(file, cache, BICYCLE).osm_id) == [2]
+    file.write_text("two", encoding="utf-8")
+    assert list(cached_streets(file, cache).osm_id) == [3]
+    for kept in cache.iterdir():
+        content = bytearray(kept.read_bytes())
+        content[len(content) // 2] ^= 1
+        kept.write_bytes(bytes(content))
+    assert list(cached_streets(file, cache).osm_id) == [4]
+    for kept in cache.iterdir():
+        kept.write_bytes(b"")
+    assert list(cached_streets(file, cache).osm_id) == [5]
+    assert all(kept.suffix == ".parquet" for kept in cache.iterdir())
+    assert shapely.is_valid(cached_streets(file, cache).geometry).all()
