@@ -57,9 +57,14 @@ class Frame:
         return 1000 / (self.scale * self.stretch)
 
     @property
+    def edges(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right and top on paper."""
+        return self.left, self.bottom, self.right, self.top
+
+    @property
     def box(self) -> Geometry:
         """The rectangle on paper."""
-        return shapely.box(self.left, self.bottom, self.right, self.top)
+        return shapely.box(*self.edges)
 
 
 def fit(bounds: tuple[float, float, float, float], crs: str, rectangle: tuple[float, float, float, float]) -> Frame:

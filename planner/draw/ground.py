@@ -137,19 +137,18 @@ def draw(axes: Axes, base: Base, theme: Theme) -> Drawn:
     if base.water:
         # As one area, clefts closed: where a tributary flows in there is no shore.
         whole = shapely.buffer(shapely.buffer(shapely.union_all(base.water), 0.8 * unit), -0.8 * unit)
-        pen.areas(axes, [whole], style.WATER, edge=style.WATER_EDGE, edge_mm=0.2 * unit, clip=frame.box, order=0.5)
+        pen.areas(axes, [whole], style.WATER, edge=style.WATER_EDGE, edge_mm=0.2 * unit, clip=frame.edges, order=0.5)
     for mm, streets in base.streets.items():
-        pen.lines(axes, streets, mm, style.STREET, clip=frame.box, cap="round", order=1)
+        pen.lines(axes, streets, mm, style.STREET, clip=frame.edges, cap="round", order=1)
     if base.area is not None:
         # The outer edge of all zones: how far the figures reach. Borders between zones are not drawn.
         edges = [p.exterior for p in shapely.get_parts(base.area)]
-        pen.area_line(axes, edges, unit, clip=frame.box)
+        pen.area_line(axes, edges, unit, clip=frame.edges)
     lines = _line_demand(axes, base, theme)
     dots = _point_demand(axes, base, theme)
     marks, boxes = _marks(axes, base, theme)
-    bounds = (frame.left, frame.bottom, frame.right, frame.top)
     streets_ink = [(line, 0.3) for streets in base.streets.values() for line in streets]
-    _names(axes, base, place.ink(bounds, streets_ink + [(line, 1.0) for line in lines.shapes]), boxes)
+    _names(axes, base, place.ink(frame.edges, streets_ink + [(line, 1.0) for line in lines.shapes]), boxes)
     _border(axes, frame, unit)
     sites = marks[marks["status"] != "gap"]
     return Drawn(
@@ -197,7 +196,7 @@ class _Lines:
 
 def _line_demand(axes: Axes, base: Base, theme: Theme) -> _Lines:
     """Draw line demand as wide as its people per km, in its shade. Gaps are hollow and lie on a pale wash."""
-    unit, clip = base.unit, base.frame.box
+    unit, clip = base.unit, base.frame.edges
     rows = base.is_line & base.inside & (theme.weight > 0)
     if not rows.any():
         return _Lines()
@@ -208,8 +207,8 @@ def _line_demand(axes: Axes, base: Base, theme: Theme) -> _Lines:
     width = np.round(np.clip(density * per_density, THINNEST_MM * unit, 1.25 * BUSIEST_MM * unit), 2)
     keys = sorted(set(zip(shade.tolist(), width.tolist(), strict=True)))
     merged = {(i, mm): _merged(shapes[(shade == i) & (width == mm)]) for i, mm in keys}
-    within = shapely.intersection(base.area, clip) if base.area is not None else clip
-    washed = within if within.geom_type == "Polygon" else clip
+    # The wash is wider than its street, and would stick out of the study.
+    washed = clip if base.area is None else shapely.intersection(base.area, base.frame.box).bounds
     for (i, mm), lines in merged.items():
         if theme.shades[i].gap:
             pen.lines(axes, lines, mm + 1.7 * unit, style.GAP_WASH, clip=washed, cap="round", order=1.5)
@@ -243,7 +242,7 @@ def _point_demand(axes: Axes, base: Base, theme: Theme) -> _Dots:
     mm = np.maximum(np.sqrt(weight) * per_person, SMALLEST_DOT_MM * base.unit)
     for i in sorted(set(shade.tolist()), reverse=True):
         at, look = shade == i, theme.shades[i]
-        pen.dots(axes, xy[at], mm[at], look.colour, hollow=look.gap, clip=base.frame.box, order=3.5)
+        pen.dots(axes, xy[at], mm[at], look.colour, hollow=look.gap, clip=base.frame.edges, order=3.5)
     return _Dots(tuple(sorted(set(shade.tolist()))), per_person, float(weight.max()))
 
 

@@ -312,10 +312,13 @@ def _tier_keys(column: Column, theme: Theme, drawn: Drawn) -> list[Key]:
     return [Key(sample(t), term(column.lang, "tier", t)) for t in drawn.tiers]
 
 
-# Type sizes and columns of the list in the order of preference; one column is a table with all tabs.
+# Type sizes, columns and whether the tabs are shown, in the order of preference.
 _LIST_SETTINGS = (
-    (7.2, 1), (6.8, 1), (6.4, 1), (6.1, 1), (5.8, 1), (7.0, 2), (6.6, 2), (6.2, 2), (5.8, 2), (5.8, 3), (5.2, 3), (4.8, 3),
-)  # fmt: skip
+    *((pt, 1, True) for pt in (7.2, 6.8, 6.4, 6.1, 5.8)),
+    *((pt, 2, True) for pt in (6.4, 6.1, 5.8)),
+    *((pt, 2, False) for pt in (7.0, 6.6, 6.2, 5.8)),
+    *((pt, 3, False) for pt in (5.8, 5.2, 4.8)),
+)
 
 
 @dataclass(frozen=True)
@@ -323,6 +326,7 @@ class _Row:
     height: float
     draw: Draw
     head: bool = False
+    lines: int = 1
 
 
 def listing(column: Column, top: float, bottom: float, theme: Theme, frame: Frame) -> None:
@@ -334,11 +338,12 @@ def listing(column: Column, top: float, bottom: float, theme: Theme, frame: Fram
         return
     unit, said = column.unit, theme.listing
     y = heading(column, top, said.heading)
-    for pt, columns in _LIST_SETTINGS:
+    for pt, columns, table in _LIST_SETTINGS:
         width = (column.width - 4 * unit * (columns - 1)) / columns
-        rows = _rows(column, theme, said, frame, pt * unit, width, table=columns == 1)
+        rows = _rows(column, theme, said, frame, pt * unit, width, table=table)
         parts = _flow(rows, columns, y - bottom)
-        if parts is not None:
+        # Two tables side by side are good for short names only.
+        if parts is not None and not (table and columns > 1 and any(row.lines > 1 for row in rows)):
             break
     else:
         parts = _cut(column, said, rows, columns, y - bottom, pt * unit)
@@ -397,7 +402,7 @@ def _rows(
         rows.append(_Row(2.5 * em, head(section.head, section.colour), head=True))
         for entry in section.entries:
             lines = wrap(clean(entry.name), pt, room, lines=2)
-            rows.append(_Row((1.45 + 1.2 * (len(lines) - 1)) * em, item(entry, lines)))
+            rows.append(_Row((1.45 + 1.2 * (len(lines) - 1)) * em, item(entry, lines), lines=len(lines)))
     return rows
 
 

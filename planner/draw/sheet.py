@@ -38,10 +38,11 @@ def write_sheets(
     folder.mkdir(parents=True, exist_ok=True)
     base, files = lay_out(result), list[Path]()
     themes = all_themes(result, lang)
-    for number, theme in enumerate(themes, 1):
-        if theme.name in formats:
+    for number, (name, make) in enumerate(themes.items(), 1):
+        if name in formats:
+            theme = make()
             axes = draw(result, base, theme, lang, number=number, count=len(themes))
-            files += pen.save(axes, folder / theme.name, formats[theme.name], title=theme.title)
+            files += pen.save(axes, folder / name, formats[name], title=theme.title)
     return files
 
 

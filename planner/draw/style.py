@@ -36,6 +36,9 @@ REASONS = {
     "lacks_service": "#6d4b8f",
     "full": "#4d7d5a",
 }
+# Every colour that is printed as it is.
+_GROUND = (WHITE, PAPER, INK, MUTED, FAINT, WATER, WATER_EDGE, WATER_INK, STREET, TRACK, ZONE_INK)
+COLOURS = tuple(dict.fromkeys((*_GROUND, TODAY, *YEARS, GAP, GAP_CORE, GAP_WASH, *REASONS.values())))
 
 SHAPES = {
     "": "circle",

@@ -3,7 +3,7 @@
 A theme says everything in which one sheet differs from another, so that all sheets look alike and none can tell its own truth.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -271,10 +271,19 @@ def gaps(result: Result, lang: Lang) -> Theme:
     )
 
 
-def all_themes(result: Result, lang: Lang) -> tuple[Theme, ...]:
-    """Return every sheet of a run in the order of the set."""
-    first = (existing(result, lang), effective(result, lang), gaps(result, lang), layout(result, lang))
-    return (*first, *(layout(result, lang, until=year) for year in result.years))
+def all_themes(result: Result, lang: Lang) -> dict[str, Callable[[], Theme]]:
+    """Return how each sheet of a run is made, by its name, in the order of the set."""
+
+    def year(until: int) -> Callable[[], Theme]:
+        return lambda: layout(result, lang, until=until)
+
+    return {
+        "existing": lambda: existing(result, lang),
+        "effective": lambda: effective(result, lang),
+        "gaps": lambda: gaps(result, lang),
+        "layout": lambda: layout(result, lang),
+        **{f"year-{until}": year(until) for until in result.years},
+    }
 
 
 def layout_title(result: Result, lang: Lang) -> str:
