@@ -27,6 +27,7 @@ from planner.intake import Inputs, read_inputs
 from planner.network import Network, Positions, from_lines, locate, take
 from planner.programme import chosen_actions, costs_by_year, people_within, programme
 from planner.reach import Reach, nearest, reach
+from planner.remedies import gains_by_gap, remedies
 from planner.siting import Plan, covering_problem, solve
 from planner.standards import judge
 from planner.study import STUDY_FILE, Capacity, Study
@@ -70,7 +71,7 @@ class Result:
         demand: the units with their existing coverage (nearest_site, nearest_m, sites_within, covered, effective_share, gap) and
             ``covered_from``: 0 covered today, a year of the plan, or -1 never.
         zones, water, streets: what the maps draw; streets are exactly the network measured on.
-        gaps: ranked gaps of the existing state.
+        gaps: ranked gaps of the existing state, each with its remedy (`planner.remedies.REMEDY_COLUMNS`).
         actions: the chosen actions in the order of the programme: site, action, mode, tier, year, cost, operating_cost, gain, …
         programme: 建设计划表, a row per chosen action.
         plan: what the solver says of its solution; None where the study asks for no plan.
@@ -148,7 +149,9 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
     gaps, gap_of = find_gaps(inputs.demand, today, walks.network, walks.demand, inputs.sites)
 
     progress("plan")
-    plan, actions = make_plan(study, inputs, walks, profiles)
+    possible = _possible_actions(study, inputs)
+    gaps = gaps.join(_remedies(study, inputs, walks, profiles, today, gaps, gap_of, possible))
+    plan, actions = make_plan(study, inputs, walks, profiles, possible)
 
     progress("programme")
     moments, sites = {0: today}, inputs.sites.assign(year=0)
@@ -281,24 +284,57 @@ def group_profiles(demand: pd.DataFrame, profiles: dict[str, Floats]) -> tuple[N
     return np.array([code[group] for group in demand["group"]], dtype=np.int64), np.stack(list(profiles.values()))
 
 
+def _possible_actions(study: Study, inputs: Inputs) -> pd.DataFrame:
+    rules = study.plan
+    for place in (*rules.required, *rules.forbidden) if rules else ():
+        if place not in set(inputs.sites["id"]):
+            raise InputError("place_unknown", file=STUDY_FILE, place=place)
+    return possible_actions(inputs.sites, inputs.options, forbidden=rules.forbidden if rules else ())
+
+
+def _remedies(
+    study: Study,
+    inputs: Inputs,
+    walks: Walks,
+    profiles: dict[str, Floats],
+    today: Coverage,
+    gaps: pd.DataFrame,
+    gap_of: NDArray[np.object_],
+    actions: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the remedy of each gap, in the order of the gaps."""
+    number = {gap: row for row, gap in enumerate(gaps["id"])}
+    group, profile = group_profiles(inputs.demand, profiles)
+    gain = gains_by_gap(
+        np.array([number.get(gap, -1) for gap in gap_of], dtype=np.int64),
+        inputs.demand["weight"].to_numpy(dtype=float),
+        group,
+        profile,
+        today,
+        walks.reach,
+        offers(actions, actions["place"].to_numpy(dtype=np.int64), study.standard.services),
+    )
+    return remedies(gain, gaps["weight"].to_numpy(dtype=float), actions)
+
+
 def make_plan(
-    study: Study, inputs: Inputs, walks: Walks, profiles: dict[str, Floats]
+    study: Study, inputs: Inputs, walks: Walks, profiles: dict[str, Floats], actions: pd.DataFrame
 ) -> tuple[Plan | None, pd.DataFrame]:
     """Solve for the best plan within the budgets.
 
+    Args:
+        study: the settings; its plan may be None.
+        inputs: the checked tables.
+        walks: who can walk where.
+        profiles: each group's work profile.
+        actions: all that may be done.
+
     Returns:
         The plan, or None where the study asks for none; and its actions in the order of the programme.
-
-    Raises:
-        InputError: a required or forbidden place does not exist.
     """
     settings = study.plan
     if settings is None:
         return None, chosen_actions(None, None, pd.DataFrame(columns=list(ACTION_COLUMNS)), ())
-    for place in (*settings.required, *settings.forbidden):
-        if place not in set(inputs.sites["id"]):
-            raise InputError("place_unknown", file=STUDY_FILE, place=place)
-    actions = possible_actions(inputs.sites, inputs.options, forbidden=settings.forbidden)
     required = study.standard.services
     group, profile = group_profiles(inputs.demand, profiles)
     problem = covering_problem(

@@ -60,7 +60,7 @@ def summary(result: Result) -> dict[str, Any]:
                     key: gap[key]
                     for key in ("id", "zone", "group", "weight", "reason", "nearest_site", "nearest_m", "x", "y")
                 },
-                **{key: gap[key] for key in ("worst_m", "units", "length_m", "source")},
+                **{key: gap[key] for key in ("worst_m", "units", "length_m", "source", "remedy", "remedy_share")},
             }
             for gap in result.gaps.drop(columns="geometry").to_dict("records")
         ],

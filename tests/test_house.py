@@ -37,7 +37,7 @@ ORDER = (
     "coverage",
     "capacity standards",
     "gaps",
-    "actions",
+    "actions remedies",
     "siting",
     "programme",
     "pipeline",

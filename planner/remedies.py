@@ -1,0 +1,108 @@
+"""Gaps × actions -> for each gap, the cheapest single action that would close it, or the one that helps most.
+
+Takes gaps, their units, what covers them today and what could be done; gives a row for each gap. Weighs no budget: that is siting's.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array, csr_array
+
+from planner.coverage import Coverage, Floats, Ints, Offers
+from planner.reach import Reach
+
+REMEDY_COLUMNS = (
+    "remedy",
+    "remedy_site",
+    "remedy_mode",
+    "remedy_cost",
+    "remedy_operating_cost",
+    "remedy_gain",
+    "remedy_share",
+)
+# A gap counts as closed when an action leaves less than this of it: a door that opens at five closes a gap that begins at half past four.
+CLOSED = 0.9
+
+
+def gains_by_gap(
+    member: Ints,
+    weight: Floats,
+    group: Ints,
+    profiles: Floats,
+    coverage: Coverage,
+    reach: Reach,
+    actions: Offers,
+) -> csr_array:
+    """Return what each action alone would give each gap: people × the share of their working time newly covered.
+
+    Args:
+        member: (n_units,) number of each unit's gap, -1 for none.
+        weight, group: (n_units,) people and row of ``profiles``.
+        profiles: (n_groups, 336) share of the group at work.
+        coverage: what stands today.
+        reach: pairs (unit, place) within the radius.
+        actions: what each action would offer at its place.
+
+    Returns:
+        Sparse (n_gaps, n_actions).
+    """
+    n_actions, n_gaps = len(actions.place), int(member.max(initial=-1)) + 1
+    masks, of_action = np.unique(actions.mask & actions.serves[:, None], axis=0, return_inverse=True)
+    # What a mask adds to a week: few weeks, few masks, so a table holds all there is to know.
+    adds = np.stack([(masks[None] & ~coverage.weeks[:, None]) @ (p / p.sum()) for p in profiles], axis=2)
+    units, places = reach.demand.astype(np.int64), reach.site.astype(np.int64)
+    lacking = member[units] >= 0
+    units, places = units[lacking], places[lacking]
+    at_place = csr_array((np.ones(n_actions), (actions.place, np.arange(n_actions))), shape=(reach.n_sites, n_actions))
+    count = np.diff(at_place.indptr)[places]
+    pair_unit = np.repeat(units, count)
+    within = np.arange(len(pair_unit)) - np.repeat(np.cumsum(count) - count, count)
+    pair_action = at_place.indices[np.repeat(at_place.indptr[places], count) + within]
+    gain = weight[pair_unit] * adds[coverage.week[pair_unit], of_action.reshape(-1)[pair_action], group[pair_unit]]
+    matrix: csr_array = coo_array((gain, (member[pair_unit], pair_action)), shape=(n_gaps, n_actions)).tocsr()
+    return matrix
+
+
+def remedies(gain: csr_array, gap_weight: Floats, actions: pd.DataFrame) -> pd.DataFrame:
+    """Choose a remedy for each gap.
+
+    Among the actions that close it (leave less than a tenth) the cheapest in its first year; where none does, the one that gives most.
+    Ties go to the cheaper, then to the lower id.
+
+    Args:
+        gain: what `gains_by_gap` gave.
+        gap_weight: (n_gaps,) weight of each gap.
+        actions: table of `planner.actions.possible_actions`, sorted by id.
+
+    Returns:
+        Columns `REMEDY_COLUMNS`, a row a gap; empty where nothing helps. ``remedy_share`` is the share of the gap that it takes away.
+    """
+    cost = (actions["capital_cost"] + actions["operating_cost"]).to_numpy(dtype=float)
+    rows: list[tuple[Any, ...]] = []
+    for gap in range(gain.shape[0]):
+        span = slice(gain.indptr[gap], gain.indptr[gap + 1])
+        action, given = gain.indices[span], gain.data[span]
+        helps = given > 1e-9
+        action, given = action[helps], given[helps]
+        if not len(action):
+            rows.append((None, None, None, None, None, 0.0, 0.0))
+            continue
+        closes = given >= CLOSED * gap_weight[gap]
+        if closes.any():
+            best = min(np.flatnonzero(closes), key=lambda k: (cost[action[k]], -given[k], action[k]))
+        else:
+            best = min(np.arange(len(action)), key=lambda k: (-round(given[k], 9), cost[action[k]], action[k]))
+        chosen = actions.iloc[int(action[best])]
+        rows.append(
+            (
+                chosen["id"],
+                chosen["site"],
+                chosen["mode"],
+                float(chosen["capital_cost"]),
+                float(chosen["operating_cost"]),
+                float(given[best]),
+                float(given[best] / gap_weight[gap]),
+            )
+        )
+    return pd.DataFrame(rows, columns=list(REMEDY_COLUMNS))
