@@ -3,73 +3,88 @@
 The cover rows ``y_it ≤ Σ_j open_jt`` are priced by multipliers λ_it, the money and limit rows by μ; what is left falls apart into one
 choice a place. The multipliers move along a deflected subgradient (Camerini, Fratta & Maffioli 1975) in units of each unit's own
 weight, which comes close to the linear relaxation in a few hundred rounds. Where one year, one budget and no rival actions are
-planned, the money row is kept and solved exactly as a fractional knapsack.
+planned, the money row is kept and solved exactly as a fractional knapsack. An option is an action in a year.
 """
-# ruff: noqa: ANN001, ANN202
-# mypy: disable-error-code="no-untyped-def"
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numba import njit
+from scipy import sparse
 
 from planner.siting.kernels import Model
-from planner.siting.problem import Floats
+from planner.siting.problem import Floats, Ints
 
 # Seen to serve: each direction keeps 97 % of the last, the first step is 5 % of the gap, and shrinks by a fifth after 50 rounds in vain.
 _DEFLECTION = 0.97
-_FIRST_STEP = 0.05
+FIRST_STEP = 0.05
 _SHRINK = 0.8
 _PATIENCE = 50
+# A step so short moves nothing any more.
+SHORTEST_STEP = 1e-5
 
 
-@dataclass
+@dataclass(frozen=True)
 class Multipliers:
-    """Where the bound stands; `tighten` moves it on.
+    """Where the bound stands; `tighten` gives the next.
 
     Attributes:
         cover: (n_units × n_years) λ, between 0 and what the unit is worth in the year.
-        money: (n_years,) μ of the budgets.
-        limit: (n_limits,) μ of the limits.
+        row: (n_years + n_limits,) μ of the budgets and the limits.
         step: current step length.
-        bound: the least bound so far, of the model's normalised weight; it belongs to ``cover``, ``money`` and ``limit``.
+        bound: the least bound so far, as a share of all weight; it belongs to ``cover`` and ``row``.
         rounds: subgradient rounds so far.
     """
 
     cover: Floats
-    money: Floats
-    limit: Floats
-    step: float = _FIRST_STEP
+    row: Floats
+    step: float = FIRST_STEP
     bound: float = np.inf
     rounds: int = 0
 
 
-def first_multipliers(model: Model) -> Multipliers:
+@dataclass(frozen=True)
+class Relaxation:
+    """What the bound works on beside the model itself.
+
+    Attributes:
+        units: CSR (n_actions × n_units), one where the action covers the unit.
+        worth: (n_units × n_years) what a unit is worth in each year.
+        knapsack: one year, one budget, no rivals: the money row is solved exactly.
+    """
+
+    units: sparse.csr_array
+    worth: Floats
+    knapsack: bool
+
+
+def relaxation(model: Model) -> Relaxation:
+    """Return the relaxation of a model."""
+    n_actions = len(model.place)
+    return Relaxation(
+        units=sparse.csr_array(
+            (np.ones(len(model.action_unit)), model.action_unit, model.action_ptr), (n_actions, len(model.weight))
+        ),
+        worth=np.outer(model.weight, -np.diff(model.worth)),
+        knapsack=model.use.shape[1] == 1 and len(np.unique(model.place)) == n_actions,
+    )
+
+
+def first_multipliers(model: Model, relaxed: Relaxation) -> Multipliers:
     """Return where to begin: half of each unit's worth, and a third of all weight for all money."""
-    each_year = -np.diff(model.worth)
-    return Multipliers(
-        0.5 * np.outer(model.weight, each_year), 0.3 / len(model.money) * model.rate, np.zeros(len(model.limit))
-    )
+    n_years = model.allowed.shape[1]
+    money = 0.3 / n_years * _inverse(model.has)
+    return Multipliers(0.5 * relaxed.worth, np.where(np.arange(len(money)) < n_years, money, 0.0))
 
 
-def tighten(model: Model, at: Multipliers, target: float, rounds: int) -> None:
-    """Move the multipliers on for at most ``rounds`` rounds, or until the bound meets ``target``."""
-    knapsack = len(model.money) == 1 and len(model.limit) == 0 and len(np.unique(model.place)) == len(model.place)
-    at.bound, at.step, done = _subgradient(
-        model, at.cover, at.money, at.limit, at.bound, at.step, target, rounds, knapsack
-    )
-    at.rounds += done
-
-
-def option_values(model: Model, at: Multipliers) -> tuple[Floats, Floats]:
+def option_values(model: Model, relaxed: Relaxation, at: Multipliers) -> tuple[Floats, Floats]:
     """Return each option's reduced value, (n_actions × n_years), and the best at each place (≥ 0 unless it is required)."""
-    value = _values(model, at.cover, at.money, at.limit)
+    value = _values(model, relaxed, at.cover, at.row)
     best = np.where(model.must, -np.inf, 0.0)
     np.maximum.at(best, model.place, value.max(axis=1))
     return value, best
 
 
-def strike_out(model: Model, at: Multipliers, known: float) -> int:
+def strike_out(model: Model, relaxed: Relaxation, at: Multipliers, known: float) -> int:
     """Strike options from ``model.allowed`` that no plan better than ``known`` contains; mark places that each of them needs.
 
     With the option ``bound − (best − value)`` bounds every plan, without the place ``bound − best`` does.
@@ -77,195 +92,107 @@ def strike_out(model: Model, at: Multipliers, known: float) -> int:
     Returns:
         How many options are left.
     """
-    value, best = option_values(model, at)
-    with_option = at.bound - (best[model.place][:, None] - value)
-    model.allowed[with_option <= known] = False
+    value, best = option_values(model, relaxed, at)
+    model.allowed[at.bound - (best[model.place][:, None] - value) <= known] = False
     model.must[at.bound - best <= known] = True
     return int(model.allowed.sum())
 
 
-@njit(cache=True, nogil=True)
-def _values(m, cover, money, limit):
-    n_actions, n_years = len(m.place), len(m.money)
-    value = np.empty((n_actions, n_years))
-    for action in range(n_actions):
-        for t in range(n_years):
-            value[action, t] = 0.0
-        if n_years == 1:
-            total = 0.0
-            for q in range(m.action_ptr[action], m.action_ptr[action + 1]):
-                total += cover[m.action_unit[q], 0]
-            value[action, 0] = total
-        else:
-            for q in range(m.action_ptr[action], m.action_ptr[action + 1]):
-                unit = m.action_unit[q]
-                for t in range(n_years):
-                    value[action, t] += cover[unit, t]
-            for t in range(n_years - 2, -1, -1):
-                value[action, t] += value[action, t + 1]
-        paid = 0.0
-        for q in range(m.limit_ptr[action], m.limit_ptr[action + 1]):
-            paid += limit[m.limit_row[q]] * m.limit_use[q]
-        for t in range(n_years):
-            if m.allowed[action, t]:
-                value[action, t] -= paid
-                for s in range(n_years):
-                    value[action, t] -= money[s] * m.price[action, t, s]
-            else:
-                value[action, t] = -np.inf
-    return value
-
-
-@njit(cache=True, nogil=True)
-def _take(m, g, used, limit_used, action, year):
-    """Count an option of the relaxed choice into the subgradient."""
-    n_years = len(m.money)
-    for s in range(n_years):
-        used[s] += m.price[action, year, s]
-    for q in range(m.limit_ptr[action], m.limit_ptr[action + 1]):
-        limit_used[m.limit_row[q]] += m.limit_use[q]
-    for q in range(m.action_ptr[action], m.action_ptr[action + 1]):
-        for t in range(year, n_years):
-            g[m.action_unit[q], t] -= 1.0
-
-
-@njit(cache=True, nogil=True)
-def _knapsack(m, value, g, used, limit_used):
-    """Choose for one budget by value per money; return the bound's part and the price of money."""
-    left, total, price_of_money = m.money[0], 0.0, 0.0
-    n_actions = len(m.place)
-    ratio = np.empty(n_actions)
-    for action in range(n_actions):
-        price = m.price[action, 0, 0]
-        if m.must[m.place[action]]:
-            left -= price
-            total += value[action, 0]
-            _take(m, g, used, limit_used, action, 0)
-            ratio[action] = -1.0
-        elif value[action, 0] <= 0.0:
-            ratio[action] = -1.0
-        else:
-            ratio[action] = value[action, 0] / price if price > 0.0 else np.inf
-    order = np.argsort(-ratio, kind="mergesort")
-    for rank in range(n_actions):
-        action = order[rank]
-        if ratio[action] <= 0.0:
-            break
-        price = m.price[action, 0, 0]
-        if price > left:
-            price_of_money = ratio[action]
-            total += ratio[action] * max(left, 0.0)
-            break
-        left -= price
-        total += value[action, 0]
-        _take(m, g, used, limit_used, action, 0)
-    return total, price_of_money
-
-
-@njit(cache=True, nogil=True)
-def _subgradient(m, cover, money, limit, bound, step, target, rounds, knapsack):
-    n_units, n_actions, n_years, n_places = len(m.weight), len(m.place), len(m.money), len(m.must)
-    now, now_money, now_limit = cover.copy(), money.copy(), limit.copy()
-    if knapsack:
-        now_money[:] = 0.0
-    g, direction = np.empty((n_units, n_years)), np.zeros((n_units, n_years))
-    money_direction, limit_direction = np.zeros(n_years), np.zeros(len(m.limit))
-    used, limit_used = np.empty(n_years), np.empty(len(m.limit))
-    best, pick, pick_year = np.empty(n_places), np.empty(n_places, np.int64), np.empty(n_places, np.int64)
-    in_vain, done = 0, 0
-    for _ in range(rounds):
+def tighten(model: Model, relaxed: Relaxation, at: Multipliers, target: float, rounds: int) -> Multipliers:
+    """Move the multipliers on for at most ``rounds`` rounds, or until the bound meets ``target``; return the best seen."""
+    scale = _inverse(model.has)
+    best, step, in_vain = at, at.step, 0
+    cover, row = at.cover, at.row
+    heading, row_heading = np.zeros_like(cover), np.zeros_like(row)
+    done = 0
+    while done < rounds and best.bound > target and step >= SHORTEST_STEP:
         done += 1
-        value = _values(m, now, now_money, now_limit)
-        at = 0.0
-        for unit in range(n_units):
-            for t in range(n_years):
-                rest = m.weight[unit] * (m.worth[t] - m.worth[t + 1]) - now[unit, t]
-                if rest > 0.0:
-                    at += rest
-                    g[unit, t] = 1.0
-                else:
-                    g[unit, t] = 0.0
-        used[:] = 0.0
-        limit_used[:] = 0.0
-        if knapsack:
-            gained, price_of_money = _knapsack(m, value, g, used, limit_used)
-            at += gained
-        else:
-            price_of_money = 0.0
-            for place in range(n_places):
-                best[place] = -np.inf if m.must[place] else 0.0
-                pick[place] = -1
-            for action in range(n_actions):
-                for t in range(n_years):
-                    if value[action, t] > best[m.place[action]]:
-                        best[m.place[action]] = value[action, t]
-                        pick[m.place[action]], pick_year[m.place[action]] = action, t
-            for place in range(n_places):
-                if pick[place] >= 0:
-                    at += best[place]
-                    _take(m, g, used, limit_used, pick[place], pick_year[place])
-            for t in range(n_years):
-                at += now_money[t] * m.money[t]
-            for row in range(len(m.limit)):
-                at += now_limit[row] * m.limit[row]
-        if at < bound:
-            in_vain = in_vain + 1 if at > bound - 1e-7 * bound else 0
-            bound = at
-            cover[:] = now
-            money[:] = now_money
-            limit[:] = now_limit
-            if knapsack:
-                money[0] = price_of_money
-        else:
-            in_vain += 1
-        if bound <= target:
-            break
+        bound, slope, row_slope, row = _look(model, relaxed, cover, row)
+        in_vain = 0 if bound < best.bound * (1 - 1e-7) else in_vain + 1
+        if bound < best.bound:
+            best = replace(best, cover=cover, row=row, bound=bound)
         if in_vain >= _PATIENCE:
-            step *= _SHRINK
-            in_vain = 0
-            now[:] = cover
-            now_limit[:] = limit
-            if not knapsack:
-                now_money[:] = money
-            direction[:] = 0.0
-            money_direction[:] = 0.0
-            limit_direction[:] = 0.0
-            if step < 1e-5:
-                break
-        length = 0.0
-        for unit in range(n_units):
-            for t in range(n_years):
-                most = m.weight[unit] * (m.worth[t] - m.worth[t + 1])
-                slope = g[unit, t]
-                if (slope < 0.0 and now[unit, t] <= 0.0) or (slope > 0.0 and now[unit, t] >= most):
-                    slope = 0.0
-                direction[unit, t] = _DEFLECTION * direction[unit, t] + (1.0 - _DEFLECTION) * slope
-                length += most * direction[unit, t] ** 2
-        if not knapsack:
-            for t in range(n_years):
-                if m.money[t] > 0.0:
-                    slope = (used[t] - m.money[t]) / m.money[t]
-                    if slope < 0.0 and now_money[t] <= 0.0:
-                        slope = 0.0
-                    money_direction[t] = _DEFLECTION * money_direction[t] + (1.0 - _DEFLECTION) * slope
-                    length += money_direction[t] ** 2
-            for row in range(len(m.limit)):
-                slope = (limit_used[row] - m.limit[row]) / max(1.0, m.limit[row])
-                if slope < 0.0 and now_limit[row] <= 0.0:
-                    slope = 0.0
-                limit_direction[row] = _DEFLECTION * limit_direction[row] + (1.0 - _DEFLECTION) * slope
-                length += limit_direction[row] ** 2
-        if length <= 0.0:
+            step, in_vain = step * _SHRINK, 0
+            cover, row = best.cover, best.row
+            heading, row_heading = np.zeros_like(cover), np.zeros_like(row)
+            continue
+        # At its limits a multiplier can only turn back.
+        slope[((cover <= 0) & (slope < 0)) | ((cover >= relaxed.worth) & (slope > 0))] = 0.0
+        heading = _DEFLECTION * heading + (1 - _DEFLECTION) * slope
+        length = float((relaxed.worth * heading * heading).sum())
+        if not relaxed.knapsack:
+            row_slope = row_slope * scale
+            row_slope[(row <= 0) & (row_slope < 0)] = 0.0
+            row_heading = _DEFLECTION * row_heading + (1 - _DEFLECTION) * row_slope
+            length += float(row_heading @ row_heading)
+        if length <= 0:
             break
-        move = step * (at - target) / length
-        for unit in range(n_units):
-            for t in range(n_years):
-                most = m.weight[unit] * (m.worth[t] - m.worth[t + 1])
-                now[unit, t] = min(max(now[unit, t] + move * most * direction[unit, t], 0.0), most)
-        if not knapsack:
-            for t in range(n_years):
-                if m.money[t] > 0.0:
-                    now_money[t] = max(0.0, now_money[t] + move * money_direction[t] / m.money[t])
-            for row in range(len(m.limit)):
-                now_limit[row] = max(0.0, now_limit[row] + move * limit_direction[row] / max(1.0, m.limit[row]))
-    return bound, step, done
+        move = step * (bound - target) / length
+        cover = np.clip(cover + move * relaxed.worth * heading, 0.0, relaxed.worth)
+        if not relaxed.knapsack:
+            row = np.maximum(row + move * scale * row_heading, 0.0)
+    return replace(best, step=step, rounds=at.rounds + done)
+
+
+def _inverse(has: Floats) -> Floats:
+    """Return one over each budget and limit, 0 where there is next to nothing to share out."""
+    return np.where(has > 1e-6 * has.max(initial=0.0), 1.0 / np.maximum(has, 1e-300), 0.0)
+
+
+def _values(model: Model, relaxed: Relaxation, cover: Floats, row: Floats) -> Floats:
+    """Return the reduced values: a unit's λ counts in every year from opening on."""
+    served = relaxed.units @ cover
+    value = np.cumsum(served[:, ::-1], axis=1)[:, ::-1] - np.einsum("or,r->o", model.use, row).reshape(served.shape)
+    return np.where(model.allowed, value, -np.inf)
+
+
+def _look(model: Model, relaxed: Relaxation, cover: Floats, row: Floats) -> tuple[float, Floats, Floats, Floats]:
+    """Return the bound at the multipliers, its slopes, and the row multipliers (solved for where the money row is kept)."""
+    n_years = cover.shape[1]
+    rest = relaxed.worth - cover
+    bound = float(np.maximum(rest, 0.0).sum())
+    slope = (rest > 0).astype(float)
+    if relaxed.knapsack:
+        value = _values(model, relaxed, cover, np.zeros_like(row))
+        part, option, price_of_money = _knapsack(model, value[:, 0], model.use[:, 0], float(model.has[0]))
+        row = np.array([price_of_money])
+    else:
+        value = _values(model, relaxed, cover, row)
+        part, option = _choice(model, value)
+        part += float(row @ model.has)
+    action = option // n_years
+    runs = (np.arange(n_years) >= (option % n_years)[:, None]).astype(float)
+    slope -= relaxed.units[action].T @ runs
+    return bound + part, slope, model.use[option].sum(axis=0) - model.has, row
+
+
+def _choice(model: Model, value: Floats) -> tuple[float, Ints]:
+    """Return the best option of each place where that is worth it or required: value and option numbers."""
+    n_years = value.shape[1]
+    year = value.argmax(axis=1)
+    top = value[np.arange(len(year)), year]
+    best = np.where(model.must, -np.inf, 0.0)
+    np.maximum.at(best, model.place, top)
+    takes = (top == best[model.place]) & (top > -np.inf) & ((top > 0) | model.must[model.place])
+    action = np.flatnonzero(takes)
+    # Of actions that are worth the same at one place, the first.
+    action = action[np.unique(model.place[action], return_index=True)[1]]
+    return float(top[action].sum()), action * n_years + year[action]
+
+
+def _knapsack(model: Model, value: Floats, price: Floats, money: float) -> tuple[float, Ints, float]:
+    """Choose for one budget by value per money: the bound's part, the actions taken whole, and the price of money."""
+    must = model.must[model.place]
+    sure = np.flatnonzero(must)
+    free = np.flatnonzero(~must & (value > 0))
+    ratio = value[free] / np.maximum(price[free], 1e-300)
+    free = free[np.argsort(-ratio, kind="stable")]
+    money -= float(price[sure].sum())
+    spent = np.cumsum(price[free])
+    whole = int(np.searchsorted(spent, money, side="right"))
+    taken = np.concatenate([sure, free[:whole]])
+    part, price_of_money = float(value[taken].sum()), 0.0
+    if whole < len(free):
+        price_of_money = float(value[free[whole]] / price[free[whole]])
+        part += price_of_money * max(money - (float(spent[whole - 1]) if whole else 0.0), 0.0)
+    return part, taken, price_of_money

@@ -87,15 +87,13 @@ def covering_program(model: Model, scale: float) -> tuple[Program, Ints, Ints]:
         ),
         (len(following), n),
     )
-    price = model.price[action, year]
-    price[following - 1] -= price[following]
-    limits = sparse.csc_array((model.limit_use, model.limit_row, model.limit_ptr), (len(model.limit), n_actions))
-    used = limits[:, action].tocsr() @ sparse.diags_array(last.astype(float))
-    z_rows = sparse.vstack([at_place[kept], earlier, sparse.csr_array(price.T), used], format="csr")
-    lower = np.concatenate(
-        [must[kept], np.zeros(len(following)), np.full(years + len(model.limit), -highspy.kHighsInf)]
-    )
-    upper = np.concatenate([np.ones(kept.sum()), np.full(len(following), highspy.kHighsInf), model.money, model.limit])
+    # Rows over z: an option's use is paid when its column steps up, and taken back by the next one of the same action.
+    use = model.use[action * years + year]
+    use[following - 1] -= use[following]
+    n_rows = len(model.has)
+    z_rows = sparse.vstack([at_place[kept], earlier, sparse.csr_array(use.T)], format="csr")
+    lower = np.concatenate([must[kept], np.zeros(len(following)), np.full(n_rows, -highspy.kHighsInf)])
+    upper = np.concatenate([np.ones(kept.sum()), np.full(len(following), highspy.kHighsInf), model.has])
     program = Program(
         cost=np.concatenate([cost, -scale * weight]),
         matrix=sparse.block_array([[-units, sparse.eye_array(m)], [z_rows, None]], format="csc"),

@@ -4,10 +4,14 @@ Takes a problem; gives build years. The moves are compiled in `kernels`. Nothing
 """
 
 import numpy as np
-from scipy import sparse
 
-from planner.siting.kernels import Model, State, construct, follow, improve_state, open_action
+from planner.siting.kernels import Model, State, grow
 from planner.siting.problem import MONEY_TOLERANCE, Floats, Ints, SitingProblem
+
+# Years (n: never) and the value as a share of all weight.
+Found = tuple[Ints, float]
+_PASSES = 50
+_NO_OPTIONS = np.zeros(0, np.int64)
 
 
 def prices(problem: SitingProblem) -> tuple[Floats, Floats]:
@@ -25,114 +29,112 @@ def prices(problem: SitingProblem) -> tuple[Floats, Floats]:
 
 
 def model_of(problem: SitingProblem) -> Model:
-    """Return the arrays that the compiled search and bound work on. Weights are normalised to sum to one."""
-    by_unit = problem.cover
-    by_action = by_unit.tocsc()
-    use = problem.limit_use if problem.limit_use is not None else sparse.csr_array((0, problem.n_actions))
-    limits = use.tocsc()
-    price, money = prices(problem)
-    money = money + MONEY_TOLERANCE * np.maximum(1.0, money)
-    limit = problem.limit + MONEY_TOLERANCE * np.maximum(1.0, problem.limit)
-    over_limit = np.zeros(problem.n_actions, bool)
-    over_limit[np.repeat(np.arange(problem.n_actions), np.diff(limits.indptr))[limits.data > limit[limits.indices]]] = (
-        True
-    )
+    """Return the arrays that the compiled search and the bound work on. Weights are normalised to sum to one."""
+    n_options = problem.n_actions * problem.n_years
+    by_unit, by_action = problem.cover, problem.cover.tocsc()
+    price, has = prices(problem)
+    use = price.reshape(n_options, problem.n_years)
+    if problem.limit_use is not None:
+        use = np.hstack([use, np.repeat(problem.limit_use.toarray().T, problem.n_years, axis=0)])
+        has = np.concatenate([has, problem.limit])
+    has = has + MONEY_TOLERANCE * np.maximum(1.0, has)
     total = problem.unit_weight.sum()
     must = np.zeros(int(problem.place.max(initial=-1)) + 1, bool)
     must[list(problem.required)] = True
-    return Model(
+    model = Model(
         action_ptr=by_action.indptr.astype(np.int64),
         action_unit=by_action.indices.astype(np.int32),
         unit_ptr=by_unit.indptr.astype(np.int64),
         unit_action=by_unit.indices.astype(np.int32),
         weight=problem.unit_weight / (total if total > 0 else 1.0),
         worth=np.append(np.cumsum(problem.year_weight[::-1])[::-1], 0.0),
-        price=np.ascontiguousarray(price),
-        money=money,
-        limit_ptr=limits.indptr.astype(np.int64),
-        limit_row=limits.indices.astype(np.int32),
-        limit_use=limits.data.astype(np.float64),
-        limit=limit,
+        use=np.ascontiguousarray(use),
+        has=has,
         place=problem.place.astype(np.int64),
         must=must,
-        allowed=np.all(price <= money, axis=2) & ~over_limit[:, None],
-        rate=np.where(money > 1e-6 * money.max(initial=0.0), 1.0 / money, 0.0),
+        allowed=(use <= has).all(axis=1).reshape(problem.n_actions, problem.n_years),
+        toll=np.zeros(n_options),
     )
+    set_toll(model, np.where(has > 1e-6 * has.max(initial=0.0), 1.0 / has, 0.0))
+    return model
 
 
-Found = tuple[Ints, float]
-_NO_OPTIONS = np.zeros(0, np.int64)
-
-
-def search(model: Model, *, passes: int = 50) -> Found | None:
-    """Build a plan greedily and swap until no single swap improves it.
-
-    Returns:
-        Years (n: never) and the value as a share of all weight; None where the required places do not fit.
-    """
-    found = []
-    for by_price in (False,) if _same_price(model) else (False, True):
-        state = empty_state(model)
-        if construct(model, state, by_price):
-            value = improve_state(model, state, by_price, passes, _NO_OPTIONS)
-            found.append((state.year.copy(), float(value)))
-    return max(found, key=lambda plan: plan[1], default=None)
-
-
-def search_near(model: Model, value: Floats, *, passes: int = 50, forced: int = 100) -> Found | None:
-    """Build a plan from the options with the largest reduced ``value`` that the bound gives them, and improve it by swaps.
-
-    Args:
-        model: what to plan.
-        value: (n_actions × n_years), what `planner.siting.bound.option_values` gives.
-        passes: most passes over the open actions.
-        forced: options that are opened by force in each pass, where costs differ.
-    """
-    state = empty_state(model)
-    for place in np.flatnonzero(model.must):
-        here = np.flatnonzero(model.place == place)
-        action, year = np.unravel_index(np.argmax(value[here]), (len(here), len(model.money)))
-        open_action(model, state, here[action], year)
-    if np.any(state.spent > model.money) or np.any(state.used > model.limit):
-        return None
-    follow(model, state, value)
-    construct(model, state, not _same_price(model))
-    return _improved(model, state, value, passes, forced)
-
-
-def improve(model: Model, year: Ints, value: Floats, *, passes: int = 50, forced: int = 100) -> Found:
-    """Return a plan that swaps make from one that keeps the rules, never worse."""
-    state = empty_state(model)
-    for action in np.flatnonzero(year < len(model.money)):
-        open_action(model, state, action, year[action])
-    return _improved(model, state, value, passes, forced)
-
-
-def _improved(model: Model, state: State, value: Floats, passes: int, forced: int) -> Found:
-    same_price = _same_price(model)
-    best = np.zeros(len(model.must))
-    np.maximum.at(best, model.place, value.max(axis=1))
-    short = np.where(model.allowed, best[model.place][:, None] - value, np.inf).ravel()
-    promising = np.argsort(short, kind="stable")[: 0 if same_price else forced]
-    worth = improve_state(model, state, not same_price, passes, promising)
-    return state.year.copy(), float(worth)
-
-
-def _same_price(model: Model) -> bool:
-    return len(model.money) == 1 and len(np.unique(model.price)) <= 1
+def set_toll(model: Model, price: Floats) -> None:
+    """Let options be weighed at these prices of the budgets and limits, (n_rows,)."""
+    model.toll[:] = np.einsum("or,r->o", model.use, price)
 
 
 def empty_state(model: Model) -> State:
     """Return the state in which nothing is open."""
-    n_units, n_actions, n_years = len(model.weight), len(model.place), len(model.money)
-    start = np.zeros(n_actions)
-    np.add.at(start, np.repeat(np.arange(n_actions), np.diff(model.action_ptr)), model.weight[model.action_unit])
+    n_units, (n_actions, n_years) = len(model.weight), model.allowed.shape
+    start = np.bincount(
+        np.repeat(np.arange(n_actions), np.diff(model.action_ptr)),
+        weights=model.weight[model.action_unit],
+        minlength=n_actions,
+    )
     return State(
         year=np.full(n_actions, n_years, np.int64),
         covers=np.zeros((n_units, n_years), np.int32),
         first=np.full(n_units, n_years, np.int64),
         gain=start[:, None] * model.worth[None, :n_years],
-        spent=np.zeros(n_years),
-        used=np.zeros(len(model.limit)),
+        used=np.zeros(len(model.has)),
         busy=np.zeros(len(model.must), np.int64),
     )
+
+
+def search(model: Model) -> Found | None:
+    """Build a plan greedily and swap until no single swap improves it; None where the required places do not fit."""
+    # What is required goes first, the cheapest way.
+    first = _leading(model, -model.toll)
+    ways = (False,) if _same_price(model) else (False, True)
+    return max((_grown(model, first, _NO_OPTIONS, by_toll) for by_toll in ways), key=_value, default=None)
+
+
+def search_near(model: Model, value: Floats, *, forced: int = 100) -> Found | None:
+    """Build a plan from the options with the largest reduced ``value`` that the bound gives them, and improve it by swaps.
+
+    Args:
+        model: what to plan.
+        value: (n_actions × n_years), what `planner.siting.bound.option_values` gives.
+        forced: options that are opened by force in each pass, where costs differ.
+    """
+    flat = value.ravel()
+    order = np.argsort(-flat, kind="stable")
+    first = np.concatenate([_leading(model, flat), order[flat[order] > 0]])
+    return _grown(model, first, _promising(model, value, forced), not _same_price(model))
+
+
+def improve(model: Model, year: Ints, value: Floats, *, forced: int = 100) -> Found | None:
+    """Return a plan that swaps make from one that keeps the rules."""
+    action = np.flatnonzero(year < model.allowed.shape[1])
+    first = action * model.allowed.shape[1] + year[action]
+    return _grown(model, first, _promising(model, value, forced), not _same_price(model))
+
+
+def _grown(model: Model, first: Ints, forced: Ints, by_toll: bool) -> Found | None:
+    state = empty_state(model)
+    value = float(grow(model, state, first.astype(np.int64), forced.astype(np.int64), np.int64(by_toll), _PASSES))
+    return (state.year, value) if value >= 0 else None
+
+
+def _value(found: Found | None) -> float:
+    return -1.0 if found is None else found[1]
+
+
+def _leading(model: Model, score: Floats) -> Ints:
+    """Return the options of required places, best score first at each place."""
+    n_years = model.allowed.shape[1]
+    options = np.flatnonzero(model.allowed.ravel() & model.must[np.repeat(model.place, n_years)])
+    return options[np.lexsort((options, -score[options]))]
+
+
+def _promising(model: Model, value: Floats, forced: int) -> Ints:
+    """Return the options that fall least short of the best at their place."""
+    best = np.zeros(len(model.must))
+    np.maximum.at(best, model.place, value.max(axis=1))
+    short = np.where(model.allowed, best[model.place][:, None] - value, np.inf).ravel()
+    return np.argsort(short, kind="stable")[: 0 if _same_price(model) else forced]
+
+
+def _same_price(model: Model) -> bool:
+    return model.use.shape[1] == 1 and len(np.unique(model.use)) <= 1

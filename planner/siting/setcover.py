@@ -36,7 +36,7 @@ def solve_cover(
     cost: Floats,
     required: Ints,
     *,
-    at_most: float = math.inf,
+    at_most: float | None = None,
     mip_gap: float = 0.0,
     work_limit: int | None = None,
     time_limit_s: float | None = None,
@@ -82,8 +82,14 @@ def solve_cover(
     u[:] = _start_prices(data, price)
     stopped = "gap"
     allowed = np.ones(len(columns), bool)
+    value = float(price[best].sum())
+
+    def answered() -> bool:
+        """Tell whether it is known if ``at_most`` suffices."""
+        least = math.ceil(spent + bound - 1e-6) if whole and bound > -math.inf else spent + bound
+        return at_most is not None and (spent + value <= at_most or least > at_most)
+
     for _ in range(8):
-        value = float(price[best].sum())
         bound, step, u = _climb_cover(data, price, u, allowed, bound, step, value - grain, 200)
         reduced = price - _column_sums(data, u)
         near = _greedy_cover(data, price, np.maximum(reduced, 1e-6 * price.max(initial=1.0)))
@@ -91,19 +97,19 @@ def solve_cover(
             best, value = near, float(price[near].sum())
         allowed &= ~(bound + np.maximum(reduced, 0.0) > value - grain + (0.0 if whole else 1e-9 * value))
         allowed[best] = True
-        if spent + value <= at_most or (spent + bound > at_most + 1e-9 and not whole):
-            break
-        if math.ceil(spent + bound - 1e-6) > at_most and whole:
-            break
-        if value - grain <= bound or step < 1e-4:
+        if answered() or value - grain <= bound or step < 1e-4:
             break
         if time_limit_s is not None and time.perf_counter() - begun > time_limit_s:
             stopped = "time"
             break
     chosen = np.union1d(np.flatnonzero(taken), columns[best])
     low = spent + bound
-    settled = value - grain <= bound or spent + value <= at_most or (math.ceil(low - 1e-6) if whole else low) > at_most
-    if settled or stopped == "time" or relative_gap(spent + value, low) <= max(mip_gap, PROOF_TOLERANCE):
+    if (
+        answered()
+        or value - grain <= bound
+        or stopped == "time"
+        or relative_gap(spent + value, low) <= max(mip_gap, PROOF_TOLERANCE)
+    ):
         return answer(chosen, low, stopped)
     left = np.flatnonzero(allowed)
     again = np.zeros(len(left), bool)

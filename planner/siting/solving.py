@@ -2,18 +2,27 @@
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.siting.bound import Multipliers, first_multipliers, option_values, strike_out, tighten
+from planner.siting.bound import (
+    SHORTEST_STEP,
+    first_multipliers,
+    option_values,
+    relaxation,
+    strike_out,
+    tighten,
+)
 from planner.siting.covering import merge_units
+from planner.siting.kernels import Model
 from planner.siting.milp import covering_program, minimise, plan_of, point_of
 from planner.siting.problem import (
     MONEY_TOLERANCE,
     PROOF_TOLERANCE,
+    Floats,
     Ints,
     Plan,
     Reason,
@@ -22,12 +31,15 @@ from planner.siting.problem import (
     objective_of,
     relative_gap,
 )
-from planner.siting.search import improve, model_of, prices, search, search_near
+from planner.siting.search import Found, improve, model_of, prices, search, search_near, set_toll
 
 # HiGHS works with absolute tolerances of 1e-6 to 1e-7; with all weight scaled to this, the lightest unit still shows.
 _SCALE = 1e4
-# Rounds of the Lagrangian bound between two looks at plans near it; the first six are always done.
+# Rounds of the Lagrangian bound between two looks at plans near it; the first few looks are always taken.
 _ROUNDS = (100, 100, 200, 200, 400, 400, 600, 1000, 1000)
+_LOOKS = 5
+# So few pairs (× years) are quicker settled by HiGHS at once.
+_SMALL = 2_000
 # HiGHS is asked only where its linear programs stay below this many nonzeros; beyond, they take minutes and prove little.
 _MOST_NONZEROS = 4_000_000
 
@@ -68,16 +80,18 @@ def solve(
 
     if not set(problem.required) <= set(small.place.tolist()):
         return infeasible()
-    race = _Race(small, begun, time_limit_s, progress)
-    if not race.start():
+    race = _start(small)
+    if race is None:
         return infeasible()
-    race.close_in(mip_gap)
-    if race.gap() > max(mip_gap, PROOF_TOLERANCE):
-        race.settle(mip_gap, work_limit)
+    clock = _Clock(begun, time_limit_s, progress)
+    if small.cover.nnz * small.n_years > _SMALL:
+        race = _close_in(small, race, clock, mip_gap)
+    if race.gap > max(mip_gap, PROOF_TOLERANCE) and race.stopped != "time":
+        race = _settle(small, race, clock, mip_gap, work_limit)
     whole = np.zeros(problem.n_actions, np.int64)
-    whole[kept] = tidy(small, race.plan())
+    whole[kept] = tidy(small, np.where(race.years < problem.n_years, race.years + 1, 0))
     objective = objective_of(problem, whole)
-    bound = max(race.bound(), objective)
+    bound = max(race.bound, objective)
     gap = relative_gap(objective, bound)
     proven = gap <= PROOF_TOLERANCE
     return Plan(
@@ -92,122 +106,152 @@ def solve(
     )
 
 
+@dataclass(frozen=True)
+class _Clock:
+    begun: float
+    limit_s: float | None
+    progress: Progress | None
+
+    @property
+    def left_s(self) -> float | None:
+        return None if self.limit_s is None else self.limit_s - (time.perf_counter() - self.begun)
+
+    def tell(self, race: "_Race") -> None:
+        if self.progress is not None:
+            self.progress(race.objective, race.bound)
+
+
+@dataclass(frozen=True)
 class _Race:
-    """The best plan and the least bound of one solve, moving towards each other. Values are shares of the units' weight."""
+    """The best plan and the least bound at one moment of a solve. Values are shares of the units' weight.
 
-    def __init__(
-        self, problem: SitingProblem, begun: float, time_limit_s: float | None, progress: Progress | None
-    ) -> None:
-        self.problem, self.model = problem, model_of(problem)
-        self.begun, self.time_limit_s, self.progress = begun, time_limit_s, progress
-        self.weight = float(problem.unit_weight.sum())
-        self.constant = problem.constant * float(problem.year_weight.sum())
-        self.years: Ints = np.zeros(0, np.int64)
-        self.value, self.least = -math.inf, float(problem.year_weight.sum())
-        # What is struck out is worth no more than this; a bound below it proves nothing more.
-        self.floor = -math.inf
-        self.work: dict[str, int] = {"rounds": 0, "options": int(self.model.allowed.sum()), "nodes": 0}
-        self.values = np.zeros(self.model.allowed.shape)
-        self.grain = _grain(problem) / max(self.weight, 1e-300)
-        self.stopped = "gap"
+    Attributes:
+        model: what search and bound work on; its allowed options only ever become fewer.
+        constant, weight: objective = constant + weight × value.
+        grain: every plan's value is a whole number of grains; 0 where that is not known.
+        years, value: the best plan.
+        least: no plan among the allowed options is better.
+        floor: no plan with an option that was struck out is better.
+        reduced: the options' reduced values at the last bound.
+        stopped, work: what the plan will say of its search.
+    """
 
-    def objective(self, value: float) -> float:
-        return self.constant + self.weight * value
+    model: Model
+    constant: float
+    weight: float
+    grain: float
+    years: Ints
+    value: float
+    least: float
+    floor: float
+    reduced: Floats
+    stopped: str
+    work: Mapping[str, int]
 
-    def gap(self) -> float:
-        return (
-            relative_gap(self.objective(self.value), self.bound()) if self.bound() > self.objective(self.value) else 0.0
-        )
+    @property
+    def objective(self) -> float:
+        return self.constant + self.weight * self.value
 
+    @property
     def bound(self) -> float:
-        least = max(self.least, self.floor)
+        highest = max(self.least, self.floor, self.value)
         # Where every value is a whole number of grains, nothing lies between one and the next.
-        return self.objective(self.value if self.value < least < self.value + self.grain * (1 - 1e-6) else least)
+        return self.constant + self.weight * (self.value if highest < self.value + self.grain * (1 - 1e-6) else highest)
 
-    def plan(self) -> Ints:
-        return np.where(self.years < self.problem.n_years, self.years + 1, 0)
+    @property
+    def gap(self) -> float:
+        return relative_gap(self.objective, self.bound)
 
-    def left(self) -> float | None:
-        return None if self.time_limit_s is None else self.time_limit_s - (time.perf_counter() - self.begun)
+    def taking(self, found: Found | None) -> "_Race":
+        """Return the race with a plan, if that is the best so far."""
+        return self if found is None or found[1] <= self.value else replace(self, years=found[0], value=found[1])
 
-    def take(self, found: tuple[Ints, float] | None) -> None:
-        """Keep a plan if it is the best so far."""
-        if found is not None and found[1] > self.value:
-            self.years, self.value = found
-        if self.progress is not None and self.value > -math.inf:
-            self.progress(self.objective(self.value), self.bound())
 
-    def start(self) -> bool:
-        """Find a first plan; tell whether there is any."""
-        self.take(search(self.model))
-        if self.value == -math.inf:
-            # Greedy could not place what is required: ask for any plan that keeps the rules.
-            program, action, year = covering_program(self.model, 0.0)
-            outcome = minimise(program)
-            if outcome.x is None:
-                return False
-            found = plan_of(action, year, outcome.x, self.problem.n_actions, self.problem.n_years)
-            self.take(improve(self.model, found, self.values))
-        return True
+def _start(problem: SitingProblem) -> _Race | None:
+    """Find a first plan; None where no plan keeps the rules."""
+    model = model_of(problem)
+    reduced = np.zeros(model.allowed.shape)
+    found = search(model)
+    if found is None:
+        # Greedy could not place what is required: ask for any plan that keeps the rules.
+        program, action, year = covering_program(model, 0.0)
+        outcome = minimise(program)
+        if outcome.x is None:
+            return None
+        years = plan_of(action, year, outcome.x, problem.n_actions, problem.n_years)
+        found = improve(model, years, reduced)
+        if found is None:
+            return None
+    weight, all_years = float(problem.unit_weight.sum()), float(problem.year_weight.sum())
+    return _Race(
+        model=model,
+        constant=problem.constant * all_years,
+        weight=weight,
+        grain=_grain(problem) / max(weight, 1e-300),
+        years=found[0],
+        value=found[1],
+        least=all_years,
+        floor=-math.inf,
+        reduced=reduced,
+        stopped="gap",
+        work={"rounds": 0, "options": int(model.allowed.sum()), "nodes": 0},
+    )
 
-    def close_in(self, mip_gap: float) -> None:
-        """Lower the bound and look for plans near it, until the gap is small enough or the bound stalls."""
-        at = first_multipliers(self.model)
-        for look, rounds in enumerate(_ROUNDS):
-            tighten(self.model, at, self.value, rounds)
-            self.least = min(self.least, at.bound)
-            self.model.rate[:] = at.money
-            self.values = option_values(self.model, at)[0]
-            self.take(search_near(self.model, self.values))
-            self.strike(at)
-            self.work["rounds"] = at.rounds
-            left = self.left()
-            if left is not None and left <= 0:
-                self.stopped = "time"
-                return
-            enough = self.gap() <= (PROOF_TOLERANCE if look < 5 else max(mip_gap, PROOF_TOLERANCE))
-            if enough or at.step < 1e-5 or self.work["options"] == 0:
-                return
 
-    def strike(self, at: Multipliers) -> None:
-        """Strike out options that no better plan contains."""
-        known = self.value + max(1e-8 * abs(self.value) + 1e-12, self.grain * (1 - 1e-6))
-        before = self.work["options"]
-        self.work["options"] = strike_out(self.model, at, known)
-        if self.work["options"] < before:
-            self.floor = max(self.floor, self.value if self.grain > 0 else known)
+def _close_in(problem: SitingProblem, race: _Race, clock: _Clock, mip_gap: float) -> _Race:
+    """Lower the bound and look for plans near it, until the gap is small enough or the bound stalls."""
+    model = race.model
+    relaxed = relaxation(model)
+    at = first_multipliers(model, relaxed)
+    for look, rounds in enumerate(_ROUNDS):
+        at = tighten(model, relaxed, at, race.value + 0.5 * race.grain, rounds)
+        set_toll(model, at.row)
+        race = replace(race, least=min(race.least, at.bound), reduced=option_values(model, relaxed, at)[0])
+        race = race.taking(search_near(model, race.reduced))
+        known = race.value + max(1e-8 * abs(race.value) + 1e-12, race.grain * (1 - 1e-6))
+        options = strike_out(model, relaxed, at, known)
+        if options < race.work["options"]:
+            race = replace(race, floor=max(race.floor, race.value if race.grain > 0 else known))
+        race = replace(race, work={**race.work, "options": options, "rounds": at.rounds})
+        clock.tell(race)
+        if clock.left_s is not None and clock.left_s <= 0:
+            return replace(race, stopped="time")
+        enough = race.gap <= (PROOF_TOLERANCE if look < _LOOKS else max(mip_gap, PROOF_TOLERANCE))
+        if enough or at.step < SHORTEST_STEP or options == 0:
+            break
+    return race
 
-    def settle(self, mip_gap: float, work_limit: int | None) -> None:
-        """Let HiGHS decide among the options that are left."""
-        if self.work["options"] == 0:
-            self.least = self.floor
-            return
-        program, action, year = covering_program(self.model, _SCALE)
-        self.work["rows"], self.work["pairs_left"] = program.matrix.shape[0], int(program.matrix.nnz)
-        if program.matrix.nnz > _MOST_NONZEROS:
-            self.stopped = "work"
-            return
-        program = replace(program, offset=-_SCALE * self.constant / self.weight)
-        outcome = minimise(
-            program,
-            start=point_of(program, action, year, self.years, self.problem.n_years),
-            mip_gap=mip_gap,
-            abs_gap=self.grain * _SCALE * (1 - 1e-4),
-            nodes=work_limit,
-            time_limit_s=self.left(),
-            progress=None if self.progress is None else lambda *_: self.take(None),
-        )
-        self.work["nodes"], self.stopped = outcome.nodes, outcome.stopped
-        if outcome.stopped == "conflict":
-            # Nothing that keeps the rules is left: nothing is better than the plan at hand.
-            self.least = self.floor
-            return
-        if outcome.x is not None:
-            found = plan_of(action, year, outcome.x, self.problem.n_actions, self.problem.n_years)
-            if not broken_rules(self.problem, np.where(found < self.problem.n_years, found + 1, 0)):
-                self.take(improve(self.model, found, self.values))
-        if math.isfinite(outcome.bound):
-            self.least = min(self.least, -outcome.bound / _SCALE - self.constant / self.weight)
+
+def _settle(problem: SitingProblem, race: _Race, clock: _Clock, mip_gap: float, work_limit: int | None) -> _Race:
+    """Let HiGHS decide among the options that are left."""
+    if race.work["options"] == 0:
+        return replace(race, least=race.floor)
+    program, action, year = covering_program(race.model, _SCALE)
+    work = {**race.work, "rows": program.matrix.shape[0], "pairs_left": int(program.matrix.nnz)}
+    if program.matrix.nnz > _MOST_NONZEROS:
+        return replace(race, work=work, stopped="work")
+    shift = race.constant / race.weight
+    outcome = minimise(
+        replace(program, offset=-_SCALE * shift),
+        start=point_of(program, action, year, race.years, problem.n_years),
+        mip_gap=mip_gap,
+        abs_gap=race.grain * _SCALE * (1 - 1e-4),
+        nodes=work_limit,
+        time_limit_s=clock.left_s,
+        progress=None if clock.progress is None else lambda *_: clock.tell(race),
+    )
+    race = replace(race, work={**work, "nodes": outcome.nodes}, stopped=outcome.stopped)
+    if outcome.stopped == "conflict":
+        # Nothing that keeps the rules is left: nothing is better than the plan at hand.
+        return replace(race, least=race.floor)
+    if outcome.x is not None:
+        found = plan_of(action, year, outcome.x, problem.n_actions, problem.n_years)
+        if not broken_rules(problem, np.where(found < problem.n_years, found + 1, 0)):
+            race = race.taking(improve(race.model, found, race.reduced))
+    if math.isfinite(outcome.bound):
+        race = replace(race, least=min(race.least, -outcome.bound / _SCALE - shift))
+    clock.tell(race)
+    return race
 
 
 def _grain(problem: SitingProblem) -> float:
