@@ -77,7 +77,7 @@ const planner = (() => {
       pane: "names", interactive: false, keyboard: false,
       icon: L.divIcon({ className: "planner-zone" + (thing.polygons ? " river" : ""), html: node("span", "", thing.name), iconSize: [160, 20] }),
     }));
-    for (const zone of plan.zones) found.push({ id: zone.id, name: zone.name, more: words.zones, open: () => map.setView(place(zone), 15, { animate: false }) });
+    for (const zone of plan.zones) found.push({ rank: 1, id: zone.id, name: zone.name, more: words.zones, open: () => map.setView(place(zone), 15, { animate: false }) });
     let zoom = null;
     painters.push(() => {
       if (zoom === map.getZoom()) return;
@@ -167,7 +167,7 @@ const planner = (() => {
         icon: L.divIcon({ className: "planner-rank", html: node("span", "", String(i + 1)), iconSize: [24, 16] }),
       });
       const one = { gap, all: label ? [mark, label] : [mark], pinned: false };
-      found.push({ id: gap.id, name: gap.title, more: gap.rows[0][1], open: () => {
+      found.push({ rank: 2, id: gap.id, name: gap.title, more: gap.rows[0][1], open: () => {
         one.pinned = true;
         repaint();
         if (!map.hasLayer(layer)) map.addLayer(layer);
@@ -213,7 +213,7 @@ const planner = (() => {
   function marker(site, layer, mark) {
     mark.bindPopup(() => popup(site.name, site.rows), { minWidth: 240, maxWidth: 340 });
     mark.on("popupopen", () => tell({ picked: "site", id: site.id }));
-    found.push({ id: site.id, name: site.name, more: [site.id, site.host].filter((s) => s && s !== site.name).join(" · "),
+    found.push({ rank: 0, id: site.id, name: site.name, more: [site.id, site.host].filter((s) => s && s !== site.name).join(" · "),
       open: () => { if (!map.hasLayer(layer)) map.addLayer(layer); if (site.moment > state.moment) show({ moment: site.moment }); go(site, mark); } });
     return mark;
   }
@@ -251,9 +251,9 @@ const planner = (() => {
       const look = () => {
         const asked = input.value.trim().toLowerCase();
         const says = (text) => Boolean(text) && text.toLowerCase().includes(asked);
-        // What bears the name comes before what only mentions it.
+        // What bears the name comes before what only mentions it; then sites, zones, gaps.
         hits = !asked ? [] : found.filter((hit) => [hit.name, hit.id, hit.more].some(says))
-          .sort((a, b) => says(b.name) - says(a.name)).slice(0, 12);
+          .sort((a, b) => says(b.name) - says(a.name) || a.rank - b.rank).slice(0, 12);
         list.replaceChildren(...hits.map((hit) => {
           const row = node("li", "", hit.name);
           row.setAttribute("role", "option");

@@ -3,8 +3,16 @@
 import streamlit as st
 
 from planner.errors import PlannerError
-from planner.pages import coverage, gaps, overview, shared
+from planner.pages import coverage, documents, gaps, overview, shared
 from planner.words import say
+
+# What shows a page, its word in the catalogue and in the address, its icon.
+PAGES = (
+    (overview.show, "overview", "map"),
+    (coverage.show, "coverage", "schedule"),
+    (gaps.show, "gaps", "location_off"),
+    (documents.show, "documents", "description"),
+)
 
 
 def run() -> None:
@@ -15,10 +23,13 @@ def run() -> None:
     )
     pages = [
         st.Page(
-            overview.show, title=say(lang, "app.overview"), icon=":material/map:", url_path="overview", default=True
-        ),
-        st.Page(coverage.show, title=say(lang, "app.coverage"), icon=":material/schedule:", url_path="coverage"),
-        st.Page(gaps.show, title=say(lang, "app.gaps"), icon=":material/location_off:", url_path="gaps"),
+            show,
+            title=say(lang, f"app.{word}"),
+            icon=f":material/{icon}:",
+            url_path=word,
+            default=show is overview.show,
+        )
+        for show, word, icon in PAGES
     ]
     page = st.navigation(pages, position="top")
     try:

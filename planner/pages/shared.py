@@ -1,15 +1,17 @@
 """What all pages share: the language, the study, its result, the head and the foot of the page.
 
-A result is made once for all sessions, in a thread of its own: it goes on when the tab that asked for it is closed.
+Long work is done once for all sessions, in a thread of its own: it goes on when the tab that asked for it is closed.
 """
 
 import os
 import threading
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -18,23 +20,23 @@ from planner.pipeline import Result
 from planner.study import Study, load_study
 from planner.words import LANGS, Lang, say
 
-STEPS = ("read", "network", "coverage", "plan", "programme")
+RUN_STEPS = ("read", "network", "coverage", "plan", "programme")
 LANGUAGE_NAMES: dict[Lang, str] = {"zh": "中文", "en": "English"}
-# Results kept in memory; the oldest goes when another comes.
-KEPT = 3
+# What is kept in memory when it is done; the oldest goes when another comes.
+KEPT = 4
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run at work or done: its future, and the steps it has begun."""
+    """Work that is going on or done: its future, and the steps it has begun."""
 
-    future: Future[Result]
+    future: Future[Any]
     steps: list[str] = field(default_factory=list)
 
 
 @st.cache_resource
 def _jobs() -> tuple[dict[str, Job], threading.Lock, ThreadPoolExecutor]:
-    return {}, threading.Lock(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="run")
+    return {}, threading.Lock(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="planner")
 
 
 def language() -> Lang:
@@ -66,34 +68,44 @@ def result() -> Result:
         InputError: the study's files are wrong.
     """
     shown = study()
-    job = _start(shown)
+    key = repr([shown, [(file, _stamp(shown.folder / file)) for file in shown.files()]])
+    made: Result = finished(key, partial(pipeline.run, shown), RUN_STEPS)
+    return made
+
+
+def finished(key: str, work: Callable[..., Any], steps: Sequence[str]) -> Any:
+    """Return what ``work`` gives; while it is at work, show how far it is. What failed is tried again.
+
+    Args:
+        key: the same for all sessions that want the same; only the first starts the work.
+        work: called with ``progress`` in a thread; it goes on when the page is closed.
+        steps: names that ``progress`` is told, in their order.
+    """
+    job = _start(key, work)
     # Always there: a place that comes and goes would move what follows, and the browser would make the map anew.
     place = st.empty()
     if not job.future.done():
         lang = language()
         while not job.future.done():
-            number = max(1, len(job.steps))
-            step = say(lang, f"step.{job.steps[-1] if job.steps else STEPS[0]}")
+            number = min(max(1, len(job.steps)), len(steps))
+            step = say(lang, f"step.{job.steps[-1] if job.steps else steps[0]}")
             with place.container():
-                st.progress(
-                    number / (len(STEPS) + 1), say(lang, "app.working", step=step, number=number, steps=len(STEPS))
-                )
-                st.caption(say(lang, "app.first_time"))
+                words = say(lang, "app.working", step=step, number=number, steps=len(steps))
+                st.progress(number / (len(steps) + 1), words)
+                st.caption(say(lang, "app.goes_on"))
             time.sleep(0.2)
         place.empty()
     return job.future.result()
 
 
-def _start(shown: Study) -> Job:
-    """Return the job of a study's present files; start it if there is none."""
-    key = repr([shown, [(file, _stamp(shown.folder / file)) for file in shown.files()]])
+def _start(key: str, work: Callable[..., Any]) -> Job:
     jobs, lock, threads = _jobs()
     with lock:
         if key not in jobs or (jobs[key].future.done() and jobs[key].future.exception()):
             for old in [k for k, job in jobs.items() if job.future.done()][: max(0, len(jobs) - KEPT + 1)]:
                 del jobs[old]
-            steps: list[str] = []
-            jobs[key] = Job(threads.submit(pipeline.run, shown, progress=steps.append), steps)
+            begun: list[str] = []
+            jobs[key] = Job(threads.submit(work, progress=begun.append), begun)
         return jobs[key]
 
 
@@ -128,22 +140,19 @@ def header(lang: Lang) -> None:
         label_visibility="collapsed",
     )
     shown = study()
-    left.markdown(f"#### {_plain(shown.map.title or shown.name)}")
+    left.markdown(f"#### {plain(shown.map.title or shown.name)}")
     notes = [note for note in (shown.scope, shown.illustrative) if note]
     if notes:
-        st.caption(_plain(" · ".join(notes)))
+        st.caption(plain(" · ".join(notes)))
 
 
 def footer(lang: Lang) -> None:
     """Show where the data is from, the run and the standard."""
     shown = result()
     words = {"credit": shown.study.streets.source, "run_id": shown.run_id, "standard": shown.study.standard.name}
-    st.caption(_plain(say(lang, "app.footer", **words)))
+    st.caption(plain(say(lang, "app.footer", **words)))
 
 
 def plain(text: str) -> str:
     """Return a user's words so that Markdown shows them as they are."""
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>$~:&" else sign for sign in text)
-
-
-_plain = plain

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 
 import pytest
@@ -111,6 +112,20 @@ def test_a_click_on_the_map_opens_the_sites_line(open_page, address):
     frame = page.frame_locator("iframe").first
     frame.locator(".planner-site").first.press("Enter")
     frame.locator(".leaflet-popup-content").get_by_text("sites.xlsx#").wait_for()
+
+
+def test_the_documents_are_made_and_downloaded(open_page, address, tmp_path):
+    page = opened(open_page(), address)
+    page.get_by_role("link", name="成果").click()
+    page.get_by_role("button", name="生成全部成果").click()
+    button = page.get_by_role("button", name="下载全部")
+    button.wait_for(timeout=120_000)
+    with page.expect_download() as download:
+        button.click()
+    download.value.save_as(tmp_path / "set.zip")
+    with zipfile.ZipFile(tmp_path / "set.zip") as archive:
+        assert "summary.json" in archive.namelist() and archive.testzip() is None
+    page.get_by_role("img").first.wait_for()
 
 
 def test_only_this_computer_can_reach_it(address):

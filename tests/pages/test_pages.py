@@ -1,5 +1,8 @@
 """Each page and each of its states, without a browser."""
 
+import io
+import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from planner.draw.webdata import percent
 from planner.words import LANGS, say
 
 ENTRY = Path(__file__).parents[2] / "planner" / "pages" / "entry.py"
-PAGES = ("overview", "coverage", "gaps")
+PAGES = ("overview", "coverage", "gaps", "documents")
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +149,19 @@ def test_two_sessions_share_one_result(shared_study, monkeypatch):
     after = {key: job.future.result() for key, job in shared._jobs()[0].items()}
     assert before.keys() == after.keys()
     assert all(after[key] is before[key] for key in before)
+
+
+def test_the_set_is_made_and_holds_what_the_command_writes(shared_study, monkeypatch, small_result):
+    from planner.pages import documents
+
+    monkeypatch.setenv("PLANNER_STUDY", str(shared_study))
+    test = AppTest.from_function(page_script, default_timeout=120, kwargs={"page": "documents"}).run()
+    test.button[0].click().run()
+    assert not test.exception and not test.error
+    files = documents.make(small_result, "zh", progress=lambda step: None)
+    assert {"summary.json", "plan.gpkg", "programme.xlsx", "report.docx", "map.html", "maps/layout.pdf"} <= set(files)
+    assert json.loads(files["summary.json"])["study"]["run_id"] == small_result.run_id
+    whole = documents.zipped(files)
+    assert whole == documents.zipped(files)
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == files

@@ -1,0 +1,88 @@
+"""Documents: make the set of deliverables, look at the sheets, download it."""
+
+import io
+import tempfile
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+import streamlit as st
+
+from planner.deliver import write_set
+from planner.pages import shared
+from planner.pipeline import Progress, Result
+from planner.words import Lang, say
+
+STEPS = ("layers", "sheets", "workbook", "document", "map")
+# Those that are wanted one by one.
+SINGLE = ("programme.xlsx", "report.docx", "map.html", "plan.gpkg")
+# The earliest date that a zip file knows: the set of a result has the same bytes whenever it is made.
+NO_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def show() -> None:
+    """Show the page."""
+    lang, result = shared.language(), shared.result()
+    st.markdown(say(lang, "app.documents_what"))
+    spoken = st.segmented_control(
+        say(lang, "app.documents_language"),
+        get_args(Lang),
+        format_func=shared.LANGUAGE_NAMES.__getitem__,
+        default=lang,
+        key="documents_lang",
+        required=True,
+    )
+    wanted = f"documents {result.run_id} {spoken}"
+    if st.button(say(lang, "app.make"), type="primary", icon=":material/print:"):
+        st.session_state["documents"] = wanted
+    if st.session_state.get("documents") != wanted:
+        return
+    files: dict[str, bytes] = shared.finished(wanted, partial(make, result, spoken or lang), STEPS)
+    downloads(files, result, lang)
+    st.markdown(f"**{say(lang, 'app.preview')}**")
+    for name, content in files.items():
+        if name.endswith(".png"):
+            st.image(content, caption=name)
+
+
+def make(result: Result, lang: Lang, *, progress: Progress) -> dict[str, bytes]:
+    """Make the set; return each file's content by its name, summary.json last."""
+    with tempfile.TemporaryDirectory(prefix="planner-set-") as folder:
+        made = Path(folder)
+        write_set(result, made, lang, progress)
+        paths = sorted((p for p in made.rglob("*") if p.is_file()), key=lambda p: (p.name == "summary.json", p))
+        return {path.relative_to(made).as_posix(): path.read_bytes() for path in paths}
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """Return the files as a zip, the same bytes for the same files."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, NO_DATE), content, zipfile.ZIP_DEFLATED)
+    return whole.getvalue()
+
+
+def downloads(files: dict[str, bytes], result: Result, lang: Lang) -> None:
+    """Show the buttons to download the whole set, and its main files one by one."""
+    whole = zipped(files)
+    columns = st.columns(len(SINGLE) + 1)
+    label = say(lang, "app.download_all", size=size(whole))
+    columns[0].download_button(
+        label,
+        whole,
+        f"{result.run_id}.zip",
+        "application/zip",
+        type="primary",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    for column, name in zip(columns[1:], SINGLE, strict=True):
+        label = say(lang, "app.download", name=name, size=size(files[name]))
+        column.download_button(label, files[name], name, on_click="ignore")
+
+
+def size(content: bytes) -> str:
+    """Return how large a file is, as it is printed."""
+    return f"{len(content) / 1e6:.1f} MB" if len(content) >= 1e5 else f"{max(1, round(len(content) / 1e3))} kB"
