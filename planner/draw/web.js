@@ -93,6 +93,17 @@ const planner = (() => {
     });
   }
 
+  function areas(layer) {
+    const style = { renderer: canvas.water, interactive: false, color: colours[0], weight: 1, opacity: 0.5, fillColor: colours[0], fillOpacity: 0.12 };
+    const area = L.polygon([], style).addTo(layer);
+    let moment = null;
+    painters.push(() => {
+      if (moment === state.moment) return;
+      moment = state.moment;
+      area.setLatLngs(plan.areas[moment].map((rings) => rings.map(decode)));
+    });
+  }
+
   // ---- coverage -----------------------------------------------------------------------------------------------------
   // Classes: the moment from which a unit is covered (0, 1, …), `never`; at an hour: served, unserved, off.
   const served = never + 1, unserved = never + 2, off = never + 3;
@@ -442,5 +453,5 @@ const planner = (() => {
   }
   const focus = (id) => { const hit = found.find((one) => one.id === id); if (hit) hit.open(); };
 
-  return { begin, water, streets, names, coverage, gaps, sites, candidates, finish, show, focus, state };
+  return { begin, water, streets, names, areas, coverage, gaps, sites, candidates, finish, show, focus, state };
 })();

@@ -27,6 +27,7 @@ LEAFLET = "xstatic.pkg.leaflet.data"
 LAYERS = (
     ("water", "water({})", True),
     ("streets", "streets({})", True),
+    ("areas", "areas({})", False),
     ("coverage", "coverage({})", True),
     ("zones", "names({})", True),
     ("gaps", "gaps({})", True),

@@ -14,22 +14,25 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from planner.areas import service_areas
 from planner.coverage import at_work
 from planner.draw import style
 from planner.gaps import left_over
+from planner.network import take
 from planner.pipeline import Result
 from planner.words import Lang, say, term
 
 DEGREE_PARTS = 1_000_000
 # A base map needs no more than this; demand is drawn as it was measured.
 BASE_TOLERANCE_M = 1.0
+AREA_TOLERANCE_M = 4.0
 # Relative widths at which a street of the base map is drawn as a street, and as a main road.
 STREET_STEPS = (0.5, 0.75)
 # Shares of the densest street's workers per metre, and of the fullest point, at which a drawn width grows.
 WIDTH_STEPS = (0.1, 0.3, 0.6)
 COLOURS = ("PAPER", "INK", "MUTED", "FAINT", "WATER", "WATER_EDGE", "WATER_INK", "STREET", "ZONE_INK", "GAP")
 WORDS = (
-    "moment", "group", "everyone", "water", "streets", "coverage", "gaps", "existing_sites", "planned_sites", "candidates",
+    "moment", "group", "everyone", "water", "streets", "coverage", "areas", "gaps", "existing_sites", "planned_sites", "candidates",
     "zones", "never", "not_yet", "served_now", "unserved_now", "off_now", "width", "gap_size", "legend", "by_mode", "by_status",
     "search", "nothing_found", "zoom_in", "zoom_out", "whole", "clock", "clock_note", "whole_week", "at_time", "hour",
     "day", "panel", "map", "layers", "sketch",
@@ -68,6 +71,7 @@ def plan_data(result: Result, lang: Lang) -> dict[str, Any]:
         "streets": _streets(result.streets),
         "water": _water(result.water),
         "zones": _zones(result.zones),
+        "areas": [_area(result, moment) for moment in moments],
         **_demand(result, moments, pattern_of),
         "gaps": _gaps(result, lang),
         "sites": _sites(result, lang),
@@ -153,6 +157,23 @@ def _zones(zones: gpd.GeoDataFrame) -> list[dict[str, Any]]:
         {"id": f"zone {key}", "name": name or key, "x": x, "y": y}
         for key, name, (x, y) in zip(zones["id"], zones["name"], at, strict=True)
     ]
+
+
+def _area(result: Result, moment: int) -> list[list[list[int]]]:
+    """Return the ground within the service radius of the sites that stand at a moment, along streets: rings of polygons."""
+    sites, walks = result.sites, result.walks
+    stands = sites["status"].isin(["existing", "upgraded"]) | (
+        (sites["status"] == "chosen") & (sites["year"] <= moment)
+    )
+    areas = service_areas(
+        walks.network,
+        take(walks.sites, np.flatnonzero(stands.to_numpy())),
+        result.study.standard.service_radius_m,
+        access_share=walks.access_share,
+        merged=True,
+    )
+    shapes = areas.geometry.simplify(AREA_TOLERANCE_M).to_crs("EPSG:4326")
+    return [encode(shapely.get_rings(part)) for part in shapely.get_parts(shapes.to_numpy()) if not part.is_empty]
 
 
 def _patterns(result: Result, moments: list[int]) -> tuple[list[str], NDArray[np.int64]]:

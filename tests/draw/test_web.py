@@ -139,3 +139,21 @@ def test_the_legend_holds_the_symbols_on_the_map_and_no_others(small_result, dat
     shown = [site for site in data["sites"] if site["status"] != "candidate"]
     assert {shape for shape, _ in data["legend"]["modes"]} == {site["shape"] for site in shown}
     assert {status for status, _ in data["legend"]["states"]} == {site["status"] for site in shown}
+
+
+def test_service_areas_hold_the_units_that_are_covered_and_no_others(small_result, data):
+    demand = small_result.demand.to_crs("EPSG:4326")
+    inside = 0
+    for i, moment in enumerate(small_result.coverage.values()):
+        polygons = [
+            shapely.Polygon(decoded(rings[0]), [decoded(hole) for hole in rings[1:]]) for rings in data["areas"][i]
+        ]
+        area = shapely.union_all(polygons)
+        held = shapely.contains(
+            area, shapely.points(demand.geometry.x * DEGREE_PARTS, demand.geometry.y * DEGREE_PARTS)
+        )
+        # A unit that is a step beyond the radius may lie within the frontage; the other way round nothing is lost.
+        assert held[moment.covered].all()
+        assert not held[moment.nearest_m > small_result.study.standard.service_radius_m + 60].any()
+        inside += held.sum()
+    assert 0 < inside < len(demand) * len(data["areas"])
