@@ -111,10 +111,10 @@ def _numbered(blocks: Iterable[Block], lang: Lang) -> Iterator[tuple[str, Block]
         match block:
             case Heading(level=1):
                 chapter, part = chapter + 1, 0
-                yield (f"{_numeral(chapter)}、" if lang == "zh" else f"{chapter}  "), block
+                yield say(lang, "document.number_1", n=_numeral(chapter) if lang == "zh" else chapter), block
             case Heading():
                 part += 1
-                yield (f"({_numeral(part)})" if lang == "zh" else f"{chapter}.{part}  "), block
+                yield say(lang, "document.number_2", n=_numeral(part) if lang == "zh" else f"{chapter}.{part}"), block
             case Grid():
                 table += 1
                 yield str(table), block

@@ -97,7 +97,7 @@ def annex(result: Result, lang: Lang) -> list[Block]:
         _say(lang, "h_programme_caption"),
         (*(_say(lang, key) for key in head), *amounts, _say(lang, "column_year"), _gain(result, lang)),
         rows,
-        (4, 20, 11, 7, 9, 20, 6, 6, 6, 9),
+        (4, 19, 11, 8.5, 9, 19, 6, 7.5, 5.5, 10),
         "cllcclrrcr",
     )
     more = len(programme) - len(shown)
@@ -487,7 +487,7 @@ def _gap_grid(result: Result, lang: Lang) -> Grid:
     ]
     keys = ("rank", "zone", "group", "weight", "reason", "nearest", "walk")
     head = tuple(_say(lang, f"column_{key}") for key in keys)
-    return Grid(_say(lang, "table_gaps"), head, rows, (4.5, 12, 10.5, 9, 12.5, 27, 8), "cllrllr")
+    return Grid(_say(lang, "table_gaps"), head, rows, (5, 12, 11.5, 11, 12, 25, 8), "cllrllr")
 
 
 def _told(result: Result, lang: Lang, gap: dict[str, Any]) -> str:
@@ -513,10 +513,8 @@ def _actions(result: Result, lang: Lang) -> Iterator[Block]:
     if result.plan is None or settings is None or result.plan.status == "infeasible" or programme.empty:
         yield Text(_why_no_plan(result, lang))
         return
-    yield Text(
-        sentences(lang, _what_it_costs(result, lang), _say(lang, "carry" if settings.carry_over else "no_carry"))
-    )
     yield _year_grid(result, lang)
+    yield Text(_say(lang, "carry" if settings.carry_over else "no_carry"))
     for year in result.years:
         yield Text(_told_year(result, lang, year))
     yield Text(_how_good(result, lang))
@@ -539,7 +537,7 @@ def _year_grid(result: Result, lang: Lang) -> Grid:
     ends = [_say(lang, "at_end", name=say(lang, f"indicator.{key}")) for key in ("share", "effective_share")]
     head = (*(_say(lang, f"column_{key}") for key in keys), *ends)
     caption = _say(lang, "table_years", unit=_unit(result))
-    return Grid(caption, head, rows, (8, 7, 9, 9, 9, 9, 11, 12), "crrrrrrr", total=True)
+    return Grid(caption, head, rows, (7, 7.5, 9, 9.5, 9, 9, 11, 13), "crrrrrrr", total=True)
 
 
 def _told_year(result: Result, lang: Lang, year: int) -> str:

@@ -24,8 +24,10 @@ def metres(value: float | None) -> str:
 
 
 def people(value: float | None) -> str:
-    """Return a number of people: whole from ten on, one decimal below; a dash where there is none."""
-    return "—" if _missing(value) else f"{value:,.0f}" if round(value or 0, 1) >= 10 or value == 0 else f"{value:,.1f}"
+    """Return a number of people: whole from ten on, up to one decimal below; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "—"
+    return f"{value:,.1f}".removesuffix(".0") if value < 9.95 else f"{value:,.0f}"
 
 
 def money(value: float | None) -> str:

@@ -1,0 +1,219 @@
+import dataclasses
+import re
+import zipfile
+from pathlib import Path
+
+import docx
+import pytest
+from docx.oxml.ns import qn
+from numbers_in import known_numbers, numbers_in, shown
+from PIL import Image
+from worlds import HOSTILE, WORLDS, infeasible, of_one, unproven, without_sites
+
+from planner.pipeline import Result
+from planner.report.document import _numeral, write_document
+from planner.report.story import Grid, Heading, Text, annex, story
+from planner.report.wording import harmless
+from planner.words import LANGS, Lang
+
+
+def said(result: Result, lang: Lang) -> list[str]:
+    """Every sentence and every cell of the report."""
+    texts = []
+    for block in (*story(result, lang), *annex(result, lang)):
+        match block:
+            case Heading(_, text):
+                texts.append(text)
+            case Text(text, lead):
+                texts += [lead, text]
+            case Grid():
+                texts += [block.caption, *block.head, *(cell for row in block.rows for cell in row)]
+    return texts
+
+
+def sentences_of(result: Result, lang: Lang) -> str:
+    return "\n".join(block.text for block in story(result, lang) if isinstance(block, Text))
+
+
+# --- what it says -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("world", WORLDS)
+def test_sentences_read_well_in_every_case(small_result: Result, world: str, lang: Lang) -> None:
+    bent = WORLDS[world](small_result)
+    text = sentences_of(bent, lang)
+    if world != "hostile":
+        assert not re.search(r"[{}]|nan|None|inf\b|\bNaN\b|  |。。|,,|\.\.", text)
+    assert not re.search(r"(?<![\d.])0\s?(个|处|项|行|人(?!\()|年)", text)
+    assert not re.search(
+        r"(?<![\d.,])1 \w*(sites|gaps|actions|rows|minutes|years)\b|\b0 (sites?|gaps?|actions?|rows?|people)\b|\(s\)",
+        text,
+    )
+    assert not re.search(r"(?<![\d.,])([2-9]|\d\d+) (existing |new )?(site|gap|action|row|minute)\b", text)
+    for paragraph in text.splitlines():
+        assert (
+            paragraph.rstrip('”"').endswith(("。", "."))
+            or world == "hostile"
+            or paragraph in (*bent.warnings, bent.study.illustrative)
+        )
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_proven_optimal_stands_only_where_it_is(small_result: Result, lang: Lang) -> None:
+    claim = {"zh": "已证明最优", "en": "is proven optimal"}[lang]
+    assert claim in sentences_of(small_result, lang)
+    for bend in (unproven, infeasible, WORLDS["idle"], WORLDS["without_plan"]):
+        assert claim not in sentences_of(bend(small_result), lang)
+    assert "0.49%" in sentences_of(unproven(small_result), lang)
+
+
+def test_a_gap_too_small_to_show_is_not_called_none(small_result: Result) -> None:
+    text = sentences_of(unproven(small_result, gap=2e-6), "en")
+    assert "0.01%" in text and "0.00%" not in text
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_where_no_plan_fits_the_reason_is_told(small_result: Result, lang: Lang) -> None:
+    text = sentences_of(infeasible(small_result), lang)
+    assert infeasible(small_result).plan_reasons(lang)[0] in text
+    assert annex(infeasible(small_result), lang) == []
+
+
+def test_contrast_is_claimed_only_where_there_is_one(small_result: Result) -> None:
+    assert "走得到不等于用得上" in sentences_of(small_result, "zh")
+    alike = {**small_result.indicators[0], "effective_share": small_result.indicators[0]["share"]}
+    same = dataclasses.replace(small_result, indicators={**small_result.indicators, 0: alike})
+    assert "走得到不等于用得上" not in sentences_of(same, "zh")
+
+
+def test_nobody_is_covered_without_sites(small_result: Result) -> None:
+    assert "目前没有站点" in sentences_of(without_sites(small_result), "zh")
+
+
+def test_one_of_each_is_worded_as_one(small_result: Result) -> None:
+    text = sentences_of(of_one(small_result), "en")
+    assert (
+        "1 existing site covers" in text and "1 gap." in text and "1 action:" in text and "1 row of the input" in text
+    )
+
+
+def test_the_conclusion_comes_first(small_result: Result) -> None:
+    first, second = story(small_result, "zh")[:2]
+    assert first == Heading(1, "结论")
+    assert isinstance(second, Text) and "覆盖率" in second.text
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("world", ["small", "unproven", "without_plan"])
+def test_every_number_is_found_again_in_the_summary(small_result: Result, world: str, lang: Lang) -> None:
+    result = WORLDS[world](small_result)
+    known = shown(known_numbers(result))
+    unknown = {token for text in said(result, lang) for token in numbers_in(text, result) if token not in known}
+    assert unknown == set()
+
+
+def test_a_number_from_nowhere_is_seen(small_result: Result) -> None:
+    known = shown(known_numbers(small_result))
+    assert [token for token in numbers_in("覆盖率12.3%,4,567人", small_result) if token not in known] == [
+        "12.3%",
+        "4,567",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "numeral"), [(1, "一"), (9, "九"), (10, "十"), (11, "十一"), (20, "二十"), (34, "三十四")]
+)
+def test_chinese_numerals(number: int, numeral: str) -> None:
+    assert _numeral(number) == numeral
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sheet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("maps") / "layout.png"
+    Image.new("RGB", (420, 297), "white").save(path)
+    return path
+
+
+def text_of(document: docx.document.Document) -> str:
+    return "\n".join(node.text or "" for node in document.element.body.iter(qn("w:t")))
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_document_holds_the_whole_story(
+    small_result: Result, tmp_path: Path, sheet: Path, world: str, lang: Lang
+) -> None:
+    result = WORLDS[world](small_result)
+    write_document(result, tmp_path / "report.docx", lang, sheets=[sheet.with_suffix(".pdf"), sheet])
+    document = docx.Document(tmp_path / "report.docx")
+    text = text_of(document).replace("\n", "")
+    for part in said(result, lang):
+        assert harmless(part).replace("\n", "") in text
+    assert len(document.inline_shapes) == 1
+
+
+def test_two_runs_write_the_same_bytes(small_result: Result, tmp_path: Path, sheet: Path) -> None:
+    for name in ("a.docx", "b.docx"):
+        write_document(small_result, tmp_path / name, "zh", sheets=[sheet])
+    assert (tmp_path / "a.docx").read_bytes() == (tmp_path / "b.docx").read_bytes()
+
+
+def test_every_page_says_run_and_what_is_illustrative(small_result: Result, tmp_path: Path, sheet: Path) -> None:
+    write_document(small_result, tmp_path / "report.docx", "zh", sheets=[sheet])
+    document = docx.Document(tmp_path / "report.docx")
+    assert len(document.sections) == 2
+    for section in document.sections:
+        head = section.header.paragraphs[0].text
+        assert small_result.run_id in head and small_result.study.illustrative in head
+        assert "OpenStreetMap" in section.footer.paragraphs[1].text
+    fields = [node.text for node in document.sections[0].footer._element.iter(qn("w:instrText"))]
+    assert fields == ["PAGE"]
+
+
+def test_maps_lie_on_their_side_and_fit(small_result: Result, tmp_path: Path, sheet: Path) -> None:
+    tall = sheet.with_name("gaps.png")
+    Image.new("RGB", (297, 420), "white").save(tall)
+    write_document(small_result, tmp_path / "report.docx", "en", sheets=[tall, sheet])
+    document = docx.Document(tmp_path / "report.docx")
+    wide = document.sections[1]
+    assert wide.page_width > wide.page_height
+    shapes = list(document.inline_shapes)
+    assert [shape._inline.docPr.get("name") for shape in shapes] == ["layout", "gaps"]
+    for shape, ratio in zip(shapes, (420 / 297, 297 / 420), strict=True):
+        assert shape.width / shape.height == pytest.approx(ratio, rel=0.01)
+        assert shape.width <= wide.page_width - wide.left_margin - wide.right_margin
+        assert shape.height <= wide.page_height - wide.top_margin - wide.bottom_margin
+        assert shape._inline.docPr.get("descr")
+
+
+def test_fonts_are_those_of_official_documents_with_fallbacks(small_result: Result, tmp_path: Path) -> None:
+    write_document(small_result, tmp_path / "report.docx", "zh")
+    styles = docx.Document(tmp_path / "report.docx").styles
+    fonts = {
+        name: styles[name].element.rPr.rFonts.get(qn("w:eastAsia"))
+        for name in ("Title", "Normal", "Heading 1", "Heading 2")
+    }
+    assert fonts == {"Title": "方正小标宋简体", "Normal": "仿宋", "Heading 1": "黑体", "Heading 2": "楷体"}
+    with zipfile.ZipFile(tmp_path / "report.docx") as archive:
+        table = archive.read("word/fontTable.xml").decode()
+    for font in (*fonts.values(), "宋体"):
+        assert re.search(rf'w:name="{font}"><w:altName w:val=', table)
+
+
+def test_tables_repeat_their_headings(small_result: Result, tmp_path: Path) -> None:
+    write_document(small_result, tmp_path / "report.docx", "zh")
+    for table in docx.Document(tmp_path / "report.docx").tables:
+        assert table.rows[0]._tr.trPr.find(qn("w:tblHeader")) is not None
+
+
+def test_hostile_names_are_text(small_result: Result, tmp_path: Path) -> None:
+    write_document(WORLDS["hostile"](small_result), tmp_path / "report.docx", "zh")
+    text = text_of(docx.Document(tmp_path / "report.docx"))
+    assert HOSTILE[4] in text and harmless(HOSTILE[6]) in text
+    with zipfile.ZipFile(tmp_path / "report.docx") as archive:
+        assert archive.testzip() is None
+        assert not any(b"TargetMode" in archive.read(name) for name in archive.namelist() if name.endswith(".rels"))

@@ -1,0 +1,185 @@
+import dataclasses
+import io
+import itertools
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+from numbers_in import known_numbers
+from openpyxl.worksheet.worksheet import Worksheet
+from worlds import HOSTILE, WORLDS, hostile
+
+from planner.pipeline import Result
+from planner.report.wording import harmless
+from planner.report.workbook import write_workbook
+from planner.words import LANGS, Lang, say
+
+SHEETS = ("programme", "totals", "indicators", "zones", "gaps", "sites", "standards", "rejects", "method")
+
+
+def written(result: Result, folder: Path, lang: Lang = "zh", *, values: bool = False) -> openpyxl.Workbook:
+    write_workbook(result, folder / "programme.xlsx", lang)
+    return openpyxl.load_workbook(folder / "programme.xlsx", data_only=values)
+
+
+def column_of(sheet: Worksheet, heading: str, row: int = 3) -> int:
+    return next(cell.column for cell in sheet[row] if cell.value == heading)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("world", WORLDS)
+def test_every_sheet_is_there_in_every_case(small_result: Result, tmp_path: Path, world: str, lang: Lang) -> None:
+    book = written(WORLDS[world](small_result), tmp_path, lang)
+    assert book.sheetnames == [say(lang, f"workbook.sheet_{key}") for key in SHEETS]
+    for sheet in book:
+        assert sheet["A1"].value and sheet.max_row >= 3
+
+
+def test_two_runs_write_the_same_bytes(small_result: Result, tmp_path: Path) -> None:
+    for name in ("a.xlsx", "b.xlsx"):
+        write_workbook(small_result, tmp_path / name, "zh")
+    assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
+
+
+def test_the_programme_is_ready_to_print(small_result: Result, tmp_path: Path) -> None:
+    for sheet in written(small_result, tmp_path):
+        page = sheet.page_setup
+        assert (int(page.paperSize), page.orientation, page.fitToWidth, page.fitToHeight) == (8, "landscape", 1, 0)
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert sheet.print_title_rows.startswith("$1:$")
+        assert small_result.run_id in sheet.oddFooter.left.text
+
+
+def test_headings_of_the_programme_are_merged(small_result: Result, tmp_path: Path) -> None:
+    sheet = written(small_result, tmp_path)["建设计划表"]
+    merged = {str(span) for span in sheet.merged_cells.ranges}
+    cost = column_of(sheet, "投资估算\uff08万元\uff09")
+    letters = [openpyxl.utils.get_column_letter(cost + n) for n in (0, 1)]
+    assert f"{letters[0]}3:{letters[1]}3" in merged and "A3:A4" in merged
+    assert [sheet.cell(4, cost + n).value for n in (0, 1)] == ["建设", "年运营"]
+    assert sheet.freeze_panes == "D5"
+    widths = [
+        sheet.column_dimensions[openpyxl.utils.get_column_letter(n)].width for n in range(1, sheet.max_column + 1)
+    ]
+    assert all(width and width >= 4 for width in widths)
+
+
+def test_each_row_of_the_programme_is_a_row_of_the_result(small_result: Result, tmp_path: Path) -> None:
+    sheet = written(small_result, tmp_path)["建设计划表"]
+    site, source = column_of(sheet, "站点编号"), column_of(sheet, say("zh", "programme.source"))
+    year, cost = column_of(sheet, "建设年度"), column_of(sheet, "投资估算\uff08万元\uff09")
+    rows = [row for row in sheet.iter_rows(min_row=5) if row[site - 1].value]
+    shown = [tuple(row[n - 1].value for n in (site, source, year, cost, cost + 1)) for row in rows]
+    table = small_result.programme[["site", "source", "year", "capital_cost", "operating_cost"]]
+    assert shown == [tuple(row) for row in table.itertuples(index=False)]
+
+
+def test_formulas_carry_the_values_of_the_result(small_result: Result, tmp_path: Path) -> None:
+    live, stored = written(small_result, tmp_path), written(small_result, tmp_path, values=True)
+    formulas = 0
+    for sheet in live:
+        for cell in itertools.chain.from_iterable(sheet.iter_rows()):
+            if cell.data_type == "f":
+                formulas += 1
+                assert stored[sheet.title][cell.coordinate].value is not None, (sheet.title, cell.coordinate)
+    assert formulas > 20
+    funds = stored["汇总与资金"]
+    spent = [funds.cell(row, 5).value for row in (5, 6, 7)]
+    assert spent == pytest.approx([*small_result.cost_by_year.values(), sum(small_result.cost_by_year.values())])
+    last = max(cell.row for cell in stored["建设计划表"]["A"] if str(cell.value).startswith("合计"))
+    gain = column_of(stored["建设计划表"], say("zh", "programme.gain"))
+    assert stored["建设计划表"].cell(last, gain).value == pytest.approx(small_result.programme["gain"].sum())
+
+
+@pytest.mark.slow
+def test_formulas_give_in_libreoffice_what_is_stored(small_result: Result, tmp_path: Path) -> None:
+    office = shutil.which("soffice") or shutil.which("libreoffice")
+    if office is None:
+        pytest.skip("no LibreOffice on this computer")
+    stored = written(hostile(small_result), tmp_path, values=True)
+    # Stored values are taken out, so that LibreOffice has to work them out.
+    with zipfile.ZipFile(tmp_path / "programme.xlsx") as made, zipfile.ZipFile(tmp_path / "bare.xlsx", "w") as bare:
+        for name in made.namelist():
+            part = made.read(name)
+            bare.writestr(name, re.sub(rb"(</f>)<v>[^<]*</v>", rb"\1", part) if "sheet" in name else part)
+    command = [office, f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}", "--headless", "--convert-to", "ods"]
+    subprocess.run([*command, "--outdir", str(tmp_path), str(tmp_path / "bare.xlsx")], check=True, capture_output=True)
+    back = [*command[:-1], "xlsx:Calc MS Excel 2007 XML", "--outdir", str(tmp_path / "again")]
+    subprocess.run([*back, str(tmp_path / "bare.ods")], check=True, capture_output=True)
+    again = openpyxl.load_workbook(tmp_path / "again" / "bare.xlsx", data_only=True)
+    for sheet in openpyxl.load_workbook(tmp_path / "programme.xlsx"):
+        for cell in itertools.chain.from_iterable(sheet.iter_rows()):
+            if cell.data_type == "f":
+                value = stored[sheet.title][cell.coordinate].value
+                expected = pytest.approx(value, abs=1e-9) if isinstance(value, float) else value
+                assert again[sheet.title][cell.coordinate].value == expected, (sheet.title, cell.coordinate, cell.value)
+
+
+@pytest.mark.parametrize("world", ["small", "unproven", "without_plan"])
+def test_every_number_is_found_again_in_the_summary(small_result: Result, tmp_path: Path, world: str) -> None:
+    result = WORLDS[world](small_result)
+    known = sorted(known_numbers(result) | table_numbers(result))
+    for sheet in written(result, tmp_path, values=True):
+        for cell in itertools.chain.from_iterable(sheet.iter_rows()):
+            if isinstance(cell.value, int | float):
+                near = min(known, key=lambda number: abs(number - cell.value))
+                assert near == pytest.approx(cell.value, rel=1e-8, abs=1e-8), (sheet.title, cell.coordinate)
+
+
+def table_numbers(result: Result) -> set[float]:
+    """Numbers of the tables that the summary counts but does not list: seats, coordinates, rows of files."""
+    degrees = result.sites.geometry.to_crs("EPSG:4326")
+    numbers = {*degrees.x, *degrees.y, *degrees.x.round(6), *degrees.y.round(6), *result.sites["capacity"].dropna()}
+    return {*map(float, numbers), *map(float, result.rejects["row"])}
+
+
+def test_a_number_from_nowhere_is_seen(small_result: Result) -> None:
+    known = known_numbers(small_result) | table_numbers(small_result)
+    assert min(abs(number - 12.345) for number in known) > 1e-6
+
+
+def test_what_looks_like_a_formula_stays_text(small_result: Result, tmp_path: Path) -> None:
+    result = hostile(small_result)
+    cells = [cell for sheet in written(result, tmp_path) for row in sheet.iter_rows() for cell in row]
+    ours = re.compile(r"=(SUBTOTAL|SUM|SUMIF|COUNTIF|SUMPRODUCT)\(|=[C-G]\d+[+-]|=\"[^\"]*\"&SUBTOTAL")
+    assert all(ours.match(cell.value) for cell in cells if cell.data_type == "f")
+    texts = [cell for cell in cells if cell.data_type == "s"]
+    shown = {cell.value for cell in texts}
+    for name in set(result.sites["name"]) | set(result.programme["note"]) | set(result.rejects["values"]):
+        assert harmless(name) in shown
+    for cell in texts:
+        assert cell.quotePrefix == cell.value.startswith(("=", "+", "-", "@")), cell.value
+    assert HOSTILE[0] in shown
+
+
+def test_the_file_points_nowhere(small_result: Result, tmp_path: Path) -> None:
+    write_workbook(hostile(small_result), tmp_path / "programme.xlsx", "zh")
+    with zipfile.ZipFile(tmp_path / "programme.xlsx") as archive:
+        assert not any("externalLink" in name or "connections" in name for name in archive.namelist())
+        assert not any(b"TargetMode" in archive.read(name) for name in archive.namelist() if name.endswith(".rels"))
+
+
+def test_rejects_and_warnings_are_listed(small_result: Result, tmp_path: Path) -> None:
+    sheet = written(WORLDS["hostile"](small_result), tmp_path)["未采用的数据"]
+    cells = [cell.value for row in sheet.iter_rows() for cell in row if cell.value]
+    assert HOSTILE[2] in cells and HOSTILE[0] in cells and "数据质量提示" in cells
+    nothing = written(small_result, tmp_path)["未采用的数据"]
+    assert any(cell.value == say("zh", "workbook.no_rejects") for row in nothing.iter_rows() for cell in row)
+
+
+def test_long_text_gets_the_room_it_needs(small_result: Result, tmp_path: Path) -> None:
+    long = dataclasses.replace(small_result, programme=small_result.programme.assign(note="长" * 200))
+    heights = [written(r, tmp_path)["建设计划表"].row_dimensions[5].height for r in (small_result, long)]
+    # 22 characters of width hold twelve Chinese ones of nine points: seventeen lines.
+    assert heights[1] > 17 * 12 > heights[0]
+
+
+def test_properties_hold_no_clock(small_result: Result, tmp_path: Path) -> None:
+    write_workbook(small_result, tmp_path / "programme.xlsx", "zh")
+    with zipfile.ZipFile(io.BytesIO((tmp_path / "programme.xlsx").read_bytes())) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert re.findall(rb"\d{4}-\d\d-\d\dT", archive.read("docProps/core.xml")) == [b"2000-01-01T"] * 2
