@@ -335,28 +335,36 @@ def scatter(
 
 @compiled
 def sort_rows(first: Counts, lo: int, hi: int, site: Pairs, distance: Whole) -> None:
-    """Sort the pairs of rows ``lo`` to ``hi`` by distance, then site (shellsort with Ciura's gaps: rows are short)."""
+    """Sort the pairs of rows ``lo`` to ``hi`` by distance, then site: into about as many bins as pairs, then by insertion."""
+    longest = 1
     for row in range(lo, hi):
-        begin, end = first[row], first[row + 1]
-        gap = 1
-        for wider in (4, 10, 23, 57, 132, 301, 701, 1750, 4376, 10941, 27353, 68383, 170958, 427396):
-            if wider < end - begin:
-                gap = wider
-        while True:
-            for i in range(begin + gap, end):
-                d, s = distance[i], site[i]
-                j = i
-                while j >= begin + gap and (distance[j - gap] > d or (distance[j - gap] == d and site[j - gap] > s)):
-                    distance[j], site[j] = distance[j - gap], site[j - gap]
-                    j -= gap
-                distance[j], site[j] = d, s
-            if gap == 1:
-                break
-            narrower = 1
-            for tighter in (4, 10, 23, 57, 132, 301, 701, 1750, 4376, 10941, 27353, 68383, 170958):
-                if tighter < gap:
-                    narrower = tighter
-            gap = narrower
+        longest = max(longest, first[row + 1] - first[row])
+    bins = np.zeros(2 * longest + 2, dtype=np.int64)
+    sites, distances = np.empty(longest, dtype=np.int32), np.empty(longest, dtype=np.uint32)
+    for row in range(lo, hi):
+        begin, n = first[row], first[row + 1] - first[row]
+        if n > 12:
+            shift, farthest = U64(0), U64(distance[begin : begin + n].max())
+            while farthest >> shift > U64(2 * n - 1):
+                shift += ONE
+            bins[: 2 * n + 1] = 0
+            for i in range(begin, begin + n):
+                bins[(U64(distance[i]) >> shift) + ONE] += 1
+            for i in range(1, 2 * n):
+                bins[i] += bins[i - 1]
+            for i in range(begin, begin + n):
+                a_bin = U64(distance[i]) >> shift
+                at = bins[a_bin]
+                bins[a_bin] = at + 1
+                sites[at], distances[at] = site[i], distance[i]
+            site[begin : begin + n], distance[begin : begin + n] = sites[:n], distances[:n]
+        for i in range(begin + 1, begin + n):
+            d, s = distance[i], site[i]
+            j = i
+            while j > begin and (distance[j - 1] > d or (distance[j - 1] == d and site[j - 1] > s)):
+                distance[j], site[j] = distance[j - 1], site[j - 1]
+                j -= 1
+            distance[j], site[j] = d, s
 
 
 @compiled
@@ -575,28 +583,47 @@ def search_one(
 
 @compiled
 def splice(
-    demand: Pairs, site: Pairs, distance: Whole, drop: int, add: int, new_demand: Counts, new_distance: Whole,
+    demand: Pairs, site: Pairs, distance: Whole, dropped: Counts, add: int, new_demand: Counts, new_distance: Whole,
     out_demand: Pairs, out_site: Pairs, out_distance: Whole,
-) -> int:  # fmt: skip
-    """Copy sorted pairs without those of site ``drop`` and with new ones of site ``add``; return how many there are."""
-    n, i, j = 0, 0, 0
-    while i < len(demand) or j < len(new_demand):
-        ours = j == len(new_demand)
-        if not ours and i < len(demand):
-            ours = demand[i] < new_demand[j] or (
-                demand[i] == new_demand[j]
-                and (distance[i] < new_distance[j] or (distance[i] == new_distance[j] and site[i] < add))
+) -> None:  # fmt: skip
+    """Copy sorted pairs, run by run, without the ``dropped`` ones (ascending) and with new ones of site ``add``."""
+    n, i, k = 0, 0, 0
+    for j in range(len(new_demand) + 1):
+        # Where the new pair belongs: by demand, then distance, then site.
+        low, high = i, len(demand)
+        while j < len(new_demand) and low < high:
+            at = (low + high) >> 1
+            later = demand[at] > new_demand[j]
+            if demand[at] == new_demand[j]:
+                later = distance[at] > new_distance[j] or (distance[at] == new_distance[j] and site[at] > add)
+            if later:
+                high = at
+            else:
+                low = at + 1
+        while True:
+            end = high
+            if k < len(dropped) and dropped[k] < high:
+                end = dropped[k]
+            m = end - i
+            out_demand[n : n + m], out_site[n : n + m], out_distance[n : n + m] = (
+                demand[i:end],
+                site[i:end],
+                distance[i:end],
             )
-        if ours:
-            if site[i] != drop:
-                out_demand[n], out_site[n], out_distance[n] = demand[i], site[i], distance[i]
-                n += 1
-            i += 1
-        else:
+            n, i = n + m, end
+            if end == high:
+                break
+            i, k = i + 1, k + 1
+        if j < len(new_demand):
             out_demand[n], out_site[n], out_distance[n] = new_demand[j], add, new_distance[j]
             n += 1
-            j += 1
-    return n
+
+
+@compiled
+def count_rows(pair_demand: Whole, per_demand: Counts) -> None:
+    """Count the pairs of each demand place."""
+    for i in range(len(pair_demand)):
+        per_demand[pair_demand[i]] += 1
 
 
 @compiled

@@ -129,7 +129,7 @@ def reach(
 
     per_demand = np.zeros(len(to), dtype=np.int64)
     for _, pair_demand, _ in found:
-        per_demand += np.bincount(pair_demand, minlength=len(to))
+        kernels.count_rows(pair_demand, per_demand)
     first = np.concatenate([[0], np.cumsum(per_demand)])
     site, distance = np.empty(first[-1], dtype=np.int32), np.empty(first[-1], dtype=np.uint32)
     cursor, done = first[:-1].copy(), 0
@@ -201,11 +201,10 @@ def _replace(found: Reach, network: Network, demand: Positions, site: Positions,
     limit = whole_limit(found.cutoff_m)
     state = kernels.scratch(network.n_nodes, min(longest_step(network, from_), limit))
     who, length = kernels.search_one(from_[0], to, network.first_arc, network.arcs, limit, *state)
-    room = len(found) + len(who)
-    to_demand, to_site, distance = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint32)
-    old = (found.demand, found.site, found.distance_mm)
-    n = kernels.splice(*old, number, number, who, length, to_demand, to_site, distance)
-    pairs = (to_demand[:n], to_site[:n], distance[:n])
+    dropped = np.flatnonzero(found.site == number) if number < found.n_sites else np.empty(0, dtype=np.int64)
+    n = len(found) + len(who) - len(dropped)
+    pairs = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint32)
+    kernels.splice(found.demand, found.site, found.distance_mm, dropped, number, who, length, *pairs)
     return Reach(found.n_demand, max(found.n_sites, number + 1), found.cutoff_m, *pairs, found.access_share)
 
 
