@@ -389,10 +389,6 @@ def _rows(
             mark = marks[entry.number]
             pen.words(axes, x + 1.55 * em, middle, entry.number, pt, across="right", middle=True)
             pen.symbol(axes, x + 2.6 * em, middle, 0.98 * em, mark["shape"], mark["status"], mark["colour"], halo_mm=0)
-            for i, line in enumerate(lines):
-                pen.words(axes, x + 3.7 * em, middle - i * 1.2 * em, line, pt, middle=True)
-            for tab, value in zip(tabs, entry.values, strict=bool(tabs)):
-                pen.words(axes, x + tab, middle, value, pt, across="right", middle=True)
             pen.words(axes, x + width, middle, square[entry.number], pt * 0.9, style.MUTED, across="right", middle=True)
 
         return draw

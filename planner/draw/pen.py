@@ -91,8 +91,8 @@ def picture(axes: Axes, dpi: int) -> Image.Image:
     own = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in style.COLOURS])
     sample = pixels.resize((max(pixels.width // 4, 1), max(pixels.height // 4, 1)), Image.Resampling.NEAREST)
     blends = np.array(sample.quantize(256 - len(own), method=Image.Quantize.MEDIANCUT).getpalette()).reshape(-1, 3)
-    # Pillow looks colours up in steps of four: a blend that close to one of ours would stand in for it.
-    apart = np.abs(blends[:, None] - own).max(axis=2).min(axis=1) > 4
+    # Pillow looks colours up in steps of four, so a blend near one of ours could stand in for it.
+    apart = np.abs(blends[:, None] - own).max(axis=2).min(axis=1) > 8
     palette = Image.new("P", (1, 1))
     palette.putpalette(np.vstack([own, blends[apart]]).ravel().tolist())
     return pixels.quantize(palette=palette, dither=Image.Dither.NONE)

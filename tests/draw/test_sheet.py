@@ -1,0 +1,331 @@
+import dataclasses
+import itertools
+import re
+import xml.etree.ElementTree as ElementTree
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+import small_study as small
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+from PIL import Image
+from pyproj import Geod, Transformer
+
+from planner.draw import extent, pen, place, sheet, style, themes
+from planner.draw.fonts import clean
+from planner.draw.ground import BUSIEST_MM
+from planner.words import LANGS, say, term
+
+NAMES = ("existing", "effective", "gaps", "layout", "year-2027", "year-2028")
+HOSTILE = "<script>alert('x')</script>&\u202e$\\frac{1}{0}$\n🏦" + "很长的名称" * 12
+
+
+def draw(result, name: str, lang: str):
+    made = themes.all_themes(result, lang)
+    theme = made[name]()
+    base = sheet.lay_out(result)
+    return theme, base, sheet.draw(result, base, theme, lang, number=list(made).index(name) + 1, count=len(made))
+
+
+def texts(axes) -> list[tuple[str, np.ndarray]]:
+    """Every text of a sheet with its extent in mm: left, bottom, right, top. The halo under a text is not a text."""
+    renderer, mm = axes.figure.canvas.get_renderer(), 25.4 / axes.figure.dpi
+    found = [t for t in axes.findobj(Text) if t.get_text() and not t.get_path_effects()]
+    return [(t.get_text(), t.get_window_extent(renderer).extents * mm) for t in found]
+
+
+def frame_texts(axes, frame) -> list[str]:
+    return [text for text, box in texts(axes) if frame.left < box[0] and box[2] < frame.right and box[1] > frame.bottom]
+
+
+def clashes(boxes: list[tuple[str, np.ndarray]], slack_mm: float) -> list[tuple[str, str]]:
+    shapes = [shapely.box(*box).buffer(-slack_mm) for _, box in boxes]
+    left, right = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    return [(boxes[i][0], boxes[j][0]) for i, j in zip(left, right, strict=True) if i < j and not shapes[i].is_empty]
+
+
+def hostile(result):
+    """The same result with names nobody should have to read."""
+    sites, zones = result.sites.copy(), result.zones.copy()
+    for frame in (sites, zones):
+        frame["name"] = HOSTILE
+    block = result.study.map.model_copy(
+        update=dict.fromkeys(("title", "compiling_unit", "date", "approval_number"), HOSTILE)
+    )
+    changed = {"map": block, "scope": HOSTILE, "illustrative": HOSTILE}
+    return dataclasses.replace(result, sites=sites, zones=zones, study=result.study.model_copy(update=changed))
+
+
+def with_actions(result, count: int):
+    """The same result with a long programme: its first built place, many times over."""
+    action, places = result.actions.iloc[1], []
+    site = result.sites[result.sites["id"] == action["site"]]
+    for i in range(count):
+        copy = site.copy()
+        copy["id"], copy["name"] = f"X{i}", f"很长名称的候选站点第{i}号"
+        copy["geometry"] = shapely.Point(small.WEST_M + 10 + (i * 89) % 880, small.NORTH_M - (i * 53) % 590)
+        places.append(copy)
+    sites = pd.concat([result.sites.assign(year=0, status="existing"), *places], ignore_index=True)
+    actions = pd.DataFrame([{**action.to_dict(), "site": f"X{i}"} for i in range(count)])
+    return dataclasses.replace(result, sites=sites, actions=actions)
+
+
+@pytest.fixture(scope="module")
+def cases(small_result):
+    return {
+        "plain": small_result,
+        "hostile": hostile(small_result),
+        "dense": with_actions(small_result, 60),
+        "bare": dataclasses.replace(
+            small_result,
+            zones=small_result.zones.iloc[:0],
+            water=small_result.water.iloc[:0],
+            gaps=small_result.gaps.iloc[:0],
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def drawn(cases):
+    """Draw a sheet of a case, once: its theme, what lies under it, and the sheet."""
+    return cache(lambda name, lang="zh", case="plain": draw(cases[case], name, lang))
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize(
+    ("case", "name"), [*(("plain", n) for n in NAMES), ("hostile", "layout"), ("dense", "layout"), ("bare", "layout")]
+)
+def test_no_text_leaves_the_page_or_lies_on_another(drawn, case, name, lang):
+    _, base, axes = drawn(name, lang, case)
+    width, height = pen.PAPER_MM["A3"]
+    said = texts(axes)
+    for text, box in said:
+        assert box[0] > 5, text
+        assert box[1] > 5, text
+        assert box[2] < width - 5, text
+        assert box[3] < height - 5, text
+    # Extents are those of the line, higher than the letters; numbers of a crowd of ninety sites cannot all be free.
+    beside = [item for item in said if item[1][0] > base.frame.right or item[1][3] < base.frame.bottom]
+    assert clashes(beside if case == "dense" else said, slack_mm=0.35) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_number_on_the_map_is_in_the_list_and_the_other_way_round(drawn, name):
+    theme, base, axes = drawn(name, "zh")
+    on_map = sorted(int(text) for text in frame_texts(axes, base.frame) if text.isdigit())
+    entries = [entry.number for section in theme.listing.sections for entry in section.entries if entry.number]
+    assert on_map == sorted(entries)
+    said = [text for text, _ in texts(axes)]
+    assert all(clean(entry.name) in said for section in theme.listing.sections for entry in section.entries)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_legend_explains_what_is_drawn_and_nothing_else(drawn, small_result, name, lang):
+    theme, base, axes = drawn(name, lang)
+    said = [text for text, box in texts(axes) if box[0] > base.frame.right]
+    shades = {theme.shades[i].label for i in theme.shade[base.inside & (theme.weight > 0)]}
+    assert {s.label for s in theme.shades if s.label in said} == shades
+    sites = theme.marks[theme.marks["status"] != "gap"]
+    for section, column, words in (
+        ("status", "status", ("existing", "upgraded", "chosen", "closed")),
+        ("mode", "mode", tuple(m for m in style.SHAPES if m)),
+        ("tier", "tier", tuple(style.TIER_SIZES)),
+    ):
+        # The list beside the map says modes too; the legend stands above it.
+        foot = min(box[1] for text, box in texts(axes) if text == say(lang, "sheet.tier_head")) - 20
+        legend = [text for text, box in texts(axes) if box[0] > base.frame.right and box[1] > foot]
+        shown = {word for word in words if term(lang, section, word) in legend}
+        assert shown == set(sites[column]) & set(words)
+    assert (say(lang, "sheet.water") in said) == bool(len(small_result.water))
+    assert (say(lang, "sheet.gap_mark") in said) == (theme.marks["status"] == "gap").any()
+
+
+def test_demand_is_drawn_in_the_colour_of_its_moment_and_as_wide_as_its_people(drawn, small_result):
+    _, base, axes = drawn("layout", "zh")
+    colour = {**style.year_colours(small_result.years), -1: style.GAP}
+    lines = small_result.demand[small_result.demand["line"].notna()]
+    strokes = [
+        p
+        for p in axes.artists + axes.patches
+        if not p.get_fill() and p.get_path().vertices[:, 0].max() < base.frame.right
+    ]
+    for moment, rows in lines.groupby("covered_from"):
+        ink_mm2 = 0.0
+        for stroke in (p for p in strokes if to_hex(p.get_edgecolor()) == colour[moment]):
+            parts = np.split(stroke.get_path().vertices, np.flatnonzero(stroke.get_path().codes == 1)[1:])
+            ink_mm2 += sum(shapely.LineString(part).length for part in parts) * stroke.get_linewidth() * 25.4 / 72
+        mm_per_density = BUSIEST_MM / np.quantile(lines["weight"] / lines["length_m"] * 1000, 0.995)
+        wanted = rows["weight"].sum() * 1000 * base.frame.mm_per_m * mm_per_density
+        assert ink_mm2 == pytest.approx(wanted, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("crs", "east", "north"),
+    [("EPSG:4547", 528_800, 3_383_300), ("EPSG:32650", 240_000, 3_385_000), ("EPSG:3857", 12_723_000, 3_575_000)],
+)
+def test_scale_and_scale_bar_are_true_on_the_ground(crs, east, north):
+    frame = extent.fit((east - 5_000, north - 5_000, east + 5_000, north + 5_000), crs, (13, 26, 280, 255))
+    to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    bar_m = extent.bar_m(frame, 62)
+    bar_mm = extent.on_paper_mm(frame, bar_m)
+    for way in ((1, 0), (0, 1)):
+        half = np.array(way) * bar_mm / frame.mm_per_m / 2
+        (x0, y0), (x1, y1) = (to_degrees.transform(*(np.array([east, north]) + sign * half)) for sign in (-1, 1))
+        ground_m = Geod(ellps="WGS84").inv(x0, y0, x1, y1)[2]
+        assert ground_m == pytest.approx(bar_m, rel=0.005)
+        assert ground_m * 1000 / bar_mm == pytest.approx(frame.scale, rel=0.005)
+    up = to_degrees.transform(east, north + 1_000)
+    azimuth = Geod(ellps="WGS84").inv(*to_degrees.transform(east, north), *up)[0]
+    assert frame.north_deg == pytest.approx(-azimuth, abs=0.05)
+
+
+def test_the_scale_bar_on_the_sheet_is_as_long_as_it_says(drawn, small_result):
+    _, base, axes = drawn("layout", "zh")
+    below = {text: box for text, box in texts(axes) if box[3] < base.frame.bottom}
+    middle = {text: (box[0] + box[2]) / 2 for text, box in below.items()}
+    metres = max(float(text) for text in below if text.replace(".", "").isdigit())
+    assert middle[f"{metres:g}"] - middle["0"] == pytest.approx(metres * 1000 / base.frame.scale, rel=0.005)
+    # The streets of the small study are 300 m long; one of them on paper.
+    lines = extent.to_paper(base.frame, small_result.streets.geometry.to_numpy())
+    assert shapely.length(lines[0]) == pytest.approx(300_000 / base.frame.scale, rel=0.005)
+    assert clean(f"1:{themes.figure(base.frame.scale)}") in below
+
+
+@given(st.floats(50, 200_000), st.floats(0.2, 5))
+def test_all_of_the_ground_is_in_the_frame_at_a_round_scale(width, shape):
+    bounds = (530_000.0, 3_380_000.0, 530_000 + width, 3_380_000 + width * shape)
+    frame = extent.fit(bounds, "EPSG:4547", (10, 20, 280, 250))
+    corners = extent.to_paper(frame, shapely.points([bounds[:2], bounds[2:]]))
+    assert shapely.covers(frame.box.buffer(1e-6), corners).all()
+    digits = f"{frame.scale:d}".rstrip("0")
+    assert len(digits) <= 2
+    # The next larger scale of the series would not hold it.
+    assert max(width * shape / 250, width / 280) * 1000 / frame.scale > 0.6
+
+
+def test_squares_are_named_from_the_north_west():
+    frame = extent.fit((0, 0, 10_000, 10_000), "EPSG:4547", (10, 20, 280, 250))
+    assert extent.cell_of(frame, 50, frame.left + 1, frame.top - 1) == "A1"
+    assert extent.cell_of(frame, 50, frame.left + 51, frame.top - 101) == "B3"
+    columns, rows = extent.cells(frame, 50)
+    assert extent.cell_of(frame, 50, frame.right, frame.bottom) == f"{extent.letter(len(columns) - 2)}{len(rows) - 1}"
+    assert [extent.letter(i) for i in (0, 25, 26, 52)] == ["A", "Z", "AA", "BA"]
+
+
+points = st.lists(st.tuples(st.floats(20, 180), st.floats(20, 180)), min_size=1, max_size=12)
+
+
+@settings(max_examples=40)
+@given(points)
+def test_symbols_stay_unless_crowded_and_never_cover_each_other(xy):
+    anchors, sizes = np.array(xy), np.full(len(xy), 6.0)
+    placed = place.spread(anchors, sizes, np.empty((0, 4)), (0, 0, 200, 200))
+    gaps = [np.hypot(*(a - b)) for a, b in itertools.combinations(placed, 2)]
+    assert min(gaps, default=9) > 5.7
+    for i in range(len(xy)):
+        alone = all(np.hypot(*(anchors[i] - anchors[j])) > 30 for j in range(len(xy)) if j != i)
+        assert not alone or (placed[i] == anchors[i]).all()
+
+
+def test_a_name_keeps_off_lines_and_other_names():
+    area = shapely.box(0, 0, 100, 60)
+    lines = [(shapely.LineString([(0, y), (60, y)]), 1.0) for y in range(2, 60, 4)]
+    under = place.ink((0, 0, 100, 60), lines)
+    taken = np.array([[60.0, 30, 100, 60]])
+    x, y = place.in_area(area, 30, 6, under, taken)
+    assert 75 <= x <= 85
+    assert y <= 27
+    assert place.in_area(area, 120, 6, under, taken) is None
+
+
+def test_ink_under_a_box_is_the_length_of_the_lines_in_it():
+    under = place.ink((0, 0, 50, 50), [(shapely.LineString([(5, 10), (45, 10)]), 2.0)])
+    assert place.ink_under(under, np.array([[10.0, 5, 20, 15]]))[0] == pytest.approx(20, rel=0.1)
+    assert place.ink_under(under, np.array([[10.0, 20, 20, 30]]))[0] == 0
+
+
+def test_a_river_is_lettered_down_its_middle():
+    bend = shapely.LineString([(50, 0), (40, 60), (60, 120), (50, 200)]).buffer(9)
+    under = place.ink((0, 0, 100, 200), [])
+    at = place.along(bend, 2, 7, keep_apart=np.empty((0, 4)), under=under)
+    assert at[0, 1] > at[1, 1]
+    assert shapely.contains(bend, shapely.box(*place.around(at, 2.5, 2.5).T)).all()
+    assert (
+        place.along(shapely.LineString([(0, 0), (0, 100)]).buffer(2), 2, 7, keep_apart=np.empty((0, 4)), under=under)
+        is None
+    )
+
+
+def test_shapes_differ_in_form_and_not_in_size():
+    areas = {shape: shapely.Polygon(style.outline(shape)).area for shape in set(style.SHAPES.values())}
+    assert len(areas) == 5
+    assert np.ptp(list(areas.values())) < 0.01
+    for shape in areas:
+        assert shapely.Polygon(style.outline(shape)).centroid.distance(shapely.Point(0, 0)) < 1e-9
+
+
+@given(st.integers(1, 8))
+def test_years_grow_lighter_and_stay_apart_from_today(count):
+    def lightness(colour: str) -> float:
+        return sum(w * int(colour[i : i + 2], 16) for w, i in ((0.2126, 1), (0.7152, 3), (0.0722, 5)))
+
+    shades = [lightness(c) for c in style.year_colours(range(2027, 2027 + count)).values()]
+    assert all(b - a > 12 for a, b in itertools.pairwise(shades))
+
+
+def test_the_default_set_is_the_layout_plan_in_three_formats(small_result, tmp_path: Path):
+    files = sheet.write_sheets(small_result, tmp_path / "maps", "zh")
+    assert [f.name for f in files] == ["layout.pdf", "layout.svg", "layout.png"]
+    assert files[0].read_bytes().startswith(b"%PDF")
+    ElementTree.parse(files[1])
+    with Image.open(files[2]) as picture:
+        assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+        assert picture.size == pytest.approx((420 / 25.4 * 300, 297 / 25.4 * 300), abs=1)
+
+
+def test_the_same_result_gives_the_same_bytes(small_result, tmp_path: Path):
+    for folder in ("one", "two"):
+        _, _, axes = draw(small_result, "layout", "zh")
+        (tmp_path / folder).mkdir()
+        pen.save(axes, tmp_path / folder / "layout", ("pdf", "svg", "png"), title="图", dpi=60)
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+        assert b"CreationDate" not in file.read_bytes()
+
+
+def test_hostile_names_do_no_harm(drawn, tmp_path: Path):
+    _, _, axes = drawn("layout", "zh", "hostile")
+    files = pen.save(axes, tmp_path / "layout", ("svg", "pdf"), title=HOSTILE)
+    tree = ElementTree.parse(files[0])
+    assert not [e for e in tree.iter() if e.tag.endswith(("script", "image", "}a"))]
+    assert not [e for e in tree.iter() for key in e.attrib if key.startswith("on")]
+    assert b"/JavaScript" not in files[1].read_bytes()
+
+
+def test_a_colour_of_the_symbology_is_printed_as_it_is(drawn):
+    _, base, axes = drawn("layout", "zh")
+    pixels = pen.picture(axes, 72).convert("RGB")
+    assert pixels.getpixel((2, 2)) == (255, 255, 255)
+    corner = (round((base.frame.left + 5) / 25.4 * 72), round((297 - base.frame.top + 5) / 25.4 * 72))
+    assert pixels.getpixel(corner) == tuple(int(style.PAPER[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def test_the_title_block_says_what_was_typed_and_invents_nothing(small_result):
+    for number, expected in (("", say("zh", "sheet.internal")), ("鄂S(2026)001号", "鄂S(2026)001号")):
+        block = small_result.study.map.model_copy(update={"approval_number": number, "date": ""})
+        result = dataclasses.replace(small_result, study=small_result.study.model_copy(update={"map": block}))
+        said = [text for text, _ in texts(draw(result, "layout", "zh")[2])]
+        assert clean(expected) in said
+        assert small_result.run_id in said
+        assert clean(small_result.study.illustrative) in said
+        assert any("OpenStreetMap" in text for text in said)
+        # No clock: of dates there are only the norm's year and the plan's.
+        years = {year for text in said for year in re.findall("20[0-9]{2}", text) if text != result.run_id}
+        assert years == {"2023", "2027", "2028"} | set(re.findall("20[0-9]{2}", number))
