@@ -36,5 +36,7 @@ def street_like(n_nodes: int, seed: int = 1) -> gpd.GeoDataFrame:
     in_tree = np.isin(edges @ [n_nodes, 1], np.sort([tree.row, tree.col], axis=0).T.astype(np.int64) @ [n_nodes, 1])
     free = np.flatnonzero(~in_tree & (length_m <= np.quantile(length_m, 0.97)))
     short_first = free[np.argsort(length_m[free] * chance.uniform(0.5, 1.5, len(free)), kind="stable")]
-    chosen = np.sort(np.concatenate([np.flatnonzero(in_tree), short_first[: int(n_nodes * MEAN_DEGREE / 2) - in_tree.sum()]]))
+    chosen = np.sort(
+        np.concatenate([np.flatnonzero(in_tree), short_first[: int(n_nodes * MEAN_DEGREE / 2) - in_tree.sum()]])
+    )
     return gpd.GeoDataFrame(geometry=shapely.linestrings(points[edges[chosen]]), crs="EPSG:4547")
