@@ -16,7 +16,7 @@ from planner.words import Lang
 
 Mode = Literal["self_build", "joint_build", "co_host", "shared", "consolidate"]
 Tier = Literal["city", "county", "township", "cluster", "enterprise"]
-Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000"]
+Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000", "auto"]
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -37,6 +37,7 @@ class Streets(_Settings):
         name_column: column with the street's name, where there is one.
         exclude: classes nobody walks on.
         source: what the base map credits.
+        crs: the layer's coordinate system, where its file names none or a wrong one.
     """
 
     file: str
@@ -45,23 +46,40 @@ class Streets(_Settings):
     name_column: str = "name"
     exclude: tuple[str, ...] = ("motorway", "motorway_link")
     source: str = "© OpenStreetMap contributors (ODbL)"
+    crs: str | None = None
 
 
 class Layer(_Settings):
-    """A polygon layer: zones, water or green. `name_column` holds what is printed on the map."""
+    """A polygon layer: zones, water or green.
+
+    Attributes:
+        name_column: what is printed on the map.
+        crs: the layer's coordinate system, where its file names none or a wrong one.
+    """
 
     file: str
     layer: str | None = None
     id_column: str = "id"
     name_column: str = "name"
+    crs: str | None = None
 
 
 class Table(_Settings):
-    """A table of places. `datum` is the datum of its longitude and latitude columns."""
+    """A table: xlsx, xls, csv, or a layer of points.
+
+    Attributes:
+        datum: the datum of its longitudes and latitudes; ``auto`` finds it out from where the points fall, and asks if unsure.
+        crs: coordinate system of its coordinates where they are metres and it isn't found out.
+        columns: field -> heading, where recognising the headings must be overruled: ``columns = { lon = "东经" }``.
+        header: number of the header's row in the file, where finding it must be overruled.
+    """
 
     file: str
     sheet: str | None = None
     datum: Datum = "WGS-84"
+    crs: str | None = None
+    columns: dict[str, str] = {}
+    header: Annotated[int, Field(ge=1)] | None = None
 
 
 class Shift(_Settings):
@@ -99,14 +117,11 @@ class LineDemand(_Settings):
     scope: str = ""
 
 
-class PointDemand(_Settings):
+class PointDemand(Table):
     """Workers at points: a table with a weight column."""
 
     kind: Literal["point"]
     group: str
-    file: str
-    sheet: str | None = None
-    datum: Datum = "WGS-84"
     scope: str = ""
 
 

@@ -49,7 +49,24 @@ OPTION_COLUMNS = (
     "note",
     "source",
 )
-REJECT_COLUMNS = ("file", "row", "reason", "values")
+REJECT_COLUMNS = (
+    "file",
+    "row",  # number in the file
+    "reason",  # what is wrong, in the study's language
+    "repair",  # what to do about it
+    "values",  # the row on one line
+    "cells",  # the row as a dict: the user's heading -> text
+)
+EVIDENCE_COLUMNS = (
+    "file",
+    "reading",  # WGS-84, GCJ-02, BD-09 or an EPSG code
+    "median_m",  # median distance to the nearest street under this reading
+    "near",  # share of the points within 20 km of the streets
+    "likelihood",  # among the readings weighed
+    "points",
+    "chosen",  # whether this is how the file was read
+)
+HEADING_COLUMNS = ("file", "field", "heading")
 
 
 def as_table(frame: pd.DataFrame, columns: tuple[str, ...], crs: str) -> gpd.GeoDataFrame:

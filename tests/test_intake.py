@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from planner import datum
 from planner.errors import InputError
-from planner.intake import _equal_pieces, read_inputs, read_table
+from planner.intake import read_inputs, read_table
+from planner.intake.demand import equal_pieces as _equal_pieces
 from planner.study import load_study
 from planner.words import LANGS
 
@@ -138,10 +139,12 @@ def test_sites_outside_the_area(small_study: Path):
     assert refused(small_study, "sites_outside").values["rows"] == "3"
 
 
-def test_swapped_axes_do_not_pass(small_study: Path):
+def test_swapped_axes_are_turned_and_named(small_study: Path):
+    straight = read(small_study).sites.geometry
     edit_csv(small_study, "经度,纬度", "纬度,经度")
-    # 114 as a latitude is no place on earth: both rows are without coordinates, and none is left.
-    refused(small_study, "no_rows_left")
+    inputs = read(small_study)
+    assert straight.distance(inputs.sites.geometry).max() < 1e-6
+    assert len(inputs.warnings) == 1 and "2, 3" in inputs.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +153,7 @@ def test_swapped_axes_do_not_pass(small_study: Path):
         ("自建;联建", "自建;租赁", "word_unknown"),
         ("24/7", "早九晚五", "cell_hours"),
         ("C1,东门公厕", ",东门公厕", "cell_empty"),
-        ("经度,纬度", "东经,北纬", "column_missing"),
+        ("经度,纬度", "甲列,乙列", "column_missing"),
         ("依托单位", "名称", "heading_twice"),
     ],
 )
@@ -237,14 +240,14 @@ def test_equal_pieces_are_equal_and_make_up_the_line(turns: list[tuple[int, int]
 def test_csv_in_any_chinese_encoding(tmp_path: Path, encoding: str):
     file = tmp_path / "a.csv"
     file.write_bytes('编号,名称,经度\r\nA1,二七路"旧",114.1\r\n\r\nA2,"一,二",114.2\r\n'.encode(encoding))
-    table = read_table(file)
+    table = read_table(file).rows
     assert table.index.tolist() == [2, 4]
     assert table["name"].tolist() == ['二七路"旧"', "一,二"]
 
 
 def test_titles_above_the_header_do_no_harm(tmp_path: Path):
     small.book(tmp_path / "a.xlsx", [["站点汇总表"], [], ["编号", "名称*", "经 度", "纬度(°)"], [1, "甲", 114.3, 30.5]])
-    table = read_table(tmp_path / "a.xlsx")
+    table = read_table(tmp_path / "a.xlsx").rows
     assert table.columns.tolist() == ["id", "name", "lon", "lat"]
     assert table.index.tolist() == [4] and table.loc[4, "id"] == "1"
 

@@ -1,0 +1,167 @@
+"""Who works where: workers spread over pieces of street, workers at points.
+
+Takes settings, streets, zones and tables; gives the units of demand, each with its weight, its zone and where its walk is measured from.
+"""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from planner.errors import InputError
+from planner.hours import week_profile
+from planner.intake import columns
+from planner.intake.cells import PEOPLE
+from planner.intake.layers import zone_of
+from planner.intake.notes import Notes
+from planner.intake.places import locate_rows, read_places
+from planner.intake.table import RawTable
+from planner.study import LineDemand, PointDemand, Study
+from planner.tables import DEMAND_COLUMNS, as_table
+
+
+def read_demand(
+    study: Study, streets: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, area: shapely.Geometry, notes: Notes
+) -> gpd.GeoDataFrame:
+    """Return the units of demand of all groups, those of streets cut at zone borders and into short pieces."""
+    parts = []
+    for number, source in enumerate(study.demand, 1):
+        if isinstance(source, LineDemand):
+            part = _line_demand(study, source, number, streets, zones, area)
+        else:
+            part = _point_demand(study, source, number, streets, zones, area, notes)
+        parts.append(part)
+    demand = pd.concat(parts, ignore_index=True)
+    for group, settings in study.groups.items():
+        if not week_profile(settings.shifts).any():
+            raise InputError("group_never_works", file="study.toml", group=group)
+    return as_table(demand, DEMAND_COLUMNS, study.crs)
+
+
+def _line_demand(
+    study: Study,
+    settings: LineDemand,
+    number: int,
+    streets: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame,
+    area: shapely.Geometry,
+) -> pd.DataFrame:
+    """Spread a total over pieces of street by swept area: length × the class's width.
+
+    Streets are cut at zone borders and into equal pieces of at most ``piece_m``; each piece is a unit measured from its midpoint.
+    """
+    swept = streets[streets["highway"].map(settings.width_m).fillna(0) > 0]
+    pieces: list[tuple[int, shapely.LineString, str]] = []
+    lines = swept.geometry.to_numpy()
+    inside = _cut_by_zones(lines, zones) if len(zones) else _cut_by_area(lines, area)
+    for street, line, zone in inside:
+        number_of_pieces = max(1, int(np.ceil(line.length / settings.piece_m - 1e-9)))
+        pieces += [(street, piece, zone) for piece in equal_pieces(line, number_of_pieces)]
+    if not pieces:
+        raise InputError("no_swept_streets", file="study.toml", number=number)
+    of_street, line_of, zone_of = (list(column) for column in zip(*pieces, strict=True))
+    lengths_m = shapely.length(line_of)
+    of = swept.iloc[of_street]
+    swept_m2 = lengths_m * of["highway"].map(settings.width_m).to_numpy(dtype=float)
+    nth = pd.Series(of_street).groupby(of_street).cumcount() + 1
+    return pd.DataFrame(
+        {
+            "id": [f"D{number}-{s}-{n}" for s, n in zip(of["id"], nth, strict=True)],
+            "group": settings.group,
+            "weight": settings.total * swept_m2 / swept_m2.sum(),
+            "zone": zone_of,
+            "street_class": of["highway"].to_numpy(),
+            "length_m": lengths_m,
+            "source": of["source"].to_numpy(),
+            "geometry": shapely.line_interpolate_point(line_of, 0.5, normalized=True),
+            "line": line_of,
+        }
+    )
+
+
+def _cut_by_zones(lines: np.ndarray, zones: gpd.GeoDataFrame) -> list[tuple[int, shapely.LineString, str]]:
+    """Return (street, part of its line, zone) for the parts inside zones, in the order of streets, then zones."""
+    polygons, ids = zones.geometry.to_numpy(), zones["id"].to_numpy()
+    shapely.prepare(polygons)
+    street, zone = shapely.STRtree(polygons).query(lines, predicate="intersects")
+    order = np.lexsort((zone, street))
+    street, zone = street[order], zone[order]
+    whole = shapely.contains_properly(polygons[zone], lines[street])
+    parts = lines[street].copy()
+    parts[~whole] = shapely.intersection(lines[street[~whole]], polygons[zone[~whole]])
+    cut = []
+    for s, z, part in zip(street, zone, parts, strict=True):
+        cut += [(int(s), line, str(ids[z])) for line in _line_parts(part)]
+    return cut
+
+
+def _cut_by_area(lines: np.ndarray, area: shapely.Geometry) -> list[tuple[int, shapely.LineString, str]]:
+    return [(s, line, "") for s, part in enumerate(shapely.intersection(lines, area)) for line in _line_parts(part)]
+
+
+def _line_parts(part: shapely.Geometry) -> list[shapely.LineString]:
+    """Return the lines of an intersection: crumbs below a centimetre and touching points are no demand."""
+    merged = shapely.line_merge(part) if part.geom_type == "MultiLineString" else part
+    return [p for p in shapely.get_parts(merged) if p.geom_type == "LineString" and p.length > 0.01]
+
+
+def equal_pieces(line: shapely.LineString, pieces: int) -> list[shapely.LineString]:
+    """Return a line cut into ``pieces`` parts of the same length, in order."""
+    if pieces == 1:
+        return [line]
+    along = shapely.line_locate_point(line, shapely.points(shapely.get_coordinates(line)))
+    along[-1] = line.length  # a loop's last point would be found at its first
+    along = np.maximum.accumulate(along)
+    cuts = np.linspace(0, line.length, pieces + 1)
+    xy, cut_xy = shapely.get_coordinates(line), shapely.get_coordinates(shapely.line_interpolate_point(line, cuts))
+    return [
+        shapely.LineString(np.vstack([cut_xy[n], xy[(along > cuts[n]) & (along < cuts[n + 1])], cut_xy[n + 1]]))
+        for n in range(pieces)
+    ]
+
+
+def _point_demand(
+    study: Study,
+    settings: PointDemand,
+    number: int,
+    streets: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame,
+    area: shapely.Geometry,
+    notes: Notes,
+) -> pd.DataFrame:
+    """Return a table's workers at their points; rows without a place, or outside the study area, become rejects."""
+    table = read_places(study, settings, notes)
+    columns.need(table, "weight")
+    table, places = locate_rows(study, settings, table, streets, zones, notes)
+    weight = columns.amounts(table, "weight", PEOPLE, "cell_weight")
+    _note_total(table, weight, notes)
+    inside = places.intersects(area)
+    notes.reject(table, table.rows[~inside], "outside_area")
+    if not inside.any():
+        raise InputError("all_outside", file=table.file)
+    places, weight = places[inside], weight[inside]
+    if weight.sum() <= 0:
+        raise InputError("no_weight", file=table.file)
+    points = pd.DataFrame(
+        {
+            "id": [f"D{number}-{row}" for row in places.index],
+            "group": settings.group,
+            "weight": weight,
+            "zone": zone_of(places, zones),
+            "street_class": "",
+            "length_m": np.nan,
+            "source": [f"{table.file}#{row}" for row in places.index],
+            "geometry": places,
+            "line": None,
+        }
+    )
+    return points.reset_index(drop=True)
+
+
+def _note_total(table: RawTable, weight: pd.Series, notes: Notes) -> None:
+    """Note people who weigh suspiciously much: one row that holds most of them is often a total that has no such name."""
+    if len(weight) >= 5 and weight.max() > 0.4 * weight.sum():
+        row = weight.idxmax()
+        notes.warn(
+            "weight_heavy", file=table.file, row=row, weight=float(weight[row]), share=float(weight[row] / weight.sum())
+        )

@@ -1,0 +1,250 @@
+"""A file of rows -> its cells as text: xlsx, xls, csv in any Chinese encoding, and the html and text that are exported as .xls.
+
+Takes a path; gives a `Grid`. Looks at sizes before it reads, so that a hostile or careless file ends in a sentence and not in a full
+memory. Knows nothing of headings.
+"""
+
+import csv
+import datetime as dt
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+import python_calamine
+
+from planner.errors import InputError, PlannerError
+
+MAX_BYTES = 500_000_000
+MAX_UNPACKED = 1_500_000_000
+MAX_RATIO = 400
+MAX_ROWS = 1_000_000
+MAX_CELLS = 8_000_000
+_CHUNK = 1 << 22
+_OLE2, _ZIP = b"\xd0\xcf\x11\xe0", b"PK\x03\x04"
+
+Merge = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of one sheet as text.
+
+    Attributes:
+        sheet: the sheet's name; empty where a file has none.
+        rows: row by row from the file's first row on; rows may differ in length.
+        merges: merged ranges as first row, first column, last row, last column, from 0.
+        hidden_formulas: whether formulas stand in the sheet, whose values may not have been saved.
+    """
+
+    sheet: str
+    rows: list[list[str]]
+    merges: tuple[Merge, ...] = ()
+    hidden_formulas: bool = False
+
+
+def read_grid(path: Path, sheet: str | None = None) -> Grid:
+    """Read the cells of ``path``, of its first sheet where none is named.
+
+    Raises:
+        InputError: unreadable, encrypted, too large, a zip or xml bomb, or no such sheet.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError("too_large", file=path.name, mb=MAX_BYTES // 1_000_000)
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head.startswith(_ZIP):
+        return _read_xlsx(path, sheet)
+    if head.startswith(_OLE2):
+        return _read_book(path, sheet)
+    if path.suffix.lower() not in (".csv", ".txt", ".tsv", ".xls"):
+        raise InputError("xlsx_unreadable", file=path.name)
+    text = decode(path.read_bytes(), path.name)
+    if re.search(r"<(html|table)\b", text[:4096], re.IGNORECASE):
+        return Grid("", _html_rows(text, path.name))
+    if text.lstrip()[:5] == "<?xml":
+        raise InputError("xlsx_unreadable", file=path.name)
+    return Grid("", _csv_rows(text, path.name))
+
+
+def decode(raw: bytes, file: str) -> str:
+    """Return text in the first encoding that fits: UTF-8 with or without a mark, UTF-16 with one, GB18030.
+
+    Raises:
+        InputError: none fits.
+    """
+    marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "gb18030"):
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise InputError("csv_unreadable", file=file)
+
+
+def _csv_rows(text: str, file: str) -> list[list[str]]:
+    start = text[:20_000]
+    delimiter = max("\t;,", key=lambda sign: (start.count(sign), sign == ","))
+    rows, cells = [], 0
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            cells += len(row)
+            if len(rows) >= MAX_ROWS or cells > MAX_CELLS:
+                raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
+            rows.append(row)
+    except csv.Error as error:
+        raise InputError("csv_broken", file=file, row=len(rows) + 1) from error
+    return rows
+
+
+def _read_xlsx(path: Path, sheet: str | None) -> Grid:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            refuse_bomb(archive, path.name)
+            parts = [info for info in archive.infolist() if info.filename.endswith(".xml")]
+            sheets = [info for info in parts if "worksheets/" in info.filename]
+            for info in parts:
+                if info not in sheets and _holds_entities(archive, info):
+                    raise InputError("xml_bomb", file=path.name)
+            formulas = any([_weigh_sheet(archive, info, path.name) for info in sheets])  # each is weighed
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, PlannerError):
+            raise
+        raise InputError("xlsx_unreadable", file=path.name) from error
+    return _read_book(path, sheet, formulas)
+
+
+def refuse_bomb(archive: zipfile.ZipFile, file: str) -> None:
+    """Refuse an archive that unpacks to far more than it should.
+
+    Raises:
+        InputError: it does.
+    """
+    size = sum(info.file_size for info in archive.infolist())
+    packed = sum(info.compress_size for info in archive.infolist())
+    if size > MAX_UNPACKED or (size > 50_000_000 and size > MAX_RATIO * max(packed, 1)):
+        raise InputError("zip_bomb", file=file, mb=size // 1_000_000)
+
+
+def _holds_entities(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    with archive.open(info) as part:
+        return b"<!ENTITY" in part.read(65_536)
+
+
+def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> bool:
+    """Refuse a sheet whose filled range would not fit into memory; return whether it holds formulas.
+
+    Quick bounds come first: only a sheet that is large by them has each of its cells looked at, for empty ones with a format count
+    for nothing.
+    """
+    cells, last_row, widest, formulas = 0, 0, 26, False
+    for block in _blocks(archive, info):
+        if b"<!ENTITY" in block:
+            raise InputError("xml_bomb", file=file)
+        cells += block.count(b' r="')
+        formulas = formulas or b"<f>" in block or b"<f " in block
+        last_row = max(last_row, max(map(int, re.findall(rb'r="(\d{1,7})"', block)), default=0))
+        widest = max(widest, max(map(_column, set(re.findall(rb'r="([A-Z]{2,3})\d', block))), default=0))
+    if max(cells, last_row * widest) > MAX_CELLS or last_row > MAX_ROWS:
+        last_row, widest = 0, 0
+        for block in _blocks(archive, info):
+            for found in re.finditer(rb' r="([A-Z]{1,3})(\d{1,7})"[^>/]*>\s*<(?:\w+:)?(?:v|is|f)\b', block):
+                last_row, widest = max(last_row, int(found[2])), max(widest, _column(found[1]))
+            if last_row * widest > MAX_CELLS or last_row > MAX_ROWS:
+                raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
+    return formulas
+
+
+def _blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yield a part in blocks that are cut between cells."""
+    rest = b""
+    with archive.open(info) as part:
+        while block := part.read(_CHUNK):
+            block = rest + block
+            end = max(block.rfind(b"<c "), block.rfind(b":c "), 0)
+            rest = block[end:] if end else b""
+            yield block[:end] if end else block
+    yield rest
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _read_book(path: Path, sheet: str | None, formulas: bool = False) -> Grid:
+    try:
+        with python_calamine.CalamineWorkbook.from_path(str(path)) as book:
+            if sheet is not None and sheet not in book.sheet_names:
+                raise InputError("no_sheet", file=path.name, sheet=sheet, sheets=", ".join(book.sheet_names))
+            table = book.get_sheet_by_name(sheet or book.sheet_names[0])
+            if table.total_height * table.total_width > MAX_CELLS or table.total_height > MAX_ROWS:
+                raise InputError("too_many_cells", file=path.name, rows=MAX_ROWS, cells=MAX_CELLS)
+            merges = tuple((a[0], a[1], b[0], b[1]) for a, b in table.merged_cell_ranges or ())
+            rows = table.to_python(skip_empty_area=False)
+            name = table.name
+    except python_calamine.PasswordError as error:
+        raise InputError("xlsx_locked", file=path.name) from error
+    except (python_calamine.CalamineError, OSError, ValueError, IndexError) as error:
+        if isinstance(error, PlannerError):
+            raise
+        raise InputError("xlsx_unreadable", file=path.name) from error
+    except BaseException as error:
+        # A panic of the reader on a damaged file is no Exception.
+        if type(error).__name__ == "PanicException":
+            raise InputError("xlsx_unreadable", file=path.name) from error
+        raise
+    for row in rows:
+        row[:] = [cell if type(cell) is str else _cell_text(cell) for cell in row]
+    return Grid(name, rows, merges, formulas)
+
+
+def _cell_text(cell: object) -> str:
+    if type(cell) is float:
+        return str(int(cell)) if cell.is_integer() else str(cell)
+    match cell:
+        case bool():
+            return str(cell).upper()
+        case dt.datetime() if cell.time() == dt.time():
+            return cell.date().isoformat()
+        case dt.time():
+            return cell.strftime("%H:%M")
+    return str(cell)
+
+
+class _Tables(HTMLParser):
+    """Collects the cells of the tables of a page; everything else on it is left alone."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.rows: list[list[str]] = []
+        self.inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th") and self.rows:
+            self.rows[-1].append("")
+        self.inside = tag in ("td", "th") or (self.inside and tag not in ("tr", "script", "style"))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = self.inside and tag not in ("td", "th", "tr", "table")
+
+    def handle_data(self, data: str) -> None:
+        if self.inside and self.rows and self.rows[-1]:
+            self.rows[-1][-1] += data.strip()
+
+
+def _html_rows(text: str, file: str) -> list[list[str]]:
+    tables = _Tables()
+    tables.feed(text)
+    if sum(map(len, tables.rows)) > MAX_CELLS or len(tables.rows) > MAX_ROWS:
+        raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
+    return tables.rows

@@ -1,0 +1,312 @@
+"""Vector layers of any make -> frames in the study's CRS: gpkg, geojson, shp in any encoding, kml and kmz, parquet, zipped shapefiles.
+
+Takes a path; gives a GeoDataFrame whose index is the number of the feature in the file, from 1. A coordinate system that is missing, or
+that the numbers belie, is refused or found out by where the shapes fall; never guessed silently.
+"""
+
+import io
+import json
+import struct
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pyproj
+import shapely
+
+from planner.errors import InputError
+from planner.intake.grid import MAX_BYTES, decode, refuse_bomb
+from planner.intake.notes import Notes, some
+from planner.study import Layer, Streets, Study
+from planner.tables import ZONE_COLUMNS, as_table
+
+LAYER_SUFFIXES = frozenset({".gpkg", ".geojson", ".json", ".shp", ".kml", ".kmz", ".zip", ".parquet", ".fgb"})
+_SHAPEFILE_PARTS = frozenset({".shp", ".shx", ".dbf", ".prj", ".cpg"})
+# Overlaps and holes below this are borders drawn twice by hand, and hold nobody.
+_SLIVER_M2 = 1.0
+_HOLE_M2 = 100.0
+
+
+def read_layer(study: Study, file: str, layer: str | None = None, crs: str | None = None) -> gpd.GeoDataFrame:
+    """Read a vector layer into the study's CRS; the index is the number of the feature in the file, from 1.
+
+    Args:
+        study: which CRS is wanted, and where the file is.
+        file: name within the study's folder.
+        layer: which layer of the file; all folders of a kml, the first layer of anything else if not given.
+        crs: the layer's true coordinate system, where the file names none or a wrong one.
+
+    Raises:
+        InputError: unreadable, unsafe, empty, without a CRS, or with one that its numbers belie.
+    """
+    frame = read_raw_layer(study.path(file), file, layer)
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
+    if crs is not None:
+        frame = frame.set_crs(_known_crs(crs, file), allow_override=True)
+    if frame.crs is None:
+        raise InputError("layer_no_crs", file=file, numbers=_numbers(frame))
+    if frame.crs.is_projected and np.abs(frame.total_bounds).max() <= 360:
+        raise InputError("layer_wrong_crs", file=file, crs=_name(frame.crs), numbers=_numbers(frame))
+    if frame.crs.is_geographic and np.abs(frame.total_bounds).max() > 360:
+        raise InputError("layer_wrong_crs", file=file, crs=_name(frame.crs), numbers=_numbers(frame))
+    return frame.to_crs(study.crs)
+
+
+def _known_crs(crs: str, file: str) -> pyproj.CRS:
+    try:
+        return pyproj.CRS.from_user_input(crs)
+    except pyproj.exceptions.CRSError as error:
+        raise InputError("layer_crs_unknown", file=file, crs=crs) from error
+
+
+def _name(crs: pyproj.CRS) -> str:
+    return crs.to_string() if crs.to_epsg() else crs.name
+
+
+def _numbers(frame: gpd.GeoDataFrame) -> str:
+    west, south, east, north = frame.total_bounds
+    return f"{west:.10g}–{east:.10g}, {south:.10g}–{north:.10g}"
+
+
+def read_raw_layer(path: Path, file: str, layer: str | None = None) -> gpd.GeoDataFrame:
+    """Read a layer as it stands in its file, in whatever CRS it names.
+
+    Raises:
+        InputError: unreadable, unsafe, no layer, or empty.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError("too_large", file=file, mb=MAX_BYTES // 1_000_000)
+    try:
+        frame = _open(path, file, layer)
+    except InputError:
+        raise
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, OSError, zipfile.BadZipFile,
+            RuntimeError, NotImplementedError) as error:  # fmt: skip
+        raise InputError("layer_unreadable", file=file, detail=_detail(error, path)) from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise InputError("layer_no_geometry", file=file)
+    if frame.empty or (frame.geometry.isna() | frame.geometry.is_empty).all():
+        raise InputError("layer_empty", file=file)
+    return frame
+
+
+def _detail(error: Exception, path: Path) -> str:
+    """Return the first line of a reader's complaint, without the folders of whoever runs this."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return line.replace(str(path), path.name).replace(str(path.parent), "")[:200]
+
+
+def _open(path: Path, file: str, layer: str | None) -> gpd.GeoDataFrame:
+    match path.suffix.lower():
+        case ".parquet":
+            return gpd.read_parquet(path)
+        case ".zip":
+            return _open_zip(path, file, layer)
+        case ".kmz":
+            return _open_kml(_member(path, file, ".kml"), file, layer)
+        case ".kml":
+            return _open_kml(path.read_bytes(), file, layer)
+        case ".geojson" | ".json":
+            return _open_geojson(decode(path.read_bytes(), file), file, layer)
+        case ".shp":
+            return gpd.read_file(path, encoding=_shapefile_encoding(path))
+    return gpd.read_file(path, layer=layer)
+
+
+def _open_geojson(text: str, file: str, layer: str | None) -> gpd.GeoDataFrame:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError("layer_unreadable", file=file, detail=str(error)[:200]) from error
+    return gpd.read_file(io.BytesIO(text.encode("utf-8")), layer=layer)
+
+
+def _open_kml(raw: bytes, file: str, layer: str | None) -> gpd.GeoDataFrame:
+    if b"<!ENTITY" in raw or b"<!DOCTYPE" in raw:
+        raise InputError("xml_bomb", file=file)
+    names = [layer] if layer else pyogrio.list_layers(io.BytesIO(raw))[:, 0].tolist()
+    folders = [gpd.read_file(io.BytesIO(raw), layer=name) for name in names]
+    folders = [folder for folder in folders if isinstance(folder, gpd.GeoDataFrame) and len(folder)]
+    if not folders:
+        raise InputError("layer_empty", file=file)
+    return gpd.GeoDataFrame(pd.concat(folders, ignore_index=True), crs=folders[0].crs)
+
+
+def _member(path: Path, file: str, suffix: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        refuse_bomb(archive, file)
+        names = [name for name in archive.namelist() if name.lower().endswith(suffix)]
+        if not names:
+            raise InputError("layer_unreadable", file=file, detail=f"no {suffix}")
+        return archive.read(names[0])
+
+
+def _open_zip(path: Path, file: str, layer: str | None) -> gpd.GeoDataFrame:
+    """Read the shapefile in an archive; nothing is unpacked under a name that the archive chooses."""
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        refuse_bomb(archive, file)
+        shapes = [name for name in archive.namelist() if name.lower().endswith(".shp")]
+        chosen = [name for name in shapes if layer in (None, PurePosixPath(name).stem)]
+        if not chosen or (layer is None and len(shapes) > 1):
+            found = ", ".join(PurePosixPath(name).stem for name in shapes)
+            raise InputError("zip_layers", file=file, found=found or "–")
+        stem = chosen[0][:-4]
+        for name in archive.namelist():
+            if name[:-4] == stem and name[-4:].lower() in _SHAPEFILE_PARTS:
+                Path(folder, f"layer{name[-4:].lower()}").write_bytes(archive.read(name))
+        shape = Path(folder, "layer.shp")
+        return gpd.read_file(shape, encoding=_shapefile_encoding(shape))
+
+
+def _shapefile_encoding(shape: Path) -> str:
+    """Return the encoding that a shapefile's table really has; what its .cpg says may be missing or wrong."""
+    parts = {p.suffix.lower(): p for p in shape.parent.glob(f"{shape.stem}.*")}
+    declared = parts[".cpg"].read_text("ascii", errors="replace").strip() if ".cpg" in parts else ""
+    if ".dbf" not in parts:
+        return "UTF-8"
+    with parts[".dbf"].open("rb") as table:
+        raw = table.read(20_000_000)
+    if len(raw) < 32:
+        return "UTF-8"
+    names_end = struct.unpack("<H", raw[8:10])[0]
+    body = raw[32:names_end:1] + raw[names_end:]
+    high = sum(byte > 127 for byte in body[:2_000_000])
+    # A field cut within a character leaves a few broken bytes; another encoding leaves many.
+    broken = body[:2_000_000].decode("utf-8", errors="replace").count("\ufffd")
+    if not high or broken * 10 <= high:
+        return "UTF-8"
+    chinese = {"", "utf-8", "utf8", "gbk", "gb2312", "gb18030", "936", "cp936", "65001", "iso-8859-1", "88591"}
+    return "GB18030" if declared.lower() in chinese else declared
+
+
+# --- streets ---------------------------------------------------------------------------------------------------------
+
+
+def read_streets(study: Study, settings: Streets, notes: Notes) -> gpd.GeoDataFrame:
+    """Return the lines that people walk on: id, highway, name, source, geometry."""
+    frame = read_layer(study, settings.file, settings.layer, settings.crs)
+    lines = frame[frame.geom_type.isin(["LineString", "MultiLineString"]) & ~frame.is_empty]
+    if lines.empty:
+        raise InputError("layer_not_lines", file=settings.file)
+    if len(lines) < len(frame):
+        notes.warn("not_lines", file=settings.file, count=len(frame) - len(lines))
+    if settings.class_column not in lines.columns:
+        raise InputError(
+            "layer_column", file=settings.file, column=settings.class_column, setting="streets.class_column"
+        )
+    classes = lines[settings.class_column].astype(str)
+    lines, classes = lines[~classes.isin(settings.exclude)], classes[~classes.isin(settings.exclude)]
+    if lines.empty:
+        raise InputError("layer_all_excluded", file=settings.file)
+    own_ids = "id" in lines.columns and lines["id"].notna().all() and lines["id"].is_unique
+    streets = gpd.GeoDataFrame(
+        {
+            "id": lines["id"].astype(str) if own_ids else [f"S{n}" for n in lines.index],
+            "highway": classes,
+            "name": lines[settings.name_column].fillna("").astype(str) if settings.name_column in lines.columns else "",
+            "source": [f"{settings.file}#{n}" for n in lines.index],
+        },
+        geometry=shapely.force_2d(lines.geometry.to_numpy()),
+        index=lines.index,
+        crs=study.crs,
+    )
+    return streets.reset_index(drop=True)
+
+
+# --- polygons --------------------------------------------------------------------------------------------------------
+
+
+def no_polygons(study: Study) -> gpd.GeoDataFrame:
+    """Return a frame of zones with no row."""
+    return gpd.GeoDataFrame({c: [] for c in ZONE_COLUMNS}, geometry="geometry", crs=study.crs)
+
+
+def read_polygons(study: Study, settings: Layer, notes: Notes) -> gpd.GeoDataFrame:
+    """Return valid polygons: id, name, source, geometry. What had to be repaired or left out is noted."""
+    whole = read_layer(study, settings.file, settings.layer, settings.crs)
+    frame = whole[whole.geom_type.isin(["Polygon", "MultiPolygon"]) & ~whole.is_empty]
+    if frame.empty:
+        raise InputError("layer_not_polygons", file=settings.file)
+    if len(frame) < len(whole):
+        notes.warn("not_polygons", file=settings.file, rows=some(whole.index.difference(frame.index)))
+    shapes = shapely.force_2d(frame.geometry.to_numpy())
+    broken = ~shapely.is_valid(shapes)
+    if broken.any():
+        before, shapes = shapely.area(shapes), _polygonal(shapely.make_valid(shapes))
+        changed = float(np.abs(shapely.area(shapes) - before)[broken].sum())
+        rows = frame.index[broken]
+        notes.warn("polygons_repaired", file=settings.file, count=len(rows), rows=some(rows), km2=changed / 1e6)
+    named = settings.name_column in frame.columns
+    polygons = pd.DataFrame(
+        {
+            "id": frame[settings.id_column].astype(str)
+            if settings.id_column in frame.columns
+            else [f"Z{n:02d}" for n in frame.index],
+            "name": frame[settings.name_column].fillna("").astype(str) if named else "",
+            "source": [f"{settings.file}#{n}" for n in frame.index],
+            "geometry": shapes,
+        }
+    )
+    return as_table(polygons, ZONE_COLUMNS, study.crs)
+
+
+def _polygonal(shapes: np.ndarray) -> np.ndarray:
+    """Return the polygons of each shape; repairing a bow tie may leave lines beside them."""
+    parts, of = shapely.get_parts(shapes, return_index=True)
+    inner, of_inner = shapely.get_parts(parts, return_index=True)
+    flat = shapely.get_type_id(inner) == shapely.GeometryType.POLYGON
+    kept, owner = inner[flat], of[of_inner[flat]]
+    return np.array([shapely.union_all(kept[owner == n]) for n in range(len(shapes))], dtype=object)
+
+
+def read_zones(study: Study, notes: Notes) -> gpd.GeoDataFrame:
+    """Return the reporting zones, parted where several claim the same ground; overlaps and holes are noted with their size."""
+    if study.zones is None:
+        notes.warn("no_zones")
+        return no_polygons(study)
+    zones = read_polygons(study, study.zones, notes)
+    for n in np.flatnonzero(zones["id"].duplicated()):
+        first = int((zones["id"] == zones["id"].iloc[n]).to_numpy().argmax())
+        file, _, row = zones["source"].iloc[n].rpartition("#")
+        raise InputError("id_twice", file=file, row=row, id=zones["id"].iloc[n], first=zones["source"].iloc[first])
+    zones = _apart(zones, study.zones.file, notes)
+    holes = shapely.get_parts(shapely.polygons(shapely.get_parts(_rings(zones.union_all()))))
+    sizes = shapely.area(holes) if len(holes) else np.zeros(0)
+    if (sizes > _HOLE_M2).any():
+        count, km2 = int((sizes > _HOLE_M2).sum()), float(sizes[sizes > _HOLE_M2].sum()) / 1e6
+        notes.warn("zones_holes", file=study.zones.file, count=count, km2=km2)
+    return zones
+
+
+def _rings(shape: shapely.Geometry) -> np.ndarray:
+    """Return the inner rings of a shape's polygons."""
+    rings = [ring for part in shapely.get_parts(shape) for ring in part.interiors]
+    return np.array([shapely.LinearRing(ring.coords) for ring in rings], dtype=object)
+
+
+def _apart(zones: gpd.GeoDataFrame, file: str, notes: Notes) -> gpd.GeoDataFrame:
+    """Give ground that several zones claim to the first of them, so that nobody is counted twice, and say so."""
+    one, other = zones.sindex.query(zones.geometry, predicate="intersects")
+    shapes, shared_m2 = zones.geometry.to_numpy().copy(), 0.0
+    for first, later in sorted(zip(one[one < other], other[one < other], strict=True)):
+        shared = shapely.intersection(shapes[first], shapes[later]).area
+        if shared > _SLIVER_M2:
+            shared_m2 += shared
+            shapes[later] = shapely.difference(shapes[later], shapes[first])
+    if shared_m2:
+        notes.warn("zones_overlap", file=file, km2=shared_m2 / 1e6)
+    return zones.set_geometry(gpd.GeoSeries(shapes, crs=zones.crs))
+
+
+def zone_of(points: gpd.GeoSeries, zones: gpd.GeoDataFrame) -> np.ndarray:
+    """Return the id of the zone each point lies in; the first by order where zones overlap; "" where none."""
+    found = np.full(len(points), "", dtype=object)
+    if len(zones):
+        point, zone = zones.sindex.query(points, predicate="intersects")
+        order = np.lexsort((zone, point))[::-1]
+        found[point[order]] = zones["id"].to_numpy()[zone[order]]
+    return found

@@ -1,0 +1,61 @@
+"""What is noticed while files are read: rows set aside, warnings, recognised headings, the evidence for each datum.
+
+The one place where reading keeps a record; `read_inputs` turns it into frames of `Inputs`.
+"""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from planner.datum import Evidence
+from planner.intake.table import RawTable
+from planner.words import Lang, say
+
+
+@dataclass
+class Notes:
+    """A record that grows while the files are read.
+
+    Attributes:
+        lang: language of the sentences.
+        rejects: a row of `tables.REJECT_COLUMNS` each.
+        warnings: sentences for the data-quality notes.
+        evidence: a row of `tables.EVIDENCE_COLUMNS` each.
+        headings: a row of `tables.HEADING_COLUMNS` each.
+    """
+
+    lang: Lang
+    rejects: list[tuple[str, int, str, str, str, dict[str, str]]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    evidence: list[tuple[str, str, float, float, float, int, bool]] = field(default_factory=list)
+    headings: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def saw(self, table: RawTable) -> None:
+        """Note which headings were understood, and the rows that are no data."""
+        self.headings += [(table.file, name, heading) for name, heading in table.recognised.items()]
+        for key, rows in table.aside.groupby("reason", sort=True):
+            self.reject(table, rows, str(key))
+
+    def reject(self, table: RawTable, rows: pd.DataFrame, key: str, **values: object) -> None:
+        """Set rows aside, each with what it held under the user's own headings."""
+        reason, repair = say(self.lang, f"quality.{key}", **values), say(self.lang, f"quality.{key}_repair", **values)
+        for row, held in zip(rows.index.tolist(), rows.to_dict("records"), strict=True):
+            cells = {head or column: str(held.get(column, "")) for column, head in table.headings.items()}
+            shown = "; ".join(f"{head}={cell}" for head, cell in cells.items() if cell.strip())
+            self.rejects.append((table.file, row, reason, repair, shown, cells))
+
+    def warn(self, key: str, **values: object) -> None:
+        """Note something that the reader of the results should know."""
+        self.warnings.append(say(self.lang, f"quality.{key}", **values))
+
+    def weighed(self, file: str, evidence: tuple[Evidence, ...], chosen: str) -> None:
+        """Note how likely each reading of a file's coordinates is, and which one was taken."""
+        for e in evidence:
+            if not e.reading.swapped or e.reading.datum == chosen:
+                row = (file, e.reading.datum, e.median_m, e.near, e.likelihood, e.points, e.reading.datum == chosen)
+                self.evidence.append(row)
+
+
+def some(rows: pd.Index) -> str:
+    """Return the first row numbers, for a sentence."""
+    return ", ".join(str(row) for row in rows[:5]) + (" …" if len(rows) > 5 else "")

@@ -1,0 +1,374 @@
+"""Tables of places -> points in the study's CRS, sites and options.
+
+Takes raw tables; gives checked ones. Finds out in which datum, order and system the coordinates are, and says what speaks for it; asks
+where that stays uncertain.
+"""
+
+import difflib
+import math
+import re
+from pathlib import PurePath
+from typing import get_args
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from scipy.spatial import cKDTree
+
+from planner import datum
+from planner.errors import InputError
+from planner.intake import columns
+from planner.intake.cells import angles, money, pair, plain
+from planner.intake.grid import Grid
+from planner.intake.headings import declared_datum
+from planner.intake.layers import LAYER_SUFFIXES, read_raw_layer
+from planner.intake.notes import Notes, some
+from planner.intake.table import RawTable, read_table, table_of
+from planner.study import Mode, Study, Table, Tier
+from planner.tables import OPTION_COLUMNS, SITE_COLUMNS, as_table
+from planner.words import say
+
+# Numbers swapped or in another system land farther off than any walk; metres of error in a datum never do.
+_FAR_M = 100_000.0
+# Two rows of one name this near to each other are one place written down twice.
+_SAME_PLACE_M = 30.0
+_SAME_NAME = 0.8
+# Without a word about the datum in study.toml, evidence this strong is not passed over.
+_BEYOND_DOUBT, _ENOUGH_POINTS = 0.999, 10
+_IN_WATER_M = 30.0
+
+
+def read_places(study: Study, settings: Table, notes: Notes) -> RawTable:
+    """Read a table of the study: a sheet, a csv, or a layer of points."""
+    path = study.path(settings.file)
+    if path.suffix.lower() in LAYER_SUFFIXES:
+        table = _table_of_layer(gpd.GeoDataFrame(read_raw_layer(path, settings.file)), settings)
+    else:
+        table = read_table(path, settings.sheet, columns=settings.columns, header=settings.header)
+    # A file in a folder keeps its path in every sentence.
+    table = RawTable(**{**vars(table), "file": settings.file})
+    notes.saw(table)
+    return table
+
+
+def _table_of_layer(layer: gpd.GeoDataFrame, settings: Table) -> RawTable:
+    """Return a layer's features as a table with longitudes and latitudes; row n is feature n."""
+    if layer.crs is None and settings.crs is None:
+        raise InputError("layer_no_crs", file=settings.file, numbers="")
+    degrees = (layer if settings.crs is None else layer.set_crs(settings.crs, allow_override=True)).to_crs("EPSG:4326")
+    where = degrees.geometry.representative_point()
+    cells = pd.DataFrame(degrees.drop(columns=degrees.geometry.name)).astype(object)
+    cells = cells.where(cells.notna(), "").astype(str)
+    lon, lat = (["" if math.isnan(v) else repr(v) for v in axis] for axis in (where.x.to_numpy(), where.y.to_numpy()))
+    heads = [str(c) for c in cells.columns] + ["经度", "纬度"]
+    rows = [[*row, x, y] for row, x, y in zip(cells.to_numpy().tolist(), lon, lat, strict=True)]
+    table = table_of(Grid("", [heads, *rows]), settings.file, columns=settings.columns, header=1)
+    return RawTable(
+        **{**vars(table), "rows": table.rows.rename(lambda n: n - 1), "aside": table.aside.rename(lambda n: n - 1)}
+    )
+
+
+def locate_rows(
+    study: Study, settings: Table, table: RawTable, streets: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, notes: Notes
+) -> tuple[RawTable, gpd.GeoSeries]:
+    """Return the rows that have a place within the study, and their points in the study's CRS; the others become rejects.
+
+    Raises:
+        InputError: no row has a place, most lie outside, or it stays uncertain which datum the numbers have.
+    """
+    first, second = _coordinates(table)
+    unread = first.isna() | second.isna()
+    nought = ~unread & (first == 0) & (second == 0)
+    for rows, key in ((unread, _why_unread(table)), (nought, "zero_coordinate")):
+        notes.reject(table, table.rows[rows], key)
+    kept = ~(unread | nought)
+    table, a, b = _only(table, kept), first[kept].to_numpy(), second[kept].to_numpy()
+    if table.rows.empty:
+        raise InputError("no_rows_left", file=table.file)
+    area = tuple(streets.total_bounds)
+    xy = np.full((len(a), 2), np.inf)
+    metres = datum.are_metres(a, b)
+    for family in (metres, ~metres):
+        if family.any():
+            x, y = a[family], b[family]
+            if not metres[family].any():
+                x, y = _straighten(study, table, table.rows.index[family], x, y, area, notes)
+            xy[family] = _read_family(study, settings, _only(table, family), x, y, area, streets, zones, notes)
+    points = gpd.GeoSeries(shapely.points(np.where(np.isfinite(xy), xy, 1e12)), index=table.rows.index, crs=study.crs)
+    return table, points
+
+
+def _only(table: RawTable, rows: "pd.Series | np.ndarray") -> RawTable:
+    return RawTable(**{**vars(table), "rows": table.rows[np.asarray(rows)]})
+
+
+def _coordinates(table: RawTable) -> tuple[pd.Series, pd.Series]:
+    """Return the two columns of numbers; one column that holds both is taken apart, and fills what the two leave blank."""
+    rows = table.rows
+    blank = pd.Series(np.nan, index=rows.index)
+    if not {"lon", "lat"} <= set(rows.columns) and "coordinates" not in rows.columns:
+        columns.need(table, "lon", "lat")
+    first = angles(rows["lon"]) if "lon" in rows.columns else blank.copy()
+    second = angles(rows["lat"]) if "lat" in rows.columns else blank.copy()
+    if "coordinates" in rows.columns:
+        missing = np.flatnonzero((first.isna() | second.isna()).to_numpy())
+        for n in missing:
+            first.iloc[n], second.iloc[n] = pair(str(rows["coordinates"].iloc[n]))
+    return first, second
+
+
+def _why_unread(table: RawTable) -> str:
+    return "no_coordinate_formula" if table.hidden_formulas else "no_coordinate"
+
+
+def _straighten(
+    study: Study, table: RawTable, rows: pd.Index, x: np.ndarray, y: np.ndarray, area: tuple[float, ...], notes: Notes
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return longitudes and latitudes; rows in which they stand the other way round are turned, and named."""
+    box = shapely.box(*area)
+    distance = [
+        shapely.distance(shapely.points(np.where(np.isfinite(xy), xy, 1e12)), box)
+        for xy in (datum.place(x, y, datum.Reading("WGS-84", swapped), study.crs) for swapped in (False, True))
+    ]
+    swapped = (distance[0] > _FAR_M) & (distance[1] <= _FAR_M)
+    if swapped.any():
+        notes.warn("axes_swapped", file=table.file, count=int(swapped.sum()), rows=some(rows[swapped]))
+    return np.where(swapped, y, x), np.where(swapped, x, y)
+
+
+def _read_family(
+    study: Study,
+    settings: Table,
+    table: RawTable,
+    x: np.ndarray,
+    y: np.ndarray,
+    area: tuple[float, ...],
+    streets: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame,
+    notes: Notes,
+) -> np.ndarray:
+    """Return where coordinates of one family, degrees or metres, lie: as declared, or as the evidence has it."""
+    stated = _stated(table)
+    evidence = datum.weigh(
+        x, y, crs=study.crs, area=area, streets=streets.geometry.to_numpy(), zones=_named_zones(table, zones), stated=stated
+    )  # fmt: skip
+    best = evidence[0]
+    shown = _evidence_sentence(study, evidence)
+    if datum.are_metres(x, y)[0]:
+        if settings.crs is not None:
+            reading = datum.Reading(settings.crs, best.reading.swapped if best.reading.datum == settings.crs else False)
+        elif best.near > 0 and best.likelihood >= datum.SURE:
+            reading = best.reading
+            notes.warn("read_as", file=table.file, reading=reading.datum, evidence=shown)
+        else:
+            raise InputError("metres_unsure", file=table.file, evidence=shown)
+        notes.weighed(table.file, evidence, reading.datum)
+        return datum.place(x, y, reading, study.crs)
+    wanted = "WGS-84" if settings.datum == "CGCS2000" else settings.datum
+    own_word = "datum" in settings.model_fields_set
+    if wanted == "auto":
+        if best.likelihood < datum.SURE or best.near == 0:
+            raise InputError("datum_unsure", file=table.file, evidence=shown, points=best.points)
+        wanted = best.reading.datum
+        notes.warn("read_as", file=table.file, reading=wanted, evidence=shown)
+    elif best.reading.datum != wanted and best.likelihood >= _BEYOND_DOUBT and best.points >= _ENOUGH_POINTS:
+        if not own_word:
+            raise InputError("datum_unsure", file=table.file, evidence=shown, points=best.points)
+        notes.warn("datum_contradicted", file=table.file, datum=settings.datum, best=best.reading.datum, evidence=shown)
+    elif not own_word and stated in ("GCJ-02", "BD-09"):
+        raise InputError("datum_stated", file=table.file, stated=stated)
+    notes.weighed(table.file, evidence, wanted)
+    return datum.place(x, y, datum.Reading(wanted), study.crs)
+
+
+def _stated(table: RawTable) -> str:
+    """Return the datum that the headings of the coordinates, the sheet's, the file's name or the rows' origin speak of."""
+    heads = [table.headings[f] for f in ("lon", "lat", "coordinates") if f in table.headings]
+    origins = table.rows["origin"].unique().tolist() if "origin" in table.rows.columns else []
+    named = {declared_datum(word) for word in (*heads, table.sheet, PurePath(table.file).stem)} - {""}
+    named |= {declared_datum(str(word)) for word in origins} - {""} if len(origins) == 1 else set()
+    return named.pop() if len(named) == 1 else ""
+
+
+def _named_zones(table: RawTable, zones: gpd.GeoDataFrame) -> np.ndarray | None:
+    """Return for each row the polygon of the zone that it names, None where it names none."""
+    if "zone" not in table.rows.columns or zones.empty:
+        return None
+    by_name = dict(zip(zones["id"], zones.geometry, strict=True)) | dict(
+        zip(zones["name"], zones.geometry, strict=True)
+    )
+    by_name.pop("", None)
+    named = [by_name.get(str(cell).strip()) for cell in table.rows["zone"]]
+    return np.array(named, dtype=object) if any(zone is not None for zone in named) else None
+
+
+def _evidence_sentence(study: Study, evidence: tuple[datum.Evidence, ...]) -> str:
+    """Return what speaks for each reading that lands near the study: "GCJ-02 9 m (99.8%), WGS-84 310 m (0.2%)"."""
+    near = [e for e in evidence if e.near > 0] or list(evidence[:3])
+    parts = [
+        say(study.language, "quality.reading", datum=e.reading.datum, median=_metres(e.median_m), likely=e.likelihood)
+        for e in near[:4]
+    ]
+    return "; ".join(parts)
+
+
+def _metres(median_m: float) -> str:
+    return "–" if math.isnan(median_m) else f"{median_m:,.0f}"
+
+
+# --- sites -----------------------------------------------------------------------------------------------------------
+
+
+def read_sites(
+    study: Study, settings: Table, status: str, streets: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, notes: Notes
+) -> gpd.GeoDataFrame:
+    """Return a table of existing sites or candidates; rows without a place, or far from all streets, become rejects."""
+    table = read_places(study, settings, notes)
+    columns.need(table, "name")
+    table, points = locate_rows(study, settings, table, streets, zones, notes)
+    table, points = _within_reach(study, table, points, streets, notes)
+    file, sites = table.file, pd.DataFrame(index=table.rows.index)
+    sites["id"] = _ids(table, status)
+    for field in ("name", "host", "address"):
+        sites[field] = columns.text(table, field)
+    sites["tier"] = columns.identifiers(table, "tier", "tier", get_args(Tier)).replace("", "township")
+    sites["kind"] = columns.identifiers(table, "kind", "kind")
+    sites["status"] = status
+    existing = status == "existing"
+    sites["mode"] = columns.identifiers(table, "mode", "mode", get_args(Mode)) if existing else ""
+    sites["modes"] = "" if existing else columns.identifiers(table, "modes", "mode", get_args(Mode))
+    sites["opening_hours"] = columns.hours(table)
+    sites["services"] = columns.identifiers(table, "services", "service")
+    sites["capacity"] = columns.capacity(table)
+    sites["zone"] = ""
+    sites["source"] = [f"{file}#{row}" for row in sites.index]
+    sites["geometry"] = points.to_numpy()
+    unknown = sites["opening_hours"] == ""
+    if existing and unknown.any():
+        notes.warn("hours_unknown", file=file, rows=some(sites.index[unknown]))
+    return as_table(sites, SITE_COLUMNS, study.crs)
+
+
+def _ids(table: RawTable, status: str) -> pd.Series:
+    """Return the user's ids; S3 or C3 for row 3 where the table has no such column."""
+    if "id" not in table.rows.columns:
+        letter = "S" if status == "existing" else "C"
+        return pd.Series([f"{letter}{row}" for row in table.rows.index], index=table.rows.index, dtype=object)
+    ids = columns.text(table, "id")
+    for row, identifier in ids.items():
+        if not identifier:
+            raise InputError("cell_empty", file=table.file, row=row, column=table.headings["id"])
+    return ids
+
+
+def _within_reach(
+    study: Study, table: RawTable, points: gpd.GeoSeries, streets: gpd.GeoDataFrame, notes: Notes
+) -> tuple[RawTable, gpd.GeoSeries]:
+    """Set places aside that lie farther from all streets than the service radius; refuse a table most of which does.
+
+    Nobody can walk to them within the radius; where it is most of them, the datum or the axes are wrong and so would be every result.
+    """
+    reach_box = shapely.box(*streets.total_bounds).buffer(study.standard.service_radius_m, join_style="mitre")
+    outside = ~points.within(reach_box).to_numpy()
+    if 2 * outside.sum() >= len(points):
+        rows = some(points.index[outside])
+        raise InputError("sites_outside", file=table.file, count=int(outside.sum()), rows=rows)
+    notes.reject(table, table.rows[outside], "outside_streets")
+    return _only(table, ~outside), points[~outside]
+
+
+def refuse_repeats(sites: gpd.GeoDataFrame) -> None:
+    """Refuse an id that two places share."""
+    repeated = sites["id"].duplicated()
+    if repeated.any():
+        second = int(repeated.to_numpy().argmax())
+        first = int((sites["id"] == sites["id"].iloc[second]).to_numpy().argmax())
+        file, _, row = sites["source"].iloc[second].rpartition("#")
+        source = sites["source"].iloc[first]
+        raise InputError("id_twice", file=file, row=row, id=sites["id"].iloc[second], first=source)
+
+
+def note_doubts(study: Study, sites: gpd.GeoDataFrame, water: gpd.GeoDataFrame, notes: Notes) -> None:
+    """Note places that may be wrong: one written down twice, many on one spot, in the water, in another datum than the rest."""
+    names = [_core(name) for name in sites["name"]]
+    xy = shapely.get_coordinates(sites.geometry)
+    for status in ("existing", "candidate"):
+        own = np.flatnonzero((sites["status"] == status).to_numpy())
+        for a, b in sorted(cKDTree(xy[own]).query_pairs(_SAME_PLACE_M)) if len(own) else ():
+            one, other = own[a], own[b]
+            if _alike(names[one], names[other]):
+                notes.warn(
+                    "duplicate", one=_shown(sites, one), other=_shown(sites, other), m=math.dist(xy[one], xy[other])
+                )
+    spot = (
+        pd.Series([tuple(p) for p in np.round(xy, 2)]).to_frame("at").groupby("at", sort=False)["at"].transform("size")
+    )
+    if (spot >= 3).any():
+        crowded = sites[(spot >= 3).to_numpy()]
+        notes.warn("same_spot", count=len(crowded), places=", ".join(crowded["source"][:5]))
+    if len(water):
+        deep = shapely.buffer(water.union_all(), -_IN_WATER_M)
+        wet = sites[shapely.intersects(sites.geometry.to_numpy(), deep)]
+        if len(wet):
+            notes.warn("in_water", count=len(wet), places=", ".join(wet["source"][:5]))
+    _note_mixed(study, sites, names, xy, notes)
+
+
+def _note_mixed(study: Study, sites: gpd.GeoDataFrame, names: list[str], xy: np.ndarray, notes: Notes) -> None:
+    """Note places of one name that lie apart by just what one datum moves against another."""
+    of_name = pd.Series(range(len(names))).groupby(names, sort=True).groups
+    for name, rows in of_name.items():
+        if len(name) < 4 or len(rows) != 2:
+            continue
+        one, other = int(rows[0]), int(rows[1])
+        apart = xy[other] - xy[one]
+        if not 100 < math.hypot(*apart) < 2_000:
+            continue
+        for start, end, way in ((one, other, apart), (other, one, -apart)):
+            for shifted in ("GCJ-02", "BD-09"):
+                move = datum.shift_between(xy[[start]], shifted, "WGS-84", study.crs)[0]
+                if math.dist(move, way) <= _SAME_PLACE_M * 2:
+                    notes.warn("datum_mixed", one=_shown(sites, end), other=_shown(sites, start), datum=shifted)
+
+
+def _shown(sites: gpd.GeoDataFrame, n: int) -> str:
+    return f"{sites['name'].iloc[n]}({sites['source'].iloc[n]})"
+
+
+def _core(name: str) -> str:
+    """Return a name without brackets, spaces and signs."""
+    return re.sub(r"\(.*?\)|\W", "", plain(name)).lower()
+
+
+def _alike(one: str, other: str) -> bool:
+    if not one or not other:
+        return False
+    # 1号 and 2号 of a place are two places.
+    if re.sub(r"\D", "", one) != re.sub(r"\D", "", other):
+        return False
+    return one == other or difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() >= _SAME_NAME
+
+
+# --- options ---------------------------------------------------------------------------------------------------------
+
+
+def read_options(study: Study, settings: Table, notes: Notes) -> pd.DataFrame:
+    """Return what may be done where, at which cost in the study's cost unit."""
+    table = read_places(study, settings, notes)
+    columns.need(table, "action", "kind", "mode", "capital_cost")
+    options = pd.DataFrame(index=table.rows.index)
+    options["action"] = columns.identifiers(table, "action", "action", ("build", "extend_hours"))
+    options["kind"] = columns.identifiers(table, "kind", "kind")
+    options["mode"] = columns.identifiers(table, "mode", "mode", get_args(Mode))
+    options["opening_hours"] = columns.hours(table)
+    options["services"] = columns.identifiers(table, "services", "service")
+    options["tier"] = columns.identifiers(table, "tier", "tier", get_args(Tier)).replace("", "township")
+    options["note"] = columns.text(table, "note")
+    options["capacity"] = columns.capacity(table)
+    units = money(study.plan.cost_unit if study.plan else "万元")
+    for field in ("capital_cost", "operating_cost"):
+        given = field in table.rows.columns
+        options[field] = columns.amounts(table, field, units, "cell_amount") if given else 0.0
+    options["source"] = [f"{table.file}#{row}" for row in options.index]
+    return options.reset_index(drop=True)[list(OPTION_COLUMNS)]

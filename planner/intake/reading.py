@@ -1,0 +1,92 @@
+"""A study's files -> checked tables, and a record of what was noticed on the way.
+
+Takes a `Study`; gives `Inputs`. Nothing is dropped silently: every row ends in a table or among the rejects.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from planner.intake.demand import read_demand
+from planner.intake.layers import no_polygons, read_polygons, read_streets, read_zones, zone_of
+from planner.intake.notes import Notes
+from planner.intake.places import note_doubts, read_options, read_sites, refuse_repeats
+from planner.study import Study
+from planner.tables import (
+    EVIDENCE_COLUMNS,
+    HEADING_COLUMNS,
+    OPTION_COLUMNS,
+    REJECT_COLUMNS,
+    SITE_COLUMNS,
+    as_table,
+)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a study's files hold, checked and in the study's CRS.
+
+    Attributes:
+        streets: the lines people walk on (columns id, highway, name, source, geometry).
+        zones: reporting zones; one row per zone; empty frame where the study names none.
+        water: polygons for the map, or an empty frame.
+        sites: existing places first, then candidates.
+        demand: units of demand.
+        options: what can be done where, at which cost.
+        rejects: rows that could not be used (`tables.REJECT_COLUMNS`).
+        warnings: sentences for the data-quality notes.
+        hashes: sha256 of every file of the study.
+        evidence: how likely each reading of each table's coordinates is (`tables.EVIDENCE_COLUMNS`).
+        headings: which heading was understood as which field (`tables.HEADING_COLUMNS`).
+    """
+
+    streets: gpd.GeoDataFrame
+    zones: gpd.GeoDataFrame
+    water: gpd.GeoDataFrame
+    sites: gpd.GeoDataFrame
+    demand: gpd.GeoDataFrame
+    options: pd.DataFrame
+    rejects: pd.DataFrame
+    warnings: tuple[str, ...]
+    hashes: dict[str, str]
+    evidence: pd.DataFrame
+    headings: pd.DataFrame
+
+
+def read_inputs(study: Study) -> Inputs:
+    """Read and check every file of the study.
+
+    Raises:
+        InputError: a file is missing or unreadable, lacks what is needed, or holds what would make results wrong; the sentence
+            names file, row and column and says what to do.
+    """
+    notes = Notes(study.language)
+    streets = read_streets(study, study.streets, notes)
+    zones = read_zones(study, notes)
+    water = read_polygons(study, study.water, notes) if study.water else no_polygons(study)
+    area = zones.union_all() if len(zones) else shapely.box(*streets.total_bounds)
+    places = [read_sites(study, study.sites, "existing", streets, zones, notes)]
+    if study.candidates:
+        places.append(read_sites(study, study.candidates, "candidate", streets, zones, notes))
+    sites = pd.concat(places, ignore_index=True)
+    refuse_repeats(sites)
+    sites["zone"] = zone_of(sites.geometry, zones)
+    note_doubts(study, sites, water, notes)
+    demand = read_demand(study, streets, zones, area, notes)
+    options = read_options(study, study.options, notes) if study.options else pd.DataFrame(columns=list(OPTION_COLUMNS))
+    return Inputs(
+        streets=streets,
+        zones=zones,
+        water=water,
+        sites=as_table(sites, SITE_COLUMNS, study.crs),
+        demand=demand,
+        options=options,
+        rejects=pd.DataFrame(notes.rejects, columns=list(REJECT_COLUMNS)),
+        warnings=tuple(notes.warnings),
+        hashes={file: hashlib.sha256(study.path(file).read_bytes()).hexdigest() for file in study.files()},
+        evidence=pd.DataFrame(notes.evidence, columns=list(EVIDENCE_COLUMNS)),
+        headings=pd.DataFrame(notes.headings, columns=list(HEADING_COLUMNS)),
+    )

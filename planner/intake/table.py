@@ -1,0 +1,189 @@
+"""The cells of a sheet -> rows under known fields, whatever stands above, below and between them.
+
+Takes a `Grid`; gives a `RawTable`: the rows under the header, and those that are no data (totals, notes, the header once more), each
+with the reason. Every row that is not blank is in one of the two.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from planner.errors import InputError
+from planner.intake.cells import plain
+from planner.intake.grid import Grid, read_grid
+from planner.intake.headings import HEADINGS, recognise, unit_of
+
+# How far down a header is looked for, below titles and notes.
+HEADER_WITHIN = 30
+# A value that stands in a merged cell holds for each of its rows; an amount doesn't, or it would count twice.
+_SHARED = frozenset(HEADINGS) - {"id", "name", "weight", "capacity", "capital_cost", "operating_cost", "lon", "lat", "coordinates",
+                                 "width_m", "length_m", "area_m2"}  # fmt: skip
+_TOTAL = re.compile(
+    r"(合计|小计|总计|共计|累计|总数|平均|total|subtotal|grandtotal|sum|average)[:]?.*|计", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A sheet's rows as text.
+
+    Attributes:
+        file: the file's name.
+        sheet: the sheet's name; empty where the file has none.
+        header_row: number of the header's (last) row in the file.
+        rows: text, indexed by the row number in the file; a column is a field of `HEADINGS` or else the user's heading.
+        aside: rows that are no data, under the same columns, with the reason (key of the catalogue's section ``quality``) in the
+            column ``reason``.
+        headings: column -> the user's heading as written.
+        units: column -> what stands in the heading's brackets.
+        hidden_formulas: whether formulas stand in the sheet, whose values may not have been saved.
+    """
+
+    file: str
+    sheet: str
+    header_row: int
+    rows: pd.DataFrame
+    aside: pd.DataFrame
+    headings: dict[str, str]
+    units: dict[str, str]
+    hidden_formulas: bool = False
+
+    @property
+    def recognised(self) -> dict[str, str]:
+        """Field -> the user's heading, for the headings that were understood."""
+        return {column: heading for column, heading in self.headings.items() if column in HEADINGS}
+
+
+def read_table(
+    path: Path, sheet: str | None = None, *, columns: Mapping[str, str] | None = None, header: int | None = None
+) -> RawTable:
+    """Read a sheet or a csv as text under the headings it has.
+
+    Args:
+        path: xlsx, xls, csv, tsv or txt.
+        sheet: name of the sheet; the first one if not given.
+        columns: field -> the user's heading, where recognising must be overruled.
+        header: number of the header's row in the file, where finding must be overruled.
+
+    Raises:
+        InputError: not a table, no such sheet or heading, no known headings, too large, no rows, or a heading that stands twice.
+    """
+    return table_of(read_grid(path, sheet), path.name, columns=columns or {}, header=header)
+
+
+def table_of(grid: Grid, file: str, *, columns: Mapping[str, str], header: int | None = None) -> RawTable:
+    """Return the rows of a grid under the header that is found in it."""
+    first, last = (header - 1, header - 1) if header else _find_header(grid, columns, file)
+    if last >= len(grid.rows):
+        raise InputError("no_header", file=file)
+    headings = _headings(grid, first, last)
+    fields = recognise(headings, columns)
+    for field, wanted in columns.items():
+        if field not in fields.values():
+            present = ", ".join(h for h in headings if h)
+            raise InputError("column_missing", file=file, column=wanted, headings=present)
+    _refuse_twice(headings, file, last + 1)
+    names = [fields.get(n, heading or f"column {n + 1}") for n, heading in enumerate(headings)]
+    names = [f"{name} " if name in HEADINGS and n not in fields else name for n, name in enumerate(names)]
+    body = _body(grid, last + 1, names)
+    if not body:
+        raise InputError("table_empty", file=file)
+    frame = pd.DataFrame(list(body.values()), index=list(body), columns=names, dtype=object)
+    reasons = _no_data(frame, headings)
+    return RawTable(
+        file=file,
+        sheet=grid.sheet,
+        header_row=last + 1,
+        rows=frame[reasons == ""],
+        aside=frame[reasons != ""].assign(reason=reasons[reasons != ""]),
+        headings=dict(zip(names, headings, strict=True)),
+        units={name: unit_of(heading) for name, heading in zip(names, headings, strict=True)},
+        hidden_formulas=grid.hidden_formulas,
+    )
+
+
+def _find_header(grid: Grid, columns: Mapping[str, str], file: str) -> tuple[int, int]:
+    """Return the first and last row of the header: the row, or two of them, that name the most fields."""
+    best, found = 1, (-1, -1)
+    for n in range(min(HEADER_WITHIN, len(grid.rows))):
+        single = len(recognise(_headings(grid, n, n), columns))
+        if single > best:
+            best, found = single, (n, n)
+        if single and n + 1 < len(grid.rows) and _may_be_stacked(grid, n):
+            double = len(recognise(_headings(grid, n, n + 1), columns))
+            if double > max(best, len(recognise(_headings(grid, n + 1, n + 1), columns))):
+                best, found = double, (n, n + 1)
+    if found[0] < 0:
+        raise InputError("no_header", file=file)
+    return found
+
+
+def _may_be_stacked(grid: Grid, n: int) -> bool:
+    """Tell whether row ``n + 1`` may be the lower half of a header: it is short of text and holds no number."""
+    lower = [plain(cell) for cell in grid.rows[n + 1] if cell.strip()]
+    return bool(lower) and not any(re.match(r"[+-]?\d", cell) for cell in lower)
+
+
+def _headings(grid: Grid, first: int, last: int) -> list[str]:
+    """Return the headings of a header of one or two rows; where the lower is blank the upper one holds."""
+    upper = [cell.replace("\n", "").strip() for cell in grid.rows[first]]
+    if first == last:
+        return _trim(upper)
+    lower = [cell.replace("\n", "").strip() for cell in grid.rows[last]]
+    width = max(len(upper), len(lower))
+    upper, lower = upper + [""] * (width - len(upper)), lower + [""] * (width - len(lower))
+    return _trim([below or above for above, below in zip(upper, lower, strict=True)])
+
+
+def _trim(headings: list[str]) -> list[str]:
+    while headings and not headings[-1]:
+        headings = headings[:-1]
+    return headings
+
+
+def _refuse_twice(headings: list[str], file: str, row: int) -> None:
+    for n, heading in enumerate(headings):
+        if heading and heading in headings[:n]:
+            raise InputError("heading_twice", file=file, row=row, column=heading)
+
+
+def _body(grid: Grid, start: int, names: list[str]) -> dict[int, list[str]]:
+    """Return the rows below the header that are not blank, by their number in the file; merged values in each of their rows."""
+    width = len(names)
+    filled: dict[int, dict[int, str]] = {}
+    for top, left, bottom, right in grid.merges:
+        if top >= start and bottom > top and left == right and left < width and names[left] in _SHARED:
+            for row in range(top + 1, min(bottom + 1, len(grid.rows))):
+                filled.setdefault(row, {})[left] = grid.rows[top][left] if left < len(grid.rows[top]) else ""
+    body = {}
+    for n in range(start, len(grid.rows)):
+        row = grid.rows[n]
+        # A row that only merged cells reach is blank.
+        if "".join(row[:width]).strip():
+            cells = row[:width] if len(row) >= width else [*row, *[""] * (width - len(row))]
+            for column, value in filled.get(n, {}).items():
+                cells[column] = cells[column] or value
+            body[n + 1] = cells
+    return body
+
+
+def _no_data(frame: pd.DataFrame, headings: list[str]) -> pd.Series:
+    """Return why a row is no data, as a key of the section ``quality``: a total, a note, the header once more; else ""."""
+    again = sum((frame.iloc[:, n] == heading).astype(int) for n, heading in enumerate(headings) if heading)
+    header_again = (again >= 2) & (2 * again >= sum(bool(heading) for heading in headings))
+    unplaced = pd.Series(True, index=frame.index)
+    for field in ("lon", "lat", "coordinates"):
+        if field in frame.columns:
+            unplaced &= frame[field].str.strip() == ""
+    reasons = pd.Series("", index=frame.index, dtype=object).mask(header_again, "header_again")
+    for n in np.flatnonzero((unplaced & ~header_again).to_numpy()):
+        texts = [plain(cell).replace(" ", "") for cell in frame.iloc[n] if cell.strip()]
+        if any(_TOTAL.fullmatch(text) for text in texts[:2]):
+            reasons.iloc[n] = "total_row"
+        elif len(texts) == 1 and len(headings) > 2:
+            reasons.iloc[n] = "note_row"
+    return reasons
