@@ -330,5 +330,6 @@ def at_work(
     table = {}
     for group, profile in profiles.items():
         rows = (demand["group"] == group).to_numpy()
-        table[group] = (profile * weight[rows].sum(), profile * (weight[rows] @ coverage.open_mask[rows]))
+        by_week = np.bincount(coverage.week[rows], weights=weight[rows], minlength=len(coverage.weeks))
+        table[group] = (profile * weight[rows].sum(), profile * (by_week @ coverage.weeks))
     return table

@@ -178,9 +178,12 @@ def _area(result: Result, moment: int) -> list[list[list[int]]]:
 
 def _patterns(result: Result, moments: list[int]) -> tuple[list[str], NDArray[np.int64]]:
     """Return the distinct weeks of cover (base64 of 336 bits), and each unit's at each moment: shape (n_moments, n_units)."""
-    packed = np.concatenate([np.packbits(result.coverage[moment].open_mask, axis=1) for moment in moments])
+    states = [result.coverage[moment] for moment in moments]
+    packed = np.packbits(np.concatenate([state.weeks for state in states]), axis=1)
     distinct, which = np.unique(packed, axis=0, return_inverse=True)
-    return [base64.b64encode(row.tobytes()).decode() for row in distinct], which.reshape(len(moments), -1)
+    before = np.cumsum([0, *(len(state.weeks) for state in states)])
+    of_unit = np.stack([which.reshape(-1)[first + state.week] for first, state in zip(before, states, strict=False)])
+    return [base64.b64encode(row.tobytes()).decode() for row in distinct], of_unit
 
 
 def _demand(result: Result, moments: list[int], pattern_of: NDArray[np.int64]) -> dict[str, Any]:
@@ -273,6 +276,7 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
             [say(lang, "web.reason"), say(lang, f"reason.{gap['reason']}")],
             [say(lang, "web.nearest_site"), f"{names[near]}({near})" if near else ""],
             [say(lang, "web.walk"), metres],
+            [say(lang, "web.remedy"), remedy(result, gap, names, lang)],
             [say(lang, "web.length"), say(lang, "web.metres", metres=gap["length_m"]) if gap["length_m"] else ""],
         ]
         drawn.append(
@@ -287,6 +291,23 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
             }
         )
     return drawn
+
+
+def remedy(result: Result, gap: dict[str, Any], names: dict[str, str], lang: Lang) -> str:
+    """Return in words the cheapest single action that closes a gap, or the one that helps it most; "" where nothing helps."""
+    if not gap["remedy"] or pd.isna(gap["remedy"]):
+        return ""
+    return say(
+        lang,
+        "web.remedy_words",
+        name=names[gap["remedy_site"]],
+        site=gap["remedy_site"],
+        mode=term(lang, "mode", gap["remedy_mode"]),
+        cost=gap["remedy_cost"],
+        operating=gap["remedy_operating_cost"],
+        unit=result.study.plan.cost_unit if result.study.plan else "",
+        share=gap["remedy_share"],
+    )
 
 
 def _sites(result: Result, lang: Lang) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from planner.draw.webdata import percent, zone_names
+from planner.draw.webdata import percent, remedy, zone_names
 from planner.gaps import left_over
 from planner.pipeline import Result
 from planner.words import Lang, say, term
@@ -67,6 +67,7 @@ def gaps(result: Result, lang: Lang) -> pd.DataFrame:
         say(lang, "app.without"): table["weight"].round(1),
         **_left(result, lang),
         say(lang, "app.reason"): [say(lang, f"reason.{reason}") for reason in table["reason"]],
+        say(lang, "web.remedy"): [remedy(result, gap, names, lang) for gap in table.to_dict("records")],
         say(lang, "app.nearest"): [names.get(site, "") for site in table["nearest_site"]],
         say(lang, "app.metres"): table["nearest_m"].astype(float).round(0),
         say(lang, "app.length"): table["length_m"].astype(float).round(0),
