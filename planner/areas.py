@@ -137,20 +137,27 @@ def _cut(network: Network, edge: Ints, from_m: Floats, to_m: Floats) -> Lines:
         return shapes
     whole, low, high = shapes[part], from_m[part], to_m[part]
     xy, of = shapely.get_coordinates(whole, return_index=True)
-    steps = np.hypot(*np.diff(xy, axis=0, prepend=xy[:1]).T)
-    first = np.searchsorted(of, np.arange(len(part)))
-    along = np.cumsum(steps)
-    along -= along[first][of]
-    inside = (along > low[of]) & (along < high[of])
-    ends = [shapely.get_coordinates(shapely.line_interpolate_point(whole, at)) for at in (low, high)]
-    number = np.arange(len(part))
-    order = np.lexsort(
-        [np.concatenate([low, along[inside], high]), np.repeat([0, 1, 2], [len(part), inside.sum(), len(part)])]
-    )
-    where = np.concatenate([number, of[inside], number])
-    points = np.concatenate([ends[0], xy[inside], ends[1]])
-    order = order[np.argsort(where[order], kind="stable")]
-    shapes[part] = shapely.linestrings(points[order], indices=where[order])
+    first = np.searchsorted(of, np.arange(len(part) + 1))
+    # One running length over all lines, the jumps between them included: it only ever grows, so one search finds any place.
+    running = np.cumsum(np.hypot(*np.diff(xy, axis=0, prepend=xy[:1]).T))
+    along = running - running[first[of]]
+
+    def at(distance_m: Floats) -> Floats:
+        wanted = running[first[:-1]] + distance_m
+        after = np.clip(np.searchsorted(running, wanted), first[:-1] + 1, first[1:] - 1)
+        step = running[after] - running[after - 1]
+        share = np.clip((wanted - running[after - 1]) / np.where(step > 0, step, 1), 0, 1)[:, None]
+        return np.asarray(xy[after - 1] + share * (xy[after] - xy[after - 1]))
+
+    inside = np.flatnonzero((along > low[of]) & (along < high[of]))
+    n_points = 2 + np.bincount(of[inside], minlength=len(part))
+    begin = np.cumsum(n_points) - n_points
+    points = np.empty((n_points.sum(), 2))
+    points[begin] = at(low)
+    points[begin + n_points - 1] = at(high)
+    # Vertices in between keep their order; each line before theirs took two places more.
+    points[np.arange(len(inside)) + 2 * of[inside] + 1] = xy[inside]
+    shapes[part] = shapely.linestrings(points, indices=np.repeat(np.arange(len(part)), n_points))
     return shapes
 
 
