@@ -147,7 +147,8 @@ def _transformer(source: str, target: str) -> Transformer:
 
 def are_metres(first: ArrayLike, second: ArrayLike) -> NDArray[np.bool_]:
     """Tell for each pair whether it is metres of a projected system rather than degrees."""
-    return np.maximum(np.abs(np.asarray(first, float)), np.abs(np.asarray(second, float))) > 1_000.0
+    x, y = _arrays(first, second)
+    return np.asarray(np.maximum(np.abs(x), np.abs(y)) > 1_000.0)
 
 
 def readings(first: ArrayLike, second: ArrayLike, crs: str, middle_lon: float) -> tuple[Reading, ...]:
@@ -159,6 +160,7 @@ def readings(first: ArrayLike, second: ArrayLike, crs: str, middle_lon: float) -
         crs: the study's projected CRS.
         middle_lon: degrees; which zones come into question.
     """
+    first, second = _arrays(first, second)
     if not np.median(are_metres(first, second)):
         return tuple(Reading(d, s) for s in (False, True) for d in ("WGS-84", "GCJ-02", "BD-09"))
     found = []

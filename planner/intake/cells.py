@@ -6,7 +6,7 @@ Takes text, gives floats; NaN where the text is no such thing. Never guesses: wh
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ YUAN = {"元": 1.0, "块": 1.0, "rmb": 1.0, "千元": 1e3, "万": 1e4, "万元":
 FAILED = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
 EMPTY = frozenset({"", "-", "--", "—", "/", "无", "暂无", "不详", "未知", "null", "none", "nan", "n/a"})
 
-_NUMBER = re.compile(r"(?:约|近)?([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d+)?)\s*([^\d\s.,+-]*)(?:左右)?")
+_NUMBER = re.compile(r"(?:约|近)?([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d+)?)\s*([^\d\s.,+-]*?)(?:左右)?")
 _DEGREE_SIGNS = str.maketrans({"º": "°", "˚": "°", "゜": "°", "’": "'", "‘": "'", "′": "'",
                                "“": '"', "”": '"', "″": '"', "´": "'", "`": "'"})  # fmt: skip
 _ANGLE = re.compile(
@@ -76,10 +76,9 @@ def number(text: str, units: Mapping[str, float], heading_unit: str = "") -> flo
 def numbers(cells: pd.Series, units: Mapping[str, float], heading_unit: str = "") -> pd.Series:
     """Return a column of `number`."""
     bare = pd.to_numeric(cells, errors="coerce").astype(float).where(lambda n: np.isfinite(n))
-    result = bare * units.get(heading_unit.lower(), units.get("", math.nan))
-    for row in np.flatnonzero(bare.isna().to_numpy()):
-        result.iloc[row] = number(str(cells.iloc[row]), units, heading_unit)
-    return result
+    return _fill(
+        bare * units.get(heading_unit.lower(), units.get("", math.nan)), cells, lambda t: number(t, units, heading_unit)
+    )
 
 
 def angle(text: str) -> float:
@@ -109,9 +108,15 @@ def _angle(text: str) -> tuple[float, str]:
 def angles(cells: pd.Series) -> pd.Series:
     """Return a column of `angle`; plain numbers, projected ones too, pass as they are."""
     bare = pd.to_numeric(cells, errors="coerce").astype(float).where(lambda n: np.isfinite(n))
-    for row in np.flatnonzero(bare.isna().to_numpy()):
-        bare.iloc[row] = angle(str(cells.iloc[row]))
-    return bare
+    return _fill(bare, cells, angle)
+
+
+def _fill(found: pd.Series, cells: pd.Series, read: Callable[[str], float]) -> pd.Series:
+    """Return ``found`` with the cells that are no bare numbers read one by one."""
+    values = found.to_numpy(dtype=float, copy=True)
+    for row in np.flatnonzero(np.isnan(values)).tolist():
+        values[row] = read(str(cells.iat[row]))
+    return pd.Series(values, index=cells.index)
 
 
 def pair(text: str) -> tuple[float, float]:

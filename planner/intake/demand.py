@@ -161,7 +161,6 @@ def _point_demand(
 def _note_total(table: RawTable, weight: pd.Series, notes: Notes) -> None:
     """Note people who weigh suspiciously much: one row that holds most of them is often a total that has no such name."""
     if len(weight) >= 5 and weight.max() > 0.4 * weight.sum():
-        row = weight.idxmax()
-        notes.warn(
-            "weight_heavy", file=table.file, row=row, weight=float(weight[row]), share=float(weight[row] / weight.sum())
-        )
+        most = float(weight.max())
+        row, share = weight.index[int(weight.argmax())], most / float(weight.sum())
+        notes.warn("weight_heavy", file=table.file, row=row, weight=most, share=share)

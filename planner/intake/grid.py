@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import python_calamine
 
@@ -90,7 +91,8 @@ def decode(raw: bytes, file: str) -> str:
 def _csv_rows(text: str, file: str) -> list[list[str]]:
     start = text[:20_000]
     delimiter = max("\t;,", key=lambda sign: (start.count(sign), sign == ","))
-    rows, cells = [], 0
+    rows: list[list[str]] = []
+    cells = 0
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             cells += len(row)
@@ -108,10 +110,12 @@ def _read_xlsx(path: Path, sheet: str | None) -> Grid:
             refuse_bomb(archive, path.name)
             parts = [info for info in archive.infolist() if info.filename.endswith(".xml")]
             sheets = [info for info in parts if "worksheets/" in info.filename]
+            if not sheets:
+                raise InputError("xlsx_unreadable", file=path.name)
             for info in parts:
                 if info not in sheets and _holds_entities(archive, info):
                     raise InputError("xml_bomb", file=path.name)
-            formulas = any([_weigh_sheet(archive, info, path.name) for info in sheets])  # each is weighed
+            formulas = sum(_weigh_sheet(archive, info, path.name) for info in sheets) > 0
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, PlannerError):
             raise
@@ -151,11 +155,12 @@ def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> 
         last_row = max(last_row, max(map(int, re.findall(rb'r="(\d{1,7})"', block)), default=0))
         widest = max(widest, max(map(_column, set(re.findall(rb'r="([A-Z]{2,3})\d', block))), default=0))
     if max(cells, last_row * widest) > MAX_CELLS or last_row > MAX_ROWS:
-        last_row, widest = 0, 0
+        filled, last_row, widest = 0, 0, 0
         for block in _blocks(archive, info):
             for found in re.finditer(rb' r="([A-Z]{1,3})(\d{1,7})"[^>/]*>\s*<(?:\w+:)?(?:v|is|f)\b', block):
-                last_row, widest = max(last_row, int(found[2])), max(widest, _column(found[1]))
-            if last_row * widest > MAX_CELLS or last_row > MAX_ROWS:
+                filled, last_row = filled + 1, max(last_row, int(found[2]))
+                widest = max(widest, _column(found[1]))
+            if max(filled, last_row * widest) > MAX_CELLS or last_row > MAX_ROWS:
                 raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
     return formulas
 
@@ -181,14 +186,15 @@ def _column(letters: bytes) -> int:
 
 def _read_book(path: Path, sheet: str | None, formulas: bool = False) -> Grid:
     try:
-        with python_calamine.CalamineWorkbook.from_path(str(path)) as book:
+        # From the bytes, not the path: the reader would go by the file's name, which may be wrong.
+        with path.open("rb") as file, python_calamine.CalamineWorkbook.from_filelike(file) as book:
             if sheet is not None and sheet not in book.sheet_names:
                 raise InputError("no_sheet", file=path.name, sheet=sheet, sheets=", ".join(book.sheet_names))
             table = book.get_sheet_by_name(sheet or book.sheet_names[0])
             if table.total_height * table.total_width > MAX_CELLS or table.total_height > MAX_ROWS:
                 raise InputError("too_many_cells", file=path.name, rows=MAX_ROWS, cells=MAX_CELLS)
             merges = tuple((a[0], a[1], b[0], b[1]) for a, b in table.merged_cell_ranges or ())
-            rows = table.to_python(skip_empty_area=False)
+            rows: list[list[Any]] = table.to_python(skip_empty_area=False)
             name = table.name
     except python_calamine.PasswordError as error:
         raise InputError("xlsx_locked", file=path.name) from error

@@ -8,7 +8,7 @@ import difflib
 import math
 import re
 from pathlib import PurePath
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import geopandas as gpd
 import numpy as np
@@ -37,6 +37,15 @@ _SAME_NAME = 0.8
 # Without a word about the datum in study.toml, evidence this strong is not passed over.
 _BEYOND_DOUBT, _ENOUGH_POINTS = 0.999, 10
 _IN_WATER_M = 30.0
+
+
+class Box(NamedTuple):
+    """West, south, east, north of the streets, in metres."""
+
+    west: float
+    south: float
+    east: float
+    north: float
 
 
 def read_places(study: Study, settings: Table, notes: Notes) -> RawTable:
@@ -86,7 +95,7 @@ def locate_rows(
     table, a, b = _only(table, kept), first[kept].to_numpy(), second[kept].to_numpy()
     if table.rows.empty:
         raise InputError("no_rows_left", file=table.file)
-    area = tuple(streets.total_bounds)
+    area = Box(*streets.total_bounds.tolist())
     xy = np.full((len(a), 2), np.inf)
     metres = datum.are_metres(a, b)
     for family in (metres, ~metres):
@@ -112,9 +121,9 @@ def _coordinates(table: RawTable) -> tuple[pd.Series, pd.Series]:
     first = angles(rows["lon"]) if "lon" in rows.columns else blank.copy()
     second = angles(rows["lat"]) if "lat" in rows.columns else blank.copy()
     if "coordinates" in rows.columns:
-        missing = np.flatnonzero((first.isna() | second.isna()).to_numpy())
-        for n in missing:
-            first.iloc[n], second.iloc[n] = pair(str(rows["coordinates"].iloc[n]))
+        missing = first.isna() | second.isna()
+        pairs = np.array([pair(str(cell)) for cell in rows.loc[missing, "coordinates"]]).reshape(-1, 2)
+        first[missing], second[missing] = pairs[:, 0], pairs[:, 1]
     return first, second
 
 
@@ -123,7 +132,7 @@ def _why_unread(table: RawTable) -> str:
 
 
 def _straighten(
-    study: Study, table: RawTable, rows: pd.Index, x: np.ndarray, y: np.ndarray, area: tuple[float, ...], notes: Notes
+    study: Study, table: RawTable, rows: pd.Index, x: np.ndarray, y: np.ndarray, area: Box, notes: Notes
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return longitudes and latitudes; rows in which they stand the other way round are turned, and named."""
     box = shapely.box(*area)
@@ -143,7 +152,7 @@ def _read_family(
     table: RawTable,
     x: np.ndarray,
     y: np.ndarray,
-    area: tuple[float, ...],
+    area: Box,
     streets: gpd.GeoDataFrame,
     zones: gpd.GeoDataFrame,
     notes: Notes,
@@ -165,7 +174,7 @@ def _read_family(
             raise InputError("metres_unsure", file=table.file, evidence=shown)
         notes.weighed(table.file, evidence, reading.datum)
         return datum.place(x, y, reading, study.crs)
-    wanted = "WGS-84" if settings.datum == "CGCS2000" else settings.datum
+    wanted: str = "WGS-84" if settings.datum == "CGCS2000" else settings.datum
     own_word = "datum" in settings.model_fields_set
     if wanted == "auto":
         if best.likelihood < datum.SURE or best.near == 0:
@@ -319,7 +328,7 @@ def _note_mixed(study: Study, sites: gpd.GeoDataFrame, names: list[str], xy: np.
     """Note places of one name that lie apart by just what one datum moves against another."""
     of_name = pd.Series(range(len(names))).groupby(names, sort=True).groups
     for name, rows in of_name.items():
-        if len(name) < 4 or len(rows) != 2:
+        if len(str(name)) < 4 or len(rows) != 2:
             continue
         one, other = int(rows[0]), int(rows[1])
         apart = xy[other] - xy[one]

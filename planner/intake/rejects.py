@@ -5,6 +5,7 @@ Takes `Inputs.rejects`; writes one workbook with a sheet a file: row, what is wr
 
 import re
 from pathlib import Path, PurePath
+from typing import Any
 
 import openpyxl
 import pandas as pd
@@ -33,9 +34,9 @@ def write_rejects(rejects: pd.DataFrame, path: Path, *, lang: Lang) -> Path:
         own = list(dict.fromkeys(head for cells in rows["cells"] for head in cells))
         heads = [say(lang, f"quality.{key}") for key in ("row_head", "reason_head", "repair_head")]
         sheet.append([_text(sheet, text, bold=True) for text in (*heads, *own)])
-        for reject in rows.itertuples():
-            held = [_text(sheet, reject.cells.get(head, "")) for head in own]
-            sheet.append([reject.row, _text(sheet, reject.reason), _text(sheet, reject.repair), *held])
+        for reject in rows.to_dict("records"):
+            held = [_text(sheet, reject["cells"].get(head, "")) for head in own]
+            sheet.append([reject["row"], _text(sheet, reject["reason"]), _text(sheet, reject["repair"]), *held])
     if not book.worksheets:
         book.create_sheet(say(lang, "quality.no_rejects"))
     book.save(path)
@@ -54,7 +55,7 @@ def _sheet_name(file: str, taken: set[str]) -> str:
     return numbered
 
 
-def _text(sheet: object, value: object, *, bold: bool = False) -> WriteOnlyCell:
+def _text(sheet: Any, value: object, *, bold: bool = False) -> Any:
     """Return a cell that stays text, whatever it looks like: a name that begins with "=" is no formula."""
     cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", str(value))[:32_000])
     cell.data_type = "s"

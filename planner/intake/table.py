@@ -108,14 +108,21 @@ def table_of(grid: Grid, file: str, *, columns: Mapping[str, str], header: int |
 
 def _find_header(grid: Grid, columns: Mapping[str, str], file: str) -> tuple[int, int]:
     """Return the first and last row of the header: the row, or two of them, that name the most fields."""
-    best, found = 1, (-1, -1)
+
+    def score(first: int, last: int) -> int:
+        fields = recognise(_headings(grid, first, last), columns).values()
+        # A heading that the user names outweighs all that are recognised.
+        return len(fields) + len(HEADINGS) * sum(field in columns for field in fields)
+
+    # Two known headings make a header; one does where the user names headings.
+    best, found = 0 if columns else 1, (-1, -1)
     for n in range(min(HEADER_WITHIN, len(grid.rows))):
-        single = len(recognise(_headings(grid, n, n), columns))
+        single = score(n, n)
         if single > best:
             best, found = single, (n, n)
         if single and n + 1 < len(grid.rows) and _may_be_stacked(grid, n):
-            double = len(recognise(_headings(grid, n, n + 1), columns))
-            if double > max(best, len(recognise(_headings(grid, n + 1, n + 1), columns))):
+            double = score(n, n + 1)
+            if double > max(best, score(n + 1, n + 1)):
                 best, found = double, (n, n + 1)
     if found[0] < 0:
         raise InputError("no_header", file=file)
@@ -157,9 +164,9 @@ def _body(grid: Grid, start: int, names: list[str]) -> dict[int, list[str]]:
     filled: dict[int, dict[int, str]] = {}
     for top, left, bottom, right in grid.merges:
         if top >= start and bottom > top and left == right and left < width and names[left] in _SHARED:
-            for row in range(top + 1, min(bottom + 1, len(grid.rows))):
-                filled.setdefault(row, {})[left] = grid.rows[top][left] if left < len(grid.rows[top]) else ""
-    body = {}
+            for below in range(top + 1, min(bottom + 1, len(grid.rows))):
+                filled.setdefault(below, {})[left] = grid.rows[top][left] if left < len(grid.rows[top]) else ""
+    body: dict[int, list[str]] = {}
     for n in range(start, len(grid.rows)):
         row = grid.rows[n]
         # A row that only merged cells reach is blank.
@@ -173,17 +180,19 @@ def _body(grid: Grid, start: int, names: list[str]) -> dict[int, list[str]]:
 
 def _no_data(frame: pd.DataFrame, headings: list[str]) -> pd.Series:
     """Return why a row is no data, as a key of the section ``quality``: a total, a note, the header once more; else ""."""
-    again = sum((frame.iloc[:, n] == heading).astype(int) for n, heading in enumerate(headings) if heading)
+    again = pd.Series(0, index=frame.index)
+    for n, heading in enumerate(headings):
+        again += (frame.iloc[:, n] == heading).astype(int) if heading else 0
     header_again = (again >= 2) & (2 * again >= sum(bool(heading) for heading in headings))
     unplaced = pd.Series(True, index=frame.index)
     for field in ("lon", "lat", "coordinates"):
         if field in frame.columns:
             unplaced &= frame[field].str.strip() == ""
-    reasons = pd.Series("", index=frame.index, dtype=object).mask(header_again, "header_again")
-    for n in np.flatnonzero((unplaced & ~header_again).to_numpy()):
+    reasons = ["header_again" if again else "" for again in header_again]
+    for n in np.flatnonzero((unplaced & ~header_again).to_numpy()).tolist():
         texts = [plain(cell).replace(" ", "") for cell in frame.iloc[n] if cell.strip()]
         if any(_TOTAL.fullmatch(text) for text in texts[:2]):
-            reasons.iloc[n] = "total_row"
+            reasons[n] = "total_row"
         elif len(texts) == 1 and len(headings) > 2:
-            reasons.iloc[n] = "note_row"
-    return reasons
+            reasons[n] = "note_row"
+    return pd.Series(reasons, index=frame.index, dtype=object)
