@@ -23,13 +23,19 @@ DEFAULT: Mapping[str, tuple[pen.Format, ...]] = {"layout": ("pdf", "svg", "png")
 
 
 def write_sheets(
-    result: Result, folder: Path, lang: Lang, *, formats: Mapping[str, tuple[pen.Format, ...]] | None = None
+    result: Result,
+    folder: Path,
+    lang: Lang,
+    *,
+    formats: Mapping[str, tuple[pen.Format, ...]] | None = None,
+    dpi: int = pen.PNG_DPI,
 ) -> list[Path]:
     """Write sheets of a run and return the files.
 
     Args:
         formats: formats of each sheet by its name: ``existing``, ``effective``, ``gaps``, ``layout``, ``year-2027`` …; what is not named
             is not drawn. By default the layout plan as PDF, SVG and PNG.
+        dpi: pixels an inch of the PNGs.
 
     Raises:
         MissingPackageError: the package with the fonts is not installed.
@@ -37,12 +43,11 @@ def write_sheets(
     formats = DEFAULT if formats is None else formats
     folder.mkdir(parents=True, exist_ok=True)
     base, files = lay_out(result), list[Path]()
-    themes = all_themes(result, lang)
-    for number, (name, make) in enumerate(themes.items(), 1):
-        if name in formats:
-            theme = make()
-            axes = draw(result, base, theme, lang, number=number, count=len(themes))
-            files += pen.save(axes, folder / name, formats[name], title=theme.title)
+    wanted = {name: make for name, make in all_themes(result, lang).items() if name in formats}
+    for number, (name, make) in enumerate(wanted.items(), 1):
+        theme = make()
+        axes = draw(result, base, theme, lang, number=number, count=len(wanted))
+        files += pen.save(axes, folder / name, formats[name], title=theme.title, dpi=dpi)
     return files
 
 

@@ -328,4 +328,5 @@ def test_the_title_block_says_what_was_typed_and_invents_nothing(small_result):
         assert any("OpenStreetMap" in text for text in said)
         # No clock: of dates there are only the norm's year and the plan's.
         years = {year for text in said for year in re.findall("20[0-9]{2}", text) if text != result.run_id}
-        assert years == {"2023", "2027", "2028"} | set(re.findall("20[0-9]{2}", number))
+        # CGCS2000, the year of the norm and those of the plan.
+        assert years == {"2000", "2023", "2027", "2028"} | set(re.findall("20[0-9]{2}", number))
