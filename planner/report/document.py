@@ -192,8 +192,9 @@ def _picture(document: Document, image: Path, result: Result, lang: Lang, *, new
     room_y = section.page_height - section.top_margin - section.bottom_margin - Mm(_CAPTION_MM)
     size = Image.from_file(str(image))
     scale = min(room_x / size.px_width, room_y / size.px_height)
-    named = f"document.map_{image.stem}"
-    title = say(lang, named) if has(named) else image.stem
+    name, _, year = image.stem.partition("-")
+    named = f"document.map_{name}"
+    title = say(lang, named, year=year) if has(named) else image.stem
     heading = document.add_heading(say(lang, "document.h_maps", title=title), 1)
     heading.paragraph_format.page_break_before, heading.paragraph_format.first_line_indent = new_page, Pt(0)
     paragraph = document.add_paragraph()

@@ -11,19 +11,33 @@ from planner.coverage import Bools, Coverage, Floats
 from planner.hours import week_mask
 from planner.pipeline import Result
 from planner.report.wording import hours, listed, metres, people, percent
+from planner.standards import norm_name, norms
 from planner.study import LineDemand
 from planner.words import Lang, say, term
 
+# Every indicator of a moment, in the order they are shown; the report tells the first ones.
 INDICATORS = (
-    "share",
-    "covered_weight",
-    "effective_share",
-    "backup_share",
-    "mean_m",
-    "p90_m",
-    "worst_m",
-    "unreachable_share",
+    *("share", "covered_weight", "effective_share", "backup_share", "served_share", "circle_share", "open_share"),
+    *("equipped_share", "all_hours_share", "mean_m", "p90_m", "worst_m", "unreachable_share", "gini"),
 )
+TOLD = frozenset(
+    (
+        "share",
+        "covered_weight",
+        "effective_share",
+        "backup_share",
+        "served_share",
+        "mean_m",
+        "p90_m",
+        "worst_m",
+        "unreachable_share",
+    )
+)
+
+
+def indicators_of(result: Result) -> tuple[str, ...]:
+    """Return the indicators that this result has: the served share only where capacity was judged."""
+    return tuple(key for key in INDICATORS if key in result.indicators[0])
 
 
 def moments(result: Result) -> tuple[int, ...]:
@@ -83,6 +97,39 @@ def gaps_by_reason(result: Result) -> pd.DataFrame:
     return table.sort_values(["weight", "reason"], ascending=[False, True], ignore_index=True)
 
 
+def norm_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
+    """Return a row for each rule of the norms that the study is judged by.
+
+    Returns:
+        ``norm``, ``rule`` and ``source`` in words; ``kind`` of the rule; ``measured`` and ``met`` by moment (0 and the plan's last year)
+        for the whole area; ``zones`` judged and ``zones_met`` today.
+    """
+    rows = []
+    for (norm, kind), part in (
+        (map(str, key), part) for key, part in result.verdicts.groupby(["norm", "rule"], sort=False)
+    ):
+        whole, today = part[part["zone"] == ""], part[(part["zone"] != "") & (part["moment"] == 0)]
+        if whole.empty:
+            continue
+        rule = next(rule for rule in norms()[norm]["rules"] if rule["kind"] == kind)
+        shown = {
+            key: percent(value, 0) if key == "share" else f"{value:,g}" for key, value in rule.items() if key != "kind"
+        }
+        rows.append(
+            {
+                "norm": norm_name(norm, lang),
+                "rule": say(lang, f"workbook.norm_{kind}", **shown),
+                "kind": kind,
+                "source": f"{norms()[norm]['source']} ({norms()[norm]['confidence']})",
+                "measured": dict(zip(whole["moment"], whole["measured"], strict=True)),
+                "met": dict(zip(whole["moment"], whole["met"], strict=True)),
+                "zones": len(today),
+                "zones_met": int(today["met"].sum()),
+            }
+        )
+    return rows
+
+
 def site_name(result: Result, site: str | None) -> str:
     """Return the name of a place, or its id where it has none; nothing for None."""
     if site is None:
@@ -136,6 +183,9 @@ def standards(result: Result, lang: Lang) -> list[tuple[str, str, str]]:
             weight = result.demand.loc[result.demand["source"].str.startswith(f"{demand.file}#"), "weight"].sum()
             basis = say(lang, "workbook.std_point_basis", file=demand.file, scope=place)
             rows.append((say(lang, "workbook.std_total", **name), people(float(weight)), basis))
+    if study.capacity:
+        held = {"minutes": study.capacity.visit_minutes, "hours": study.capacity.every_hours}
+        rows.append(row("capacity", say(lang, "workbook.std_capacity_value", **held)))
     if plan is None:
         return rows
     weights = listed(

@@ -66,7 +66,8 @@ LAYERS: dict[str, tuple[str, tuple[str, ...]]] = {
         "MultiPolygon",
         (
             *("id", "zone", "group", "weight", "reason", "nearest_site", "nearest_m", "worst_m", "units", "length_m"),
-            *("x", "y", "source"),
+            *("x", "y", "remedy", "remedy_site", "remedy_mode", "remedy_cost", "remedy_operating_cost"),
+            *("remedy_gain", "remedy_share", "source"),
         ),
     ),
     "actions": (
@@ -87,12 +88,15 @@ _FLOATS = frozenset(
             "nearest_m",
             "worst_m",
             "length_m",
-            "effective_share",
             "total_weight",
-            "share",
-            "backup_share",
+            "cost",
+            "operating_cost",
+            "gain",
+            "x",
+            "y",
         ),
-        *("share_planned", "effective_share_planned", "cost", "operating_cost", "gain", "x", "y"),
+        *("share", "effective_share", "backup_share", "share_planned", "effective_share_planned"),
+        *("remedy_cost", "remedy_operating_cost", "remedy_gain", "remedy_share"),
     )
 )
 _INTEGERS = frozenset(("sites_within", "covered_from", "units"))

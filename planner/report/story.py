@@ -341,11 +341,15 @@ def _state(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
     yield Text(_definitions(result, lang))
     yield Heading(2, _say(lang, "h_indicators"))
     yield _indicator_grid(result, lang)
+    yield Text(_beside_indicators(result, lang))
     if len(result.study.groups) > 1:
         yield Heading(2, _say(lang, "h_groups"))
         yield _group_grid(result, lang)
     yield Heading(2, _say(lang, "h_shifts"))
     yield from _shifts(result, lang, shifts)
+    if len(result.verdicts):
+        yield Heading(2, _say(lang, "h_norms"))
+        yield _norm_grid(result, lang)
 
 
 def _definitions(result: Result, lang: Lang) -> str:
@@ -376,7 +380,9 @@ def _definitions(result: Result, lang: Lang) -> str:
 def _indicator_grid(result: Result, lang: Lang) -> Grid:
     moments = figures.moments(result)
     rows = []
-    for key in figures.INDICATORS:
+    for key in figures.indicators_of(result):
+        if key not in figures.TOLD:
+            continue
         values = [figures.figures_of(result, moment)[key] for moment in moments]
         if key == "unreachable_share" and not any(values):
             continue
@@ -388,6 +394,42 @@ def _indicator_grid(result: Result, lang: Lang) -> Grid:
     head = (_say(lang, "column_indicator"), *(_moment(lang, moment) for moment in moments))
     widths = (24, *[12] * len(moments))
     return Grid(_say(lang, "table_indicators", people=weight), head, rows, widths, "l" + "r" * len(moments))
+
+
+def _beside_indicators(result: Result, lang: Lang) -> str:
+    """Return what circles would claim, who is served through all of their hours, and what seats make of it."""
+    today = figures.figures_of(result, 0)
+    circle = ""
+    if round(today["circle_share"], 3) > round(today["share"], 3):
+        circle = _say(lang, "circle", circle=percent(today["circle_share"]), share=percent(today["share"]))
+    always = percent(today["all_hours_share"])
+    all_hours = _say(lang, "all_hours_none") if always == percent(0) else _say(lang, "all_hours", share=always)
+    served = _say(lang, "served", share=percent(today["served_share"])) if "served_share" in today else ""
+    return sentences(lang, circle, all_hours, served)
+
+
+def _norm_grid(result: Result, lang: Lang) -> Grid:
+    rows, told = figures.norm_rows(result, lang), []
+    moments = sorted({moment for row in rows for moment in row["measured"]})
+    for row in rows:
+        verdicts = [
+            _say(
+                lang,
+                "verdict",
+                value=_norm_figure(row["kind"], row["measured"].get(moment)),
+                met=say(lang, f"workbook.met_{'yes' if row['met'].get(moment) else 'no'}"),
+            )
+            for moment in moments
+        ]
+        told.append((row["norm"], row["rule"], *verdicts))
+    head = (_say(lang, "column_norm"), _say(lang, "column_rule"), *(_moment(lang, moment) for moment in moments))
+    return Grid(_say(lang, "table_norms"), head, told, (32, 36, *[12] * len(moments)), "ll" + "c" * len(moments))
+
+
+def _norm_figure(kind: str, value: float | None) -> str:
+    if kind in ("within", "backup", "all_day"):
+        return percent(value)
+    return metres(value) if kind == "spacing" else amount(value)
 
 
 def _group_grid(result: Result, lang: Lang) -> Grid:
@@ -456,7 +498,8 @@ def _gaps(result: Result, lang: Lang) -> Iterator[Block]:
     more = gaps.iloc[TOP_GAPS:]
     if len(more):
         weight = _weight(lang, more["weight"].sum())
-        yield Text(_say(lang, "gaps_more", more=count(lang, len(more), "more_gap"), weight=weight))
+        told = _say(lang, "gaps_more", more=count(lang, len(more), "more_gap"), weight=weight)
+        yield Text(sentences(lang, _say(lang, "remedies"), told))
     for gap in gaps.head(TOLD_GAPS).to_dict("records"):
         yield Text(_told(result, lang, gap))
 
@@ -482,12 +525,20 @@ def _gap_grid(result: Result, lang: Lang) -> Grid:
             term(lang, "reason", gap["reason"]),
             figures.site_name(result, gap["nearest_site"]),
             metres(gap["nearest_m"]),
+            _remedy(result, lang, gap),
         )
         for rank, gap in enumerate(result.gaps.head(TOP_GAPS).to_dict("records"), 1)
     ]
-    keys = ("rank", "zone", "group", "weight", "reason", "nearest", "walk")
+    keys = ("rank", "zone", "group", "weight", "reason", "nearest", "walk", "remedy")
     head = tuple(_say(lang, f"column_{key}") for key in keys)
-    return Grid(_say(lang, "table_gaps"), head, rows, (5, 12, 11.5, 11, 12, 25, 8), "cllrllr")
+    return Grid(_say(lang, "table_gaps"), head, rows, (5, 11, 11, 8.5, 9.5, 20, 8, 20), "cllrllrl")
+
+
+def _remedy(result: Result, lang: Lang, gap: dict[str, Any]) -> str:
+    if pd.isna(gap["remedy"]):
+        return say(lang, "workbook.remedy_none")
+    name, mode = figures.site_name(result, gap["remedy_site"]), term(lang, "mode", gap["remedy_mode"])
+    return _say(lang, "remedy", name=name, mode=mode, share=percent(gap["remedy_share"], 0))
 
 
 def _told(result: Result, lang: Lang, gap: dict[str, Any]) -> str:
@@ -571,7 +622,7 @@ def _quality(result: Result, lang: Lang) -> Iterator[Block]:
         _say(lang, "quality_network", source=result.study.streets.source, length=f"{network.length_km:,.0f}"),
         _say(lang, "quality_components", components=f"{network.n_components:,}") if network.n_components > 1 else "",
         _say(lang, "quality_unreachable", share=percent(lost)) if lost >= 0.0005 else "",
-        _say(lang, "quality_capacity"),
+        "" if result.study.capacity else _say(lang, "quality_no_capacity"),
     ]
     yield Text(sentences(lang, *parts))
     for warning in result.warnings:

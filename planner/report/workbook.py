@@ -29,7 +29,16 @@ from planner.report.layers import licence
 from planner.report.wording import harmless, hours, listed, metres, people
 from planner.words import Lang, say, term
 
-TEXT, WHOLE, PEOPLE, SHARE, MONEY, DEGREES, YEAR = "@", "#,##0", "#,##0.0", "0.0%", "#,##0.00", "0.000000", "0"
+TEXT, WHOLE, PEOPLE, SHARE, MONEY, RATIO, DEGREES, YEAR = (
+    "@",
+    "#,##0",
+    "#,##0.0",
+    "0.0%",
+    "#,##0.00",
+    "0.00",
+    "0.000000",
+    "0",
+)
 # A formula's value by cell, filled in when the file is packed.
 Values = dict[tuple[str, str], float | str]
 
@@ -69,6 +78,7 @@ _PROGRAMME: tuple[tuple[str, float, str, str], ...] = (
     ("source", 13, TEXT, ""),
 )
 _CENTRED = frozenset(("number", "site", "tier", "longitude", "latitude", "mode", "state", "action", "year"))
+_NORM_FORMS = {"within": SHARE, "backup": SHARE, "all_day": SHARE, "people": PEOPLE, "spacing": WHOLE}
 _SUMMED = ("capital_cost", "operating_cost", "gain")
 
 
@@ -80,13 +90,13 @@ class Column:
         heading: what stands above it.
         values: a value a row; None and NaN leave the cell empty.
         width: in characters.
-        format: number format.
+        format: number format, or one a row.
     """
 
     heading: str
     values: Iterable[Any]
     width: float = 12
-    format: str = TEXT
+    format: str | Sequence[str] = TEXT
 
 
 @dataclass(frozen=True)
@@ -125,7 +135,7 @@ def write_workbook(result: Result, path: Path, lang: Lang) -> None:
     book.file.properties.title = harmless(book.say("title_programme", study=result.study.name))
     for style in _styles(lang):
         book.file.add_named_style(style)
-    for write in (_programme, _totals, _indicators, _zones, _gaps, _sites, _standards, _rejects, _method):
+    for write in (_programme, _totals, _indicators, _zones, _norms, _gaps, _sites, _standards, _rejects, _method):
         write(book)
     made = io.BytesIO()
     book.file.save(made)
@@ -324,6 +334,7 @@ def _indicators(book: Book) -> None:
     row = 4
     for group in (None, *result.study.groups):
         row = _population(book, sheet, row, group, len(heads))
+    row = _by_service(book, sheet, row)
     _put(sheet, row, 1, book.say("shifts"), "section")
     for shift in figures.shift_shares(result).to_dict("records"):
         row += 1
@@ -356,6 +367,21 @@ def _indicators(book: Book) -> None:
         _note(sheet, row + 2, book.say("scopes_mixed", scopes=listed(lang, scopes)))
 
 
+def _by_service(book: Book, sheet: Worksheet, row: int) -> int:
+    """Write who has each service, and for how much of their working time; returns the next row."""
+    moments = figures.moments(book.result)
+    by_service = {moment: book.result.indicators[moment]["by_service"] for moment in moments}
+    _put(sheet, row, 1, book.say("services"), "section")
+    for service in by_service[0]:
+        for key in ("share", "effective_share"):
+            row += 1
+            label = book.say(f"service_{key}", service=term(book.lang, "service", service))
+            values = (by_service[moment].get(service, {}).get(key) for moment in moments)
+            for n, value in enumerate((label, book.say(f"def_service_{key}"), book.say("u_share"), *values), 1):
+                _put(sheet, row, n, value, SHARE if n > 3 else TEXT)
+    return row + 1
+
+
 def _population(book: Book, sheet: Worksheet, row: int, group: str | None, columns: int) -> int:
     """Write the indicators of everybody or of one group under a line that names the denominator; returns the next row."""
     result, standard = book.result, book.result.study.standard
@@ -373,13 +399,13 @@ def _population(book: Book, sheet: Worksheet, row: int, group: str | None, colum
     _put(sheet, row, 1, line, "section")
     sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=columns)
     services = listed(book.lang, [term(book.lang, "service", s) for s in standard.services])
-    for key in figures.INDICATORS:
+    for key in figures.indicators_of(result):
         row += 1
         definition = book.say(
             f"def_{key}", radius=metres(standard.service_radius_m), backup=standard.backup, services=services
         )
-        kind = "u_share" if key.endswith("share") else "u_m" if key.endswith("_m") else "u_people"
-        form = {"u_share": SHARE, "u_m": WHOLE, "u_people": WHOLE}[kind]
+        kind = _unit_of(key)
+        form = {"u_share": SHARE, "u_m": WHOLE, "u_people": WHOLE, "u_none": RATIO}[kind]
         cells = [
             _indicator(book, key),
             definition,
@@ -389,6 +415,12 @@ def _population(book: Book, sheet: Worksheet, row: int, group: str | None, colum
         for n, value in enumerate(cells, 1):
             _put(sheet, row, n, value, form if n > 3 else TEXT)
     return row + 1
+
+
+def _unit_of(key: str) -> str:
+    if key == "gini":
+        return "u_none"
+    return "u_share" if key.endswith("share") else "u_m" if key.endswith("_m") else "u_people"
 
 
 def _indicator(book: Book, key: str) -> str:
@@ -413,8 +445,8 @@ def _zones(book: Book) -> None:
         ),
         Column(book.say("total_weight"), [part["total_weight"] for part in parts], 10, WHOLE),
     ]
-    for key in figures.INDICATORS:
-        form = SHARE if key.endswith("share") else WHOLE
+    for key in figures.indicators_of(result):
+        form = SHARE if key.endswith("share") else RATIO if key == "gini" else WHOLE
         columns.append(Column(f"{_indicator(book, key)}\n{book.say('today')}", [part[key] for part in parts], 12, form))
     for moment in moments[1:]:
         then = result.indicators[moment]
@@ -424,9 +456,33 @@ def _zones(book: Book) -> None:
     _table(book, "zones", columns, total=True)
 
 
+def _norms(book: Book) -> None:
+    rows, say_ = figures.norm_rows(book.result, book.lang), book.say
+    moments = sorted({moment for row in rows for moment in row["measured"]})
+    columns = [
+        Column(say_("norm"), [row["norm"] for row in rows], 34),
+        Column(say_("norm_rule"), [row["rule"] for row in rows], 36),
+        Column(say_("norm_source"), [row["source"] for row in rows], 36),
+    ]
+    for moment in moments:
+        measured = [row["measured"].get(moment) for row in rows]
+        met = [say_("met_yes" if row["met"].get(moment) else "met_no") for row in rows]
+        columns += [
+            Column(_moment(book, moment), measured, 12, [_NORM_FORMS.get(row["kind"], RATIO) for row in rows]),
+            Column(say_("norm_met"), met, 9),
+        ]
+    columns += [
+        Column(say_("norm_zones"), [row["zones_met"] for row in rows], 12, WHOLE),
+        Column(say_("norm_zones_judged"), [row["zones"] for row in rows], 12, WHOLE),
+    ]
+    sheet, row = _table(book, "norms", columns)
+    if not rows:
+        _note(sheet, row, say_("no_norms"))
+
+
 def _gaps(book: Book) -> None:
     result, gaps = book.result, book.result.gaps
-    say_ = book.say
+    say_, unit = book.say, _cost_unit(book)
     columns = [
         Column(say_("rank"), range(1, len(gaps) + 1), 6, WHOLE),
         Column(say_("gap_id"), gaps["id"], 12),
@@ -437,6 +493,10 @@ def _gaps(book: Book) -> None:
         Column(say_("gap_nearest_site"), _names(result, book.lang, gaps["nearest_site"]), 30),
         Column(say_("gap_nearest_m"), gaps["nearest_m"], 12, WHOLE),
         Column(say_("gap_worst_m"), gaps["worst_m"], 12, WHOLE),
+        Column(say_("remedy"), _remedies(book), 34),
+        Column(say_("remedy_cost", unit=unit), gaps["remedy_cost"], 9, MONEY),
+        Column(say_("remedy_operating_cost", unit=unit), gaps["remedy_operating_cost"], 9, MONEY),
+        Column(say_("remedy_share"), gaps["remedy_share"], 9, SHARE),
         Column(say_("gap_units"), gaps["units"], 9, WHOLE),
         Column(say_("gap_length_m"), gaps["length_m"].astype(float).replace(0.0, np.nan), 10, WHOLE),
         Column(say_("longitude"), gaps["x"], 11, DEGREES),
@@ -444,6 +504,22 @@ def _gaps(book: Book) -> None:
         Column(say_("source"), gaps["source"], 22),
     ]
     _table(book, "gaps", columns, note="gap_note")
+
+
+def _remedies(book: Book) -> list[str]:
+    """Return the remedy of each gap in words."""
+    names = {site: name or site for site, name in zip(book.result.sites["id"], book.result.sites["name"], strict=True)}
+    told = []
+    for remedy, site, mode in book.result.gaps[["remedy", "remedy_site", "remedy_mode"]].itertuples(index=False):
+        if pd.isna(remedy):
+            told.append(book.say("remedy_none"))
+            continue
+        # An action's id is site/action/mode.
+        action = term(book.lang, "action", remedy.split("/")[-2])
+        told.append(
+            book.say("remedy_named", action=action, mode=term(book.lang, "mode", mode), name=names[site], site=site)
+        )
+    return told
 
 
 def _names(result: Result, lang: Lang, sites: Iterable[str | None]) -> list[str]:
@@ -550,7 +626,8 @@ def _table(
     for row, values in enumerate(rows, 4):
         style = "sum" if total and row == len(rows) + 3 else ""
         for n, (value, column) in enumerate(zip(values, columns, strict=True), 1):
-            _put(sheet, row, n, value, column.format, style)
+            form = column.format if isinstance(column.format, str) else column.format[row - 4]
+            _put(sheet, row, n, value, form, style)
         _fit(sheet, row, widths, values)
     last = 3 + len(rows)
     if rows:

@@ -18,7 +18,7 @@ from planner.report.wording import harmless
 from planner.report.workbook import write_workbook
 from planner.words import LANGS, Lang, say
 
-SHEETS = ("programme", "totals", "indicators", "zones", "gaps", "sites", "standards", "rejects", "method")
+SHEETS = ("programme", "totals", "indicators", "zones", "norms", "gaps", "sites", "standards", "rejects", "method")
 
 
 def written(result: Result, folder: Path, lang: Lang = "zh", *, values: bool = False) -> openpyxl.Workbook:
@@ -131,10 +131,13 @@ def test_every_number_is_found_again_in_the_summary(small_result: Result, tmp_pa
 
 
 def table_numbers(result: Result) -> set[float]:
-    """Numbers of the tables that the summary counts but does not list: seats, coordinates, rows of files."""
+    """Numbers of the tables that the summary has no list of: seats, coordinates, costs of remedies, zones that meet a norm."""
     degrees = result.sites.geometry.to_crs("EPSG:4326")
     numbers = {*degrees.x, *degrees.y, *degrees.x.round(6), *degrees.y.round(6), *result.sites["capacity"].dropna()}
-    return {*map(float, numbers), *map(float, result.rejects["row"])}
+    remedies = {*result.gaps["remedy_cost"].dropna(), *result.gaps["remedy_operating_cost"].dropna()}
+    today = result.verdicts[(result.verdicts["zone"] != "") & (result.verdicts["moment"] == 0)]
+    zones = {*today.groupby(["norm", "rule"])["met"].sum(), *today.groupby(["norm", "rule"]).size()}
+    return {*map(float, numbers), *map(float, remedies), *map(float, zones), *map(float, result.rejects["row"])}
 
 
 def test_a_number_from_nowhere_is_seen(small_result: Result) -> None:
