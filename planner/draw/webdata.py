@@ -250,7 +250,7 @@ def _figures(result: Result, figures: dict[str, Any], lang: Lang) -> list[list[s
 
 def zone_names(result: Result) -> dict[str, str]:
     """Return the name of each zone that a site, a gap or demand lies in."""
-    zones = {*result.sites["zone"], *result.gaps["zone"], *result.demand["zone"]}
+    zones = set().union(*(table["zone"].unique() for table in (result.sites, result.gaps, result.demand)))
     return {zone: result.zone_name(zone) if zone else "" for zone in sorted(zones)}
 
 

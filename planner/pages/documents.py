@@ -39,11 +39,13 @@ def show() -> None:
     if st.session_state.get("documents") != wanted:
         return
     files: dict[str, bytes] = shared.finished(wanted, partial(make, result, spoken or lang), STEPS)
-    downloads(files, result, lang)
-    st.markdown(f"**{say(lang, 'app.preview')}**")
-    for name, content in files.items():
-        if name.endswith(".png"):
-            st.image(content, caption=name)
+    downloads(files, zipped(wanted, files), result, lang)
+    sheets = [name for name in files if name.endswith(".png")]
+    # The layout plan map is the one that is asked for first.
+    sheets.sort(key=lambda name: (not name.endswith("layout.png"), name))
+    shown = st.selectbox(say(lang, "app.preview"), sheets)
+    if shown:
+        st.image(files[shown], caption=shown)
 
 
 def make(result: Result, lang: Lang, *, progress: Progress) -> dict[str, bytes]:
@@ -55,18 +57,18 @@ def make(result: Result, lang: Lang, *, progress: Progress) -> dict[str, bytes]:
         return {path.relative_to(made).as_posix(): path.read_bytes() for path in paths}
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
-    """Return the files as a zip, the same bytes for the same files."""
+@st.cache_data(max_entries=2, show_spinner=False)
+def zipped(key: str, _files: dict[str, bytes]) -> bytes:
+    """Return the files as a zip, the same bytes for the same files; ``key`` stands for them."""
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
+        for name, content in _files.items():
             archive.writestr(zipfile.ZipInfo(name, NO_DATE), content, zipfile.ZIP_DEFLATED)
     return whole.getvalue()
 
 
-def downloads(files: dict[str, bytes], result: Result, lang: Lang) -> None:
+def downloads(files: dict[str, bytes], whole: bytes, result: Result, lang: Lang) -> None:
     """Show the buttons to download the whole set, and its main files one by one."""
-    whole = zipped(files)
     columns = st.columns(len(SINGLE) + 1)
     label = say(lang, "app.download_all", size=size(whole))
     columns[0].download_button(

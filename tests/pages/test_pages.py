@@ -152,16 +152,25 @@ def test_two_sessions_share_one_result(shared_study, monkeypatch):
 
 
 def test_the_set_is_made_and_holds_what_the_command_writes(shared_study, monkeypatch, small_result):
-    from planner.pages import documents
+    from planner.pages import documents, shared
 
     monkeypatch.setenv("PLANNER_STUDY", str(shared_study))
     test = AppTest.from_function(page_script, default_timeout=120, kwargs={"page": "documents"}).run()
     test.button[0].click().run()
     assert not test.exception and not test.error
-    files = documents.make(small_result, "zh", progress=lambda step: None)
+    (job,) = (job for key, job in shared._jobs()[0].items() if key == f"documents {small_result.run_id} zh")
+    files = job.future.result()
+    assert job.steps == list(documents.STEPS)
     assert {"summary.json", "plan.gpkg", "programme.xlsx", "report.docx", "map.html", "maps/layout.pdf"} <= set(files)
     assert json.loads(files["summary.json"])["study"]["run_id"] == small_result.run_id
-    whole = documents.zipped(files)
-    assert whole == documents.zipped(files)
+    whole = documents.zipped("once", files)
+    assert whole == documents.zipped("again", files)
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == files
+
+
+def test_app_py_at_the_top_is_the_same_app(shared_study, monkeypatch):
+    monkeypatch.setenv("PLANNER_STUDY", str(shared_study))
+    test = AppTest.from_file(str(ENTRY.parents[2] / "app.py"), default_timeout=60).run()
+    assert not test.exception
+    assert say("zh", "app.answer_covered") in words(test)
