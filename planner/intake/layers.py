@@ -128,9 +128,12 @@ def _open_geojson(text: str, file: str, layer: str | None) -> gpd.GeoDataFrame:
 def _open_kml(raw: bytes, file: str, layer: str | None) -> gpd.GeoDataFrame:
     if b"<!ENTITY" in raw or b"<!DOCTYPE" in raw:
         raise InputError("xml_bomb", file=file)
-    names = [layer] if layer else pyogrio.list_layers(io.BytesIO(raw))[:, 0].tolist()
-    folders = [gpd.read_file(io.BytesIO(raw), layer=name) for name in names]
-    folders = [folder for folder in folders if isinstance(folder, gpd.GeoDataFrame) and len(folder)]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "layer.kml")
+        copy.write_bytes(raw)
+        names = [layer] if layer else pyogrio.list_layers(copy)[:, 0].tolist()
+        folders = [gpd.read_file(copy, layer=name) for name in names]
+    folders = [marks for marks in folders if isinstance(marks, gpd.GeoDataFrame) and len(marks)]
     if not folders:
         raise InputError("layer_empty", file=file)
     return gpd.GeoDataFrame(pd.concat(folders, ignore_index=True), crs=folders[0].crs)
