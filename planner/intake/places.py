@@ -69,7 +69,7 @@ def _table_of_layer(layer: gpd.GeoDataFrame, settings: Table) -> RawTable:
     where = degrees.geometry.representative_point()
     cells = pd.DataFrame(degrees.drop(columns=degrees.geometry.name)).astype(object)
     cells = cells.where(cells.notna(), "").astype(str)
-    lon, lat = (["" if math.isnan(v) else repr(v) for v in axis] for axis in (where.x.to_numpy(), where.y.to_numpy()))
+    lon, lat = (["" if math.isnan(v) else str(v) for v in axis] for axis in (where.x.tolist(), where.y.tolist()))
     heads = [str(c) for c in cells.columns] + ["经度", "纬度"]
     rows = [[*row, x, y] for row, x, y in zip(cells.to_numpy().tolist(), lon, lat, strict=True)]
     table = table_of(Grid("", [heads, *rows]), settings.file, columns=settings.columns, header=1)
@@ -261,10 +261,10 @@ def read_sites(
 
 def _ids(table: RawTable, status: str) -> pd.Series:
     """Return the user's ids; S3 or C3 for row 3 where the table has no such column."""
-    if "id" not in table.rows.columns:
+    ids = columns.text(table, "id")
+    if (ids == "").all():
         letter = "S" if status == "existing" else "C"
         return pd.Series([f"{letter}{row}" for row in table.rows.index], index=table.rows.index, dtype=object)
-    ids = columns.text(table, "id")
     for row, identifier in ids.items():
         if not identifier:
             raise InputError("cell_empty", file=table.file, row=row, column=table.headings["id"])
