@@ -344,10 +344,13 @@ def sort_rows(first: Counts, lo: int, hi: int, site: Pairs, distance: Whole) -> 
     for row in range(lo, hi):
         begin, n = first[row], first[row + 1] - first[row]
         if n > 12:
-            shift, farthest = U64(0), U64(distance[begin : begin + n].max())
+            shift, farthest = U64(0), U64(0)
+            for i in range(begin, begin + n):
+                farthest = max(farthest, U64(distance[i]))
             while farthest >> shift > U64(2 * n - 1):
                 shift += ONE
-            bins[: 2 * n + 1] = 0
+            for i in range(2 * n + 1):
+                bins[i] = 0
             for i in range(begin, begin + n):
                 bins[(U64(distance[i]) >> shift) + ONE] += 1
             for i in range(1, 2 * n):
@@ -357,7 +360,8 @@ def sort_rows(first: Counts, lo: int, hi: int, site: Pairs, distance: Whole) -> 
                 at = bins[a_bin]
                 bins[a_bin] = at + 1
                 sites[at], distances[at] = site[i], distance[i]
-            site[begin : begin + n], distance[begin : begin + n] = sites[:n], distances[:n]
+            for i in range(n):
+                site[begin + i], distance[begin + i] = sites[i], distances[i]
         for i in range(begin + 1, begin + n):
             d, s = distance[i], site[i]
             j = i
