@@ -13,7 +13,7 @@ from typing import Any
 import docx
 from docx.document import Document
 from docx.enum.section import WD_ORIENT, WD_SECTION
-from docx.enum.table import WD_TABLE_ALIGNMENT
+from docx.enum.table import WD_ALIGN_VERTICAL, WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_LINE_SPACING
 from docx.image.image import Image
 from docx.oxml import OxmlElement
@@ -38,17 +38,17 @@ _FALLBACKS = {
     "宋体": "SimSun",
 }
 _LATIN = "Times New Roman"
-# Points. The norm's body is 三号 (16) at 22 lines a page; a report full of tables is set one size smaller, its tables in 小五.
+# Points. The norm's body is 三号 (16) at 22 lines a page; a report full of tables is set two sizes smaller (四号), its tables in 小五.
 _POINTS: dict[Lang, dict[str, float]] = {
     "zh": {
         "Title": 22,
         "Heading 1": 16,
-        "Heading 2": 15,
-        "Normal": 15,
+        "Heading 2": 14,
+        "Normal": 14,
         "Caption": 10.5,
         "table": 9,
         "small": 8,
-        "line": 26,
+        "line": 25,
     },
     "en": {
         "Title": 20,
@@ -164,12 +164,13 @@ def _table(document: Document, grid: Grid, lang: Lang) -> None:
             _mark(row._tr.get_or_add_trPr(), "w:tblHeader")
         for cell, text, width, align in zip(row.cells, values, widths, grid.align, strict=True):
             cell.width = width
+            cell.vertical_alignment = WD_ALIGN_VERTICAL.CENTER
             paragraph = cell.paragraphs[0]
             # By id: looking the style up by name for every cell takes most of the time.
             paragraph._p.style = "Cell"
             paragraph.alignment = _ALIGN["c" if head else align]
             # A table of few rows stays together with its caption.
-            paragraph.paragraph_format.keep_with_next = n < len(grid.rows) and len(grid.rows) <= 12
+            paragraph.paragraph_format.keep_with_next = n < len(grid.rows) and len(grid.rows) <= 8
             run = paragraph.add_run(harmless(text))
             run.bold = head or total
             if head or total:

@@ -3,6 +3,7 @@
 Takes a `Result`; adds up and picks, but measures nothing that the result has not measured.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from planner.hours import week_mask
 from planner.pipeline import Result
 from planner.report.wording import hours, listed, metres, people, percent
 from planner.standards import norm_name, norms
-from planner.study import LineDemand
+from planner.study import LineDemand, PlanSettings
 from planner.words import Lang, say, term
 
 # Every indicator of a moment, in the order they are shown; the report tells the first ones.
@@ -149,51 +150,63 @@ def group_name(result: Result, group: str) -> str:
     return result.study.groups[group].name
 
 
-def standards(result: Result, lang: Lang) -> list[tuple[str, str, str]]:
-    """Return every setting that the figures depend on: its name, its value here and what it rests on."""
-    study, standard, plan = result.study, result.study.standard, result.study.plan
+# A setting in words: its name, its value here and what it rests on.
+Setting = tuple[str, str, str]
 
-    def row(key: str, value: str, name: dict[str, object] | None = None, **basis: object) -> tuple[str, str, str]:
-        return say(lang, f"workbook.std_{key}", **(name or {})), value, say(lang, f"workbook.std_{key}_basis", **basis)
 
+def standards(result: Result, lang: Lang) -> list[Setting]:
+    """Return by which rules the study is judged and planned."""
+    standard, plan, capacity = result.study.standard, result.study.plan, result.study.capacity
     rows = [
-        row("standard", standard.name),
-        row("service_radius_m", metres(standard.service_radius_m)),
-        row("walking_speed_m_s", f"{standard.walking_speed_m_s:g}"),
-        row("backup", str(standard.backup)),
-        row("services", listed(lang, [term(lang, "service", s) for s in standard.services])),
-        row("access_share", f"{standard.access_share:g}"),
+        _setting(lang, "standard", standard.name),
+        _setting(lang, "service_radius_m", metres(standard.service_radius_m)),
+        _setting(lang, "walking_speed_m_s", f"{standard.walking_speed_m_s:g}"),
+        _setting(lang, "backup", str(standard.backup)),
+        _setting(lang, "services", listed(lang, [term(lang, "service", s) for s in standard.services])),
+        _setting(lang, "access_share", f"{standard.access_share:g}"),
     ]
+    if capacity:
+        held = {"minutes": capacity.visit_minutes, "hours": capacity.every_hours}
+        rows.append(_setting(lang, "capacity", say(lang, "workbook.std_capacity_value", **held)))
+    if plan is None:
+        return rows
+    rows.append(_setting(lang, "objective", term(lang, "objective", plan.objective), weights=_year_weights(plan, lang)))
+    limits = {"gap": percent(plan.mip_gap, 2), "nodes": plan.work_limit, "seconds": plan.time_limit_s}
+    timed = "_time" if plan.time_limit_s else ""
+    limit = say(lang, f"workbook.std_limits{timed or '_value'}", **limits)
+    return [*rows, (say(lang, "workbook.std_limits"), limit, say(lang, f"workbook.std_limits{timed}_basis"))]
+
+
+def people_counted(result: Result, lang: Lang) -> list[Setting]:
+    """Return whom the study counts: shifts, numbers of people and how they are spread."""
+    study, rows = result.study, list[Setting]()
     for group in study.groups.values():
         whole = sum(shift.share for shift in group.shifts)
-        rows += [
-            row(
-                "shift", hours(lang, s.hours), {"group": group.name, "shift": s.name}, share=percent(s.share / whole, 0)
-            )
-            for s in group.shifts
-        ]
+        for shift in group.shifts:
+            name = {"group": group.name, "shift": shift.name}
+            rows.append(_setting(lang, "shift", hours(lang, shift.hours), name, share=percent(shift.share / whole, 0)))
     for demand in study.demand:
-        name: dict[str, object] = {"group": study.groups[demand.group].name}
+        name = {"group": study.groups[demand.group].name}
+        total = say(lang, "workbook.std_total", **name)
         place = demand.scope or study.scope or say(lang, "workbook.scope_none")
         if isinstance(demand, LineDemand):
             basis = say(lang, "workbook.std_line_basis", piece=metres(demand.piece_m), scope=place)
-            rows.append((say(lang, "workbook.std_total", **name), people(demand.total), basis))
-            rows.append(row("widths", ", ".join(f"{c} {w:g}" for c, w in demand.width_m.items() if w > 0), name))
+            rows.append((total, people(demand.total), basis))
+            widths = ", ".join(f"{street} {width:g}" for street, width in demand.width_m.items() if width > 0)
+            rows.append(_setting(lang, "widths", widths, name))
         else:
-            weight = result.demand.loc[result.demand["source"].str.startswith(f"{demand.file}#"), "weight"].sum()
+            listed_there = result.demand["source"].str.startswith(f"{demand.file}#")
             basis = say(lang, "workbook.std_point_basis", file=demand.file, scope=place)
-            rows.append((say(lang, "workbook.std_total", **name), people(float(weight)), basis))
-    if study.capacity:
-        held = {"minutes": study.capacity.visit_minutes, "hours": study.capacity.every_hours}
-        rows.append(row("capacity", say(lang, "workbook.std_capacity_value", **held)))
-    if plan is None:
-        return rows
-    weights = listed(
-        lang, [f"{year} {w:.0%}" for year, w in zip(plan.years, plan.normalised_year_weights, strict=True)]
-    )
-    rows.append(row("objective", term(lang, "objective", plan.objective), weights=weights))
-    limits = {"gap": percent(plan.mip_gap, 2), "nodes": plan.work_limit, "seconds": plan.time_limit_s}
-    timed = "_time" if plan.time_limit_s else ""
-    limit_value = say(lang, f"workbook.std_limits{timed or '_value'}", **limits)
-    rows.append((say(lang, "workbook.std_limits"), limit_value, say(lang, f"workbook.std_limits{timed}_basis")))
+            rows.append((total, people(float(result.demand.loc[listed_there, "weight"].sum())), basis))
     return rows
+
+
+def _setting(lang: Lang, key: str, value: str, name: Mapping[str, object] | None = None, **basis: object) -> Setting:
+    return say(lang, f"workbook.std_{key}", **(name or {})), value, say(lang, f"workbook.std_{key}_basis", **basis)
+
+
+def _year_weights(plan: PlanSettings, lang: Lang) -> str:
+    weights = plan.normalised_year_weights
+    if max(weights) - min(weights) < 1e-9:
+        return say(lang, "workbook.std_weights_alike")
+    return listed(lang, [f"{year} {weight:.0%}" for year, weight in zip(plan.years, weights, strict=True)])

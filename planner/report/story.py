@@ -531,7 +531,7 @@ def _gap_grid(result: Result, lang: Lang) -> Grid:
     ]
     keys = ("rank", "zone", "group", "weight", "reason", "nearest", "walk", "remedy")
     head = tuple(_say(lang, f"column_{key}") for key in keys)
-    return Grid(_say(lang, "table_gaps"), head, rows, (5, 11, 11, 8.5, 9.5, 20, 8, 20), "cllrllrl")
+    return Grid(_say(lang, "table_gaps"), head, rows, (4.5, 11.9, 11.9, 10, 9, 18, 9, 19.7), "cllrllrl")
 
 
 def _remedy(result: Result, lang: Lang, gap: dict[str, Any]) -> str:

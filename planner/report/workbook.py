@@ -554,7 +554,7 @@ def _sites(book: Book) -> None:
 
 
 def _standards(book: Book) -> None:
-    rows = figures.standards(book.result, book.lang)
+    rows = [*figures.standards(book.result, book.lang), *figures.people_counted(book.result, book.lang)]
     columns = [
         Column(book.say("setting"), [row[0] for row in rows], 34),
         Column(book.say("value"), [row[1] for row in rows], 44),

@@ -1,5 +1,7 @@
 import dataclasses
 import re
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -217,3 +219,30 @@ def test_hostile_names_are_text(small_result: Result, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "report.docx") as archive:
         assert archive.testzip() is None
         assert not any(b"TargetMode" in archive.read(name) for name in archive.namelist() if name.endswith(".rels"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_report_of_the_small_study_is_a_few_pages_in_libreoffice(
+    small_result: Result, tmp_path: Path, sheet: Path, lang: Lang
+) -> None:
+    office = shutil.which("soffice") or shutil.which("libreoffice")
+    if office is None:
+        pytest.skip("no LibreOffice on this computer")
+    write_document(small_result, tmp_path / "report.docx", lang, sheets=[sheet])
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    command = [
+        office,
+        profile,
+        "--headless",
+        "--convert-to",
+        "pdf",
+        "--outdir",
+        str(tmp_path),
+        str(tmp_path / "report.docx"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    pages = (tmp_path / "report.pdf").read_bytes().count(b"/Type/Page/") + (tmp_path / "report.pdf").read_bytes().count(
+        b"/Type/Page\n"
+    )
+    assert 4 <= pages <= 10

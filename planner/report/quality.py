@@ -1,0 +1,210 @@
+"""What is known about the data before anything is planned -> the data-quality report, as xlsx and as one html file.
+
+Takes a study, its inputs and the walks; gives sections (a title and a table each) and writes them. Judges nothing that `intake` did not
+notice, but for how far places lie from the streets they were put on and whose totals speak of which area.
+"""
+
+import html
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pandas as pd
+from openpyxl.styles import Alignment, Font
+
+from planner.intake import Inputs
+from planner.pipeline import Walks
+from planner.report.archive import write_package
+from planner.study import Study
+from planner.words import Lang, say, term
+
+# The walk from a place to its street: farther than this, a street is missing or the place is wrong.
+FAR_FROM_STREET_M = 100.0
+MOST_ROWS = 1_000
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report: its key in the catalogue's section ``check``, and a table with headings to print."""
+
+    key: str
+    table: pd.DataFrame
+
+
+def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) -> tuple[Section, ...]:
+    """Return the sections of the data-quality report in the order of reading.
+
+    Args:
+        study: the settings.
+        inputs: what its files hold.
+        walks: where things lie on the network.
+        lang: language of headings and words.
+    """
+
+    def head(**columns: Any) -> pd.DataFrame:
+        return pd.DataFrame({say(lang, f"check.{key}"): values for key, values in columns.items()})
+
+    kinds = inputs.sites["status"]
+    counts = {
+        "existing": int((kinds == "existing").sum()),
+        "candidates": int((kinds == "candidate").sum()),
+        "units": len(inputs.demand),
+        "people": float(inputs.demand["weight"].sum()),
+        "zones": len(inputs.zones),
+        "street_km": round(walks.network.length_km, 1),
+        "components": walks.network.n_components,
+        "rejected": len(inputs.rejects),
+    }
+    evidence, rejects = inputs.evidence, inputs.rejects.head(MOST_ROWS)
+    return (
+        Section("counts", head(what=[say(lang, f"check.{key}") for key in counts], value=list(counts.values()))),
+        Section("warnings", head(note=list(inputs.warnings))),
+        Section(
+            "rejects",
+            head(file=rejects["file"], row=rejects["row"], reason=rejects["reason"], repair=rejects["repair"], values=rejects["values"]),
+        ),
+        Section(
+            "evidence",
+            head(
+                file=evidence["file"],
+                reading=evidence["reading"],
+                median_m=evidence["median_m"].round(1),
+                near=evidence["near"].round(3),
+                likelihood=evidence["likelihood"].round(4),
+                points=evidence["points"],
+                chosen=["✓" if chosen else "" for chosen in evidence["chosen"]],
+            ),
+        ),
+        Section("headings", head(file=inputs.headings["file"], heading=inputs.headings["heading"], field=inputs.headings["field"])),
+        Section("snap", _snap(inputs, walks, lang, head)),
+        Section("far", _far(inputs, walks, head)),
+        Section("scopes", _scopes(study, inputs, lang, head)),
+    )  # fmt: skip
+
+
+def _snap(inputs: Inputs, walks: Walks, lang: Lang, head: Any) -> pd.DataFrame:
+    """Return how far from their streets the places of each kind lie."""
+    kinds = inputs.sites["status"].to_numpy()
+    groups = {
+        term(lang, "status", status): walks.sites.access_m[kinds == status] for status in ("existing", "candidate")
+    }
+    groups[say(lang, "check.units")] = walks.demand.access_m
+    rows = [
+        (
+            name,
+            len(m),
+            float(np.median(m)),
+            float(np.percentile(m, 90)),
+            float(m.max()),
+            int((m > FAR_FROM_STREET_M).sum()),
+        )
+        for name, m in groups.items()
+        if len(m)
+    ]
+    name, count, median, p90, worst, far = zip(*rows, strict=True) if rows else ((),) * 6
+    return head(
+        what=name,
+        value=count,
+        median_m=np.round(median, 1),
+        p90_m=np.round(p90, 1),
+        worst_m=np.round(worst, 1),
+        far_count=far,
+    )
+
+
+def _far(inputs: Inputs, walks: Walks, head: Any) -> pd.DataFrame:
+    """Return the places farthest from any street."""
+    far = np.flatnonzero(walks.sites.access_m > FAR_FROM_STREET_M)
+    far = far[np.argsort(-walks.sites.access_m[far], kind="stable")][:50]
+    sites = inputs.sites.iloc[far]
+    return head(source=sites["source"], name=sites["name"], access_m=walks.sites.access_m[far].round(0))
+
+
+def _scopes(study: Study, inputs: Inputs, lang: Lang, head: Any) -> pd.DataFrame:
+    """Return of which area each total speaks, and a mark where that is not the study's: totals of different areas don't compare."""
+    people = inputs.demand.groupby("group", sort=False)["weight"].sum()
+    rows = []
+    for demand in study.demand:
+        differs = bool(study.scope and demand.scope and demand.scope != study.scope)
+        unknown = not demand.scope
+        mark = say(lang, "check.scope_differs" if differs else "check.scope_missing" if unknown else "check.scope_same")
+        rows.append(
+            (study.groups[demand.group].name, round(float(people.get(demand.group, 0.0)), 1), demand.scope, mark)
+        )
+    group, weight, scope, mark_of = zip(*rows, strict=True)
+    return head(group=group, people=weight, scope=scope, judgement=mark_of)
+
+
+def write_quality(sections: tuple[Section, ...], title: str, folder: Path, *, lang: Lang) -> tuple[Path, Path]:
+    """Write the report as quality.xlsx and quality.html into ``folder`` and return both paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    book, page = folder / "quality.xlsx", folder / "quality.html"
+    write_package(_workbook(sections, lang), book)
+    page.write_text(_page(sections, title, lang), encoding="utf-8")
+    return book, page
+
+
+def _workbook(sections: tuple[Section, ...], lang: Lang) -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for section in sections:
+        sheet = book.create_sheet(say(lang, f"check.title_{section.key}")[:31])
+        sheet.append([str(column) for column in section.table.columns])
+        for n, row in enumerate(section.table.itertuples(index=False), 2):
+            for column, value in enumerate(row, 1):
+                cell = sheet.cell(n, column)
+                if isinstance(value, str):
+                    # Text stays text: a name that begins with "=" is no formula.
+                    cell.value, cell.data_type = _printable(value), "s"
+                elif not pd.isna(value):
+                    cell.value = value.item() if hasattr(value, "item") else value
+                cell.alignment = Alignment(vertical="top", wrap_text=isinstance(value, str) and len(value) > 20)
+        for n, column in enumerate(section.table.columns):
+            sheet.cell(1, n + 1).font = Font(bold=True)
+            longest = max([len(str(column)), *section.table.iloc[:200, n].astype(str).str.len()])
+            sheet.column_dimensions[openpyxl.utils.get_column_letter(n + 1)].width = min(12 + longest, 80)
+        sheet.freeze_panes = "A2"
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def _printable(text: str) -> str:
+    return "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")[:32_000]
+
+
+_STYLE = (
+    "body{font:15px/1.6 system-ui,'Microsoft YaHei','PingFang SC','Noto Sans CJK SC',sans-serif;margin:2rem auto;max-width:70rem;"
+    "padding:0 1rem;color:#222}table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}th,td{border-bottom:1px solid #ddd;"
+    "padding:.3rem .6rem;text-align:left;vertical-align:top}th{background:#f4f4f2}td{overflow-wrap:anywhere}.none{color:#777}"
+)
+
+
+def _page(sections: tuple[Section, ...], title: str, lang: Lang) -> str:
+    parts = []
+    for section in sections:
+        parts.append(f"<h2>{html.escape(say(lang, f'check.title_{section.key}'))}</h2>")
+        if section.table.empty:
+            parts.append(f'<p class="none">{html.escape(say(lang, "check.nothing"))}</p>')
+            continue
+        heads = "".join(f"<th>{html.escape(str(column))}</th>" for column in section.table.columns)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_shown(value))}</td>" for value in row) + "</tr>"
+            for row in section.table.itertuples(index=False)
+        )
+        parts.append(f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>")
+    heading = html.escape(say(lang, "check.title", study=title))
+    language = "zh-CN" if lang == "zh" else "en"
+    return (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{heading}</title><style>{_STYLE}</style></head>'
+        f"<body><h1>{heading}</h1>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return "–" if np.isnan(value) else f"{value:,.10g}"
+    return str(value)
