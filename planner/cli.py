@@ -6,7 +6,6 @@ Exit codes: 0 done; 1 the input is wrong; 2 wrong usage; 3 the surroundings fail
 import json
 import locale
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -166,10 +165,15 @@ def _run(place: Path, out: Path, lang: str | None) -> None:
 
 
 @app.command()
-def check(study: StudyPlace, lang: Language = None) -> None:
-    """检查数据,不求解 / Check a study's files without solving."""
-    from planner.intake import read_inputs
+def check(
+    study: StudyPlace,
+    out: Annotated[Path | None, typer.Option(help="文件夹 / folder for quality.xlsx, quality.html, rejects.xlsx")] = None,
+    lang: Language = None,
+) -> None:
+    """检查数据,不求解;--out 写出数据质量报告 / Check a study's files without solving; --out writes the data-quality report."""
+    from planner.intake import read_inputs, write_rejects
     from planner.pipeline import walk
+    from planner.report.quality import quality_sections, write_quality
     from planner.study import load_study
 
     _speak(lang)
@@ -190,6 +194,18 @@ def check(study: StudyPlace, lang: Language = None) -> None:
         typer.echo(f"- {warning}")
     for reject in inputs.rejects.to_dict("records"):
         typer.echo(say(speech, "cli.reject", **{str(k): v for k, v in reject.items()}))
+    if out is None:
+        return
+    if out.exists() and not out.is_dir():
+        raise SurroundingsError("out_is_file", folder=str(out))
+    try:
+        files = [*write_quality(quality_sections(settings, inputs, walks, lang=speech), settings.name, out, lang=speech)]
+        files += [write_rejects(inputs.rejects, out / "rejects.xlsx", lang=speech)] if len(inputs.rejects) else []
+    except OSError as error:
+        raise SurroundingsError("cannot_write", folder=str(out), detail=error.strerror or str(error)) from error
+    typer.echo(say(speech, "check.written"))
+    for file in files:
+        typer.echo(f"  {file}")
 
 
 @app.command()
@@ -214,16 +230,18 @@ def app_command(
     """打开网页应用(仅本机)/ Open the app in a browser; it listens on this computer only."""
     from importlib.resources import files
 
+    from streamlit.web import cli as streamlit
+
     from planner.study import load_study
 
-    environment = dict(os.environ)
     if study is not None:
-        environment["PLANNER_STUDY"] = str(load_study(study).folder)
+        os.environ["PLANNER_STUDY"] = str(load_study(study).folder)
     entry = str(files("planner.pages").joinpath("entry.py"))
     settings = {
         "server.address": "localhost",
         "server.port": port,
         "server.headless": str(not browser).lower(),
+        "server.showEmailPrompt": "false",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "viewer",
         "server.fileWatcherType": "none",
@@ -232,10 +250,8 @@ def app_command(
         "theme.baseFontSize": 14,
     }
     options = [f"--{name}={value}" for name, value in settings.items()]
-    try:
-        sys.exit(subprocess.call([sys.executable, "-m", "streamlit", "run", entry, *options], env=environment))
-    except OSError as error:
-        raise SurroundingsError("no_streamlit", detail=str(error)) from error
+    # In this process, so that whoever stops the planner stops the server.
+    streamlit.main(["run", entry, *options], prog_name="streamlit", standalone_mode=False)
 
 
 @app.command()
