@@ -1,6 +1,7 @@
 """The app in a real browser, without a network: the whole way from the start to a figure."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,7 +27,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "planner", "app", str(study), "--port", str(port), "--no-browser"]
     server = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "PLANNER_LANG": "zh"}
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PLANNER_LANG": "zh"},
+        start_new_session=True,
     )
     address = f"http://localhost:{port}"
     try:
@@ -39,8 +44,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 time.sleep(0.1)
         yield address
     finally:
-        server.terminate()
-        server.wait(10)
+        end(server)
+
+
+def end(server: subprocess.Popen) -> None:
+    """End the command and the server that it started."""
+    if os.name == "nt":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(server.pid)], check=False, capture_output=True)
+    else:
+        os.killpg(server.pid, signal.SIGTERM)
+    server.wait(10)
 
 
 def opened(page, address: str):
