@@ -37,7 +37,8 @@ CASES = {
     "mclp 5000x100000 p50": ("mclp", 5_000, 100_000, 580, 50, False, False),
     "mclp 5000x100000 p10": ("mclp", 5_000, 100_000, 580, 10, False, False),
     "mclp 100x100000 p20": ("mclp", 100, 100_000, 1_000, 20, False, False),
-    "lscp 2000x20000": ("lscp", 2_000, 20_000, 600, None, False, False),
+    "lscp 2000x20000": ("lscp", 2_000, 20_000, 300, None, False, False),
+    "lscp 2000x20000 wide": ("lscp", 2_000, 20_000, 600, None, False, False),
 }
 # OR-Library's p-median instances (Beasley 1990) with their published optima.
 ORLIB = {"pmed1": 5819, "pmed5": 1355, "pmed10": 1255, "pmed20": 1789, "pmed40": 5128}
