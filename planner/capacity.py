@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_flow
+from scipy.sparse.csgraph import connected_components, maximum_flow
 
 from planner.coverage import Bools, Floats, Ints, Offers
 from planner.reach import Reach
@@ -134,37 +134,32 @@ def fair_shares(want: Floats, seats: Floats, row: Ints, column: Ints, most: Floa
     arcs, rooms = np.rint(most * scale).astype(np.int64), np.floor(seats * scale).astype(np.int64)
     hall = _Hall(rooms, row, column, arcs, len(want))
     flow, source = hall.fill(whole)
-    cut = (whole[~source].sum() + hall.onward(source)) / scale
+    cut = (whole[~source].sum() + hall.onward(source).sum()) / scale
 
-    # Fill all at the same pace; whoever a full cut holds back stops there, the others go on.
+    # Fill all at the same pace; whoever a full cut holds back stops there, the others go on. Districts that share no site go each at
+    # their own pace, all in the same flow. In each the highest common level is found by Newton's method on the smallest cut: a level
+    # that is too high gives a cut, and the cut the highest level that it lets through (Dinkelbach 1967), after finitely many cuts.
     got = np.zeros_like(whole)
     free = (whole > 0) & (np.bincount(row, minlength=len(want)) > 0)
+    held, level = free.copy(), np.ones(hall.n_districts)
     while free.any():
-        level, held, flow = _common_level(hall, whole, got, free)
-        got[held] = np.floor(level * whole[held]).astype(np.int64)
-        free &= ~held
-    return got / scale, flow / scale, float(cut)
-
-
-def _common_level(hall: "_Hall", whole: Ints, got: Ints, free: Bools) -> tuple[float, Bools, Ints]:
-    """Return the highest share that all free units can have at once, those whom it holds back, and the flow.
-
-    Newton's method on the smallest cut: a level that is too high gives a cut, and the cut the highest level that it lets through
-    (Dinkelbach 1967); it ends after finitely many cuts.
-    """
-    level, held = 1.0, free
-    while True:
-        give = np.where(free, np.floor(level * whole).astype(np.int64), got)
+        give = np.where(free, np.floor(level[hall.district] * whole).astype(np.int64), got)
         flow, source = hall.fill(give)
         behind = source & free
-        if flow.sum() >= give.sum() or not behind.any():
-            return level, held, flow
-        through = hall.onward(source) - got[source & ~free].sum()
-        lower, held = max(through / whole[behind].sum(), 0.0), behind
-        # Shares are rounded down to whole units; a cut that asks for less than that is no cut.
-        if lower >= level:
-            return level, held, flow
-        level = lower
+        asked, through = (
+            hall.by_district(whole * behind),
+            hall.onward(source) - hall.by_district(got * (source & ~free)),
+        )
+        lower = np.divide(through, asked, out=np.full(len(level), np.inf), where=asked > 0)
+        # A cut that lets through what is asked, but for rounding down to whole units, holds nobody back: that district's level is found.
+        found = lower >= level
+        settled = held & found[hall.district]
+        got[settled] = give[settled]
+        free &= ~settled
+        held = np.where(found[hall.district], free, behind)
+        level = np.where(found, 1.0, np.maximum(lower, 0.0))
+    flow, _ = hall.fill(got)
+    return got / scale, flow / scale, float(cut)
 
 
 class _Hall:
@@ -187,6 +182,9 @@ class _Hall:
         first = np.searchsorted(tails, np.arange(sink + 2)).astype(np.int32)
         capacity = np.zeros(len(heads), dtype=np.int32)
         self.ends = source, sink
+        links = csr_array((np.ones(len(row), dtype=np.int8), (row, column + n)), shape=(n + m, n + m))
+        self.n_districts, label = connected_components(links, directed=False)
+        self.district, self.site_district = label[:n], label[n:]
         self.graph = csr_array((capacity, heads.astype(np.int32), first), shape=(sink + 1, sink + 1))
 
     def fill(self, give: Ints) -> tuple[Ints, Bools]:
@@ -204,8 +202,13 @@ class _Hall:
                 return flow, reached
             reached = more
 
-    def onward(self, source: Bools) -> int:
-        """Return how much the units on the source's side can hand on at most: for each site, its room or their pairs."""
+    def by_district(self, of_units: Ints) -> Floats:
+        """Sum what units have, for each district of units and sites that are linked with each other."""
+        return np.bincount(self.district, weights=of_units, minlength=self.n_districts).astype(float)
+
+    def onward(self, source: Bools) -> Floats:
+        """Return, for each district, how much the units on the source's side can hand on: at each site, its room or their pairs."""
         pairs = source[self.row]
         by_site = np.bincount(self.column[pairs], weights=self.arcs[pairs], minlength=len(self.rooms))
-        return int(np.minimum(by_site, self.rooms).sum())
+        passed = np.minimum(by_site, self.rooms)
+        return np.bincount(self.site_district, weights=passed, minlength=self.n_districts).astype(float)
