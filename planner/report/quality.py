@@ -6,6 +6,7 @@ notice, but for how far places lie from the streets they were put on and whose t
 
 import html
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 from openpyxl.styles import Alignment, Font
+from openpyxl.utils import get_column_letter
 
 from planner.intake import Inputs
 from planner.pipeline import Walks
@@ -24,6 +26,8 @@ from planner.words import Lang, say, term
 # The walk from a place to its street: farther than this, a street is missing or the place is wrong.
 FAR_FROM_STREET_M = 100.0
 MOST_ROWS = 1_000
+
+Head = Callable[..., pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) 
         "existing": int((kinds == "existing").sum()),
         "candidates": int((kinds == "candidate").sum()),
         "units": len(inputs.demand),
-        "people": float(inputs.demand["weight"].sum()),
+        "people": round(float(inputs.demand["weight"].sum()), 1),
         "zones": len(inputs.zones),
         "street_km": round(walks.network.length_km, 1),
         "components": walks.network.n_components,
@@ -85,7 +89,7 @@ def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) 
     )  # fmt: skip
 
 
-def _snap(inputs: Inputs, walks: Walks, lang: Lang, head: Any) -> pd.DataFrame:
+def _snap(inputs: Inputs, walks: Walks, lang: Lang, head: Head) -> pd.DataFrame:
     """Return how far from their streets the places of each kind lie."""
     kinds = inputs.sites["status"].to_numpy()
     groups = {
@@ -115,7 +119,7 @@ def _snap(inputs: Inputs, walks: Walks, lang: Lang, head: Any) -> pd.DataFrame:
     )
 
 
-def _far(inputs: Inputs, walks: Walks, head: Any) -> pd.DataFrame:
+def _far(inputs: Inputs, walks: Walks, head: Head) -> pd.DataFrame:
     """Return the places farthest from any street."""
     far = np.flatnonzero(walks.sites.access_m > FAR_FROM_STREET_M)
     far = far[np.argsort(-walks.sites.access_m[far], kind="stable")][:50]
@@ -123,7 +127,7 @@ def _far(inputs: Inputs, walks: Walks, head: Any) -> pd.DataFrame:
     return head(source=sites["source"], name=sites["name"], access_m=walks.sites.access_m[far].round(0))
 
 
-def _scopes(study: Study, inputs: Inputs, lang: Lang, head: Any) -> pd.DataFrame:
+def _scopes(study: Study, inputs: Inputs, lang: Lang, head: Head) -> pd.DataFrame:
     """Return of which area each total speaks, and a mark where that is not the study's: totals of different areas don't compare."""
     people = inputs.demand.groupby("group", sort=False)["weight"].sum()
     rows = []
@@ -149,13 +153,13 @@ def write_quality(sections: tuple[Section, ...], title: str, folder: Path, *, la
 
 def _workbook(sections: tuple[Section, ...], lang: Lang) -> bytes:
     book = openpyxl.Workbook()
-    book.remove(book.active)
+    book.remove(book.worksheets[0])
     for section in sections:
         sheet = book.create_sheet(say(lang, f"check.title_{section.key}")[:31])
         sheet.append([str(column) for column in section.table.columns])
         for n, row in enumerate(section.table.itertuples(index=False), 2):
-            for column, value in enumerate(row, 1):
-                cell = sheet.cell(n, column)
+            for number, value in enumerate(row, 1):
+                cell = sheet.cell(n, number)
                 if isinstance(value, str):
                     # Text stays text: a name that begins with "=" is no formula.
                     cell.value, cell.data_type = _printable(value), "s"
@@ -165,7 +169,7 @@ def _workbook(sections: tuple[Section, ...], lang: Lang) -> bytes:
         for n, column in enumerate(section.table.columns):
             sheet.cell(1, n + 1).font = Font(bold=True)
             longest = max([len(str(column)), *section.table.iloc[:200, n].astype(str).str.len()])
-            sheet.column_dimensions[openpyxl.utils.get_column_letter(n + 1)].width = min(12 + longest, 80)
+            sheet.column_dimensions[get_column_letter(n + 1)].width = min(12 + longest, 80)
         sheet.freeze_panes = "A2"
     content = io.BytesIO()
     book.save(content)

@@ -53,29 +53,29 @@ _PROGRAMME: tuple[tuple[str, float, str, str], ...] = (
     ("name", 18, TEXT, ""),
     ("tier", 9, TEXT, ""),
     ("town", 11, TEXT, ""),
-    ("community", 7, TEXT, ""),
+    ("community", 9.5, TEXT, ""),
     ("address", 8, TEXT, ""),
     ("longitude", 10.5, DEGREES, "group_coordinates"),
     ("latitude", 10, DEGREES, "group_coordinates"),
-    ("mode", 6, TEXT, ""),
-    ("host", 16, TEXT, ""),
+    ("mode", 8, TEXT, ""),
+    ("host", 15, TEXT, ""),
     ("state", 9, TEXT, ""),
     ("action", 9, TEXT, ""),
     ("floor_area_m2", 7, WHOLE, ""),
     ("kit_level", 6, TEXT, ""),
     ("opening_hours", 16, TEXT, ""),
-    ("services", 11, TEXT, ""),
+    ("services", 14, TEXT, ""),
     ("served", 15, TEXT, ""),
-    ("capital_cost", 7, MONEY, "group_cost"),
-    ("operating_cost", 7, MONEY, "group_cost"),
+    ("capital_cost", 7.5, MONEY, "group_cost"),
+    ("operating_cost", 9, MONEY, "group_cost"),
     ("funding", 6, TEXT, ""),
     ("year", 6, YEAR, ""),
     ("lead_unit", 7, TEXT, ""),
     ("support_unit", 7, TEXT, ""),
     ("due", 7, TEXT, ""),
     ("gain", 9, PEOPLE, ""),
-    ("note", 22, TEXT, ""),
-    ("source", 13, TEXT, ""),
+    ("note", 21, TEXT, ""),
+    ("source", 15.5, TEXT, ""),
 )
 _CENTRED = frozenset(("number", "site", "tier", "longitude", "latitude", "mode", "state", "action", "year"))
 _NORM_FORMS = {"within": SHARE, "backup": SHARE, "all_day": SHARE, "people": PEOPLE, "spacing": WHOLE}
@@ -150,7 +150,7 @@ def _programme(book: Book) -> None:
     widths = [width for _, width, _, _ in _PROGRAMME]
     sheet = _sheet(book, "programme", widths, heading_rows=2)
     _programme_headings(book, sheet)
-    sheet.row_dimensions[_FIRST_ROW].height = 36
+    sheet.row_dimensions[_FIRST_ROW - 1].height = sheet.row_dimensions[_FIRST_ROW].height = 28
     sheet.freeze_panes = f"D{_FIRST_ROW + 1}"
     if result.programme.empty:
         _note(sheet, _FIRST_ROW + 1, _why_empty(book))
@@ -163,7 +163,7 @@ def _programme(book: Book) -> None:
         for record in part.to_dict("records"):
             for n, (column, _, form, _) in enumerate(_PROGRAMME, 1):
                 _put(sheet, row, n, record[column], form, "centre" if column in _CENTRED else "")
-            _fit(sheet, row, widths, [record[column] for column, *_ in _PROGRAMME])
+            _fit(sheet, row, [record[column] for column, *_ in _PROGRAMME])
             row += 1
         _sums(book, sheet, row, part, (begun, row - 1), letters, book.say("count_before", year=year))
         row += 1
@@ -258,8 +258,7 @@ def _funds(book: Book, sheet: Worksheet, spans: dict[str, str]) -> int:
     programme, row = book.result.programme, 3
     _put(sheet, row, 1, book.say("funds"), "section")
     keys = ("year", "n_actions", "capital_of_year", "operating_of_year", "spent", "budget", "left")
-    for n, key in enumerate(keys, 1):
-        _put(sheet, row + 1, n, book.say(key), "head")
+    _heads(sheet, row + 1, map(book.say, keys))
     left = 0.0
     for n, (year, budget) in enumerate(zip(settings.years, settings.budget, strict=True)):
         at = row + 2 + n
@@ -302,10 +301,8 @@ def _split(
 ) -> int:
     """Write the programme's sums by one of its columns; returns the last row."""
     _put(sheet, row, 1, book.say(key), "section")
-    for n, heading in enumerate(
-        (say(book.lang, f"programme.{column}"), *map(book.say, ("n_actions", "capital", "operating", "gain"))), 1
-    ):
-        _put(sheet, row + 1, n, heading, "head")
+    sums = map(book.say, ("n_actions", "capital", "operating", "gain"))
+    _heads(sheet, row + 1, [say(book.lang, f"programme.{column}"), *sums])
     at = row + 2
     for word, part in shown.groupby(column, sort=True):
         _put(sheet, at, 1, word or book.say("nowhere"), TEXT)
@@ -326,10 +323,9 @@ def _split(
 def _indicators(book: Book) -> None:
     result, lang = book.result, book.lang
     moments = figures.moments(result)
-    sheet = _sheet(book, "indicators", [26, 62, 8, *[12] * len(moments)], heading_rows=1)
+    sheet = _sheet(book, "indicators", [34, 70, 8, *[12] * len(moments)], heading_rows=1)
     heads = (book.say("indicator"), book.say("definition"), book.say("unit"), *(_moment(book, m) for m in moments))
-    for n, heading in enumerate(heads, 1):
-        _put(sheet, 3, n, heading, "head")
+    _heads(sheet, 3, heads)
     sheet.freeze_panes = "B4"
     row = 4
     for group in (None, *result.study.groups):
@@ -340,9 +336,7 @@ def _indicators(book: Book) -> None:
         row += 1
         label = f"{figures.group_name(result, shift['group'])} · {shift['shift']}"
         definition = book.say("def_shift", hours=hours(lang, shift["hours"]))
-        cells = [label, definition, book.say("u_share"), *(shift[m] for m in moments)]
-        for n, value in enumerate(cells, 1):
-            _put(sheet, row, n, value, SHARE if n > 3 else TEXT)
+        _line(sheet, row, [label, definition, book.say("u_share"), *(shift[m] for m in moments)], SHARE)
     row += 1
     plan, settings = result.plan, result.study.plan
     if plan is not None and settings is not None and plan.status != "infeasible":
@@ -360,8 +354,10 @@ def _indicators(book: Book) -> None:
             sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=2)
             _put(sheet, row, 3, None, TEXT)
             _put(sheet, row, 4, value, form)
+            _fit(sheet, row, ["", text, "", value])
     scopes = [
-        f"{g.name}:{figures.scope(result, key) or book.say('scope_none')}" for key, g in result.study.groups.items()
+        book.say("scope_of", group=g.name, scope=figures.scope(result, key) or book.say("scope_none"))
+        for key, g in result.study.groups.items()
     ]
     if len({figures.scope(result, group) for group in result.study.groups}) > 1:
         _note(sheet, row + 2, book.say("scopes_mixed", scopes=listed(lang, scopes)))
@@ -377,8 +373,7 @@ def _by_service(book: Book, sheet: Worksheet, row: int) -> int:
             row += 1
             label = book.say(f"service_{key}", service=term(book.lang, "service", service))
             values = (by_service[moment].get(service, {}).get(key) for moment in moments)
-            for n, value in enumerate((label, book.say(f"def_service_{key}"), book.say("u_share"), *values), 1):
-                _put(sheet, row, n, value, SHARE if n > 3 else TEXT)
+            _line(sheet, row, [label, book.say(f"def_service_{key}"), book.say("u_share"), *values], SHARE)
     return row + 1
 
 
@@ -406,14 +401,8 @@ def _population(book: Book, sheet: Worksheet, row: int, group: str | None, colum
         )
         kind = _unit_of(key)
         form = {"u_share": SHARE, "u_m": WHOLE, "u_people": WHOLE, "u_none": RATIO}[kind]
-        cells = [
-            _indicator(book, key),
-            definition,
-            book.say(kind),
-            *(figures.figures_of(result, m, group)[key] for m in moments),
-        ]
-        for n, value in enumerate(cells, 1):
-            _put(sheet, row, n, value, form if n > 3 else TEXT)
+        values = (figures.figures_of(result, moment, group)[key] for moment in moments)
+        _line(sheet, row, [_indicator(book, key), definition, book.say(kind), *values], form)
     return row + 1
 
 
@@ -619,16 +608,13 @@ def _table(
     """Write a sheet that is one table; returns it and the row below. ``total`` sets the last row off."""
     sheet = _sheet(book, key, [column.width for column in columns], heading_rows=1)
     rows = list(zip(*(column.values for column in columns), strict=True))
-    widths = [column.width for column in columns]
-    for n, column in enumerate(columns, 1):
-        _put(sheet, 3, n, column.heading, "head")
-    _fit(sheet, 3, widths, [column.heading for column in columns])
+    _heads(sheet, 3, [column.heading for column in columns])
     for row, values in enumerate(rows, 4):
         style = "sum" if total and row == len(rows) + 3 else ""
         for n, (value, column) in enumerate(zip(values, columns, strict=True), 1):
             form = column.format if isinstance(column.format, str) else column.format[row - 4]
             _put(sheet, row, n, value, form, style)
-        _fit(sheet, row, widths, values)
+        _fit(sheet, row, values)
     last = 3 + len(rows)
     if rows:
         sheet.auto_filter.ref = f"A3:{get_column_letter(len(columns))}{last - total}"
@@ -649,7 +635,7 @@ def _sheet(book: Book, key: str, widths: Sequence[float], *, heading_rows: int) 
     for row in (1, 2):
         sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=len(widths))
     sheet.row_dimensions[1].height = 30
-    _fit(sheet, 2, [sum(widths)], [_unit_line(book, key)])
+    _fit(sheet, 2, [_unit_line(book, key)], width=sum(widths))
     page = sheet.page_setup
     page.paperSize, page.orientation, page.fitToWidth, page.fitToHeight = 8, "landscape", 1, 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
@@ -743,13 +729,31 @@ def _styles(lang: Lang) -> Iterable[NamedStyle]:
     yield NamedStyle("cell", font=Font(body, 9), border=box, alignment=left, number_format=TEXT)
 
 
-def _fit(sheet: Worksheet, row: int, widths: Sequence[float], values: Sequence[Any]) -> None:
-    """Make a row high enough for its longest cell; programs differ in whether they do so by themselves."""
-    lines = max(
-        (sum(max(1, ceil(_width(line) / (width - 0.8))) for line in value.split("\n")))
-        for value, width in zip([*values, ""], [*widths, 9.0], strict=True)
-        if isinstance(value, str)
-    )
+def _heads(sheet: Worksheet, row: int, headings: Iterable[str]) -> None:
+    """Write a row of headings."""
+    words = list(headings)
+    for n, heading in enumerate(words, 1):
+        _put(sheet, row, n, heading, "head")
+    _fit(sheet, row, words)
+
+
+def _line(sheet: Worksheet, row: int, values: Sequence[Any], form: str) -> None:
+    """Write label, definition and unit, then a figure a moment."""
+    for n, value in enumerate(values, 1):
+        _put(sheet, row, n, value, form if n > 3 else TEXT)
+    _fit(sheet, row, values)
+
+
+def _fit(sheet: Worksheet, row: int, values: Sequence[Any], *, width: float | None = None) -> None:
+    """Make a row high enough for its longest cell; programs differ in whether they do so by themselves.
+
+    ``width`` is that of a cell merged over several columns.
+    """
+    lines = 1
+    for n, value in enumerate(values, 1):
+        if isinstance(value, str):
+            room = width or sheet.column_dimensions[get_column_letter(n)].width
+            lines = max(lines, sum(max(1, ceil(_width(line) / (room - 0.8))) for line in value.split("\n")))
     sheet.row_dimensions[row].height = 4 + 12 * lines
 
 

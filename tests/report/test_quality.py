@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import openpyxl
+import small_study as small
+
+from planner.intake import read_inputs, write_rejects
+from planner.pipeline import walk
+from planner.report.quality import quality_sections, write_quality
+from planner.study import load_study
+from planner.words import LANGS
+
+HOSTILE = '=HYPERLINK("http://x")<script>alert(1)</script>'
+
+
+def troubled(folder: Path) -> None:
+    """Add a candidate without coordinates and with a hostile name, and one far from any street."""
+    file = folder / "candidates.csv"
+    rows = file.read_text(encoding="utf-8-sig")
+    hostile = '"' + HOSTILE.replace('"', '""') + '"'
+    rows += f"C8,{hostile},超市,,共享,24/7,歇脚,2,,,\n"
+    rows += "C9,野外,超市,,共享,24/7,歇脚,2,,{},{}\n".format(*small.lonlat("C", east_m=150, north_m=150))
+    file.write_text(rows, encoding="utf-8-sig")
+
+
+def test_the_report_tells_counts_rejects_evidence_and_snaps(small_study: Path, tmp_path: Path):
+    troubled(small_study)
+    study = load_study(small_study)
+    inputs = read_inputs(study)
+    walks = walk(study, inputs)
+    for lang in LANGS:
+        sections = quality_sections(study, inputs, walks, lang=lang)
+        tables = {section.key: section.table for section in sections}
+        assert tables["counts"].iloc[:, 1].tolist()[:4] == [2, 3, len(inputs.demand), 173.0]
+        assert tables["rejects"].iloc[0, :2].tolist() == ["candidates.csv", 4]
+        assert tables["far"].iloc[:, 1].tolist() == ["野外"] and tables["far"].iloc[0, 2] == 150
+        assert tables["evidence"].iloc[:, 0].unique().tolist() == ["sites.xlsx", "candidates.csv", "couriers.csv"]
+        assert len(tables["scopes"]) == 2
+        book, page = write_quality(sections, study.name, tmp_path / lang, lang=lang)
+        assert len(openpyxl.load_workbook(book).sheetnames) == len(sections)
+        text = page.read_text(encoding="utf-8")
+        assert "<script>" not in text and "&lt;script&gt;" in text
+
+
+def test_rejects_are_written_in_the_users_own_columns_as_text(small_study: Path, tmp_path: Path):
+    troubled(small_study)
+    inputs = read_inputs(load_study(small_study))
+    sheet = openpyxl.load_workbook(write_rejects(inputs.rejects, tmp_path / "rejects.xlsx", lang="zh")).worksheets[0]
+    heads = [cell.value for cell in sheet[1]]
+    assert heads[3:6] == ["编号", "名称", "类别"] and sheet.title == "candidates.csv"
+    assert [sheet.cell(2, 1).value, sheet.cell(2, 4).value, sheet.cell(2, 5).value] == [4, "C8", HOSTILE]
+    assert sheet.cell(2, 5).data_type == "s"
