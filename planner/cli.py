@@ -1,4 +1,4 @@
-"""The commands: planner demo, run, check, fetch, app, compare. Thin: it reads words from the command line and calls the library.
+"""The commands: planner demo, run, new, check, fetch, app, compare. Thin: it reads words from the command line and calls the library.
 
 Exit codes: 0 done; 1 the input is wrong; 2 wrong usage; 3 the surroundings failed; 4 no plan can meet the rules; 130 interrupted.
 """
@@ -167,10 +167,10 @@ def _run(place: Path, out: Path, lang: str | None) -> None:
 @app.command()
 def check(
     study: StudyPlace,
-    out: Annotated[Path | None, typer.Option(help="文件夹 / folder for quality.xlsx, quality.html, rejects.xlsx")] = None,
+    out: Annotated[Path, typer.Option(help="文件夹 / folder for quality.xlsx, quality.html, rejects.xlsx")] = Path("out/check"),
     lang: Language = None,
 ) -> None:
-    """检查数据,不求解;--out 写出数据质量报告 / Check a study's files without solving; --out writes the data-quality report."""
+    """检查数据,写出数据质量报告,不求解 / Check a study's files and write the data-quality report, without solving."""
     from planner.intake import read_inputs, write_rejects
     from planner.pipeline import walk
     from planner.report.quality import quality_sections, write_quality
@@ -194,8 +194,6 @@ def check(
         typer.echo(f"- {warning}")
     for reject in inputs.rejects.to_dict("records"):
         typer.echo(say(speech, "cli.reject", **{str(k): v for k, v in reject.items()}))
-    if out is None:
-        return
     if out.exists() and not out.is_dir():
         raise SurroundingsError("out_is_file", folder=str(out))
     try:
@@ -206,6 +204,24 @@ def check(
     typer.echo(say(speech, "check.written"))
     for file in files:
         typer.echo(f"  {file}")
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="新文件夹 / a new folder", metavar="DIR")],
+    area: Annotated[
+        str | None,
+        typer.Option(help="地名、代码、边界图层或 西,南,东,北 / a place, its code, a boundary layer, or west,south,east,north"),
+    ] = None,
+    lang: Language = None,
+) -> None:
+    """新建研究项目:设置与表格模板 / Start a study: settings and table templates."""
+    from planner.starting import start_study
+
+    speech = _speak(lang)
+    for file in start_study(folder, area, lang=speech):
+        typer.echo(f"  {file}")
+    typer.echo(say(speech, "new.written", folder=folder))
 
 
 @app.command()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from planner.datum import Evidence
+from planner.datum import Evidence, Reading
 from planner.intake.table import RawTable
 from planner.words import Lang, say
 
@@ -48,11 +48,11 @@ class Notes:
         """Note something that the reader of the results should know."""
         self.warnings.append(say(self.lang, f"quality.{key}", **values))
 
-    def weighed(self, file: str, evidence: tuple[Evidence, ...], chosen: str) -> None:
+    def weighed(self, file: str, evidence: tuple[Evidence, ...], chosen: Reading) -> None:
         """Note how likely each reading of a file's coordinates is, and which one was taken."""
         for e in evidence:
-            if not e.reading.swapped or e.reading.datum == chosen:
-                row = (file, e.reading.datum, e.median_m, e.near, e.likelihood, e.points, e.reading.datum == chosen)
+            if e.reading == chosen or not e.reading.swapped:
+                row = (file, e.reading.datum, e.median_m, e.near, e.likelihood, e.points, e.reading == chosen)
                 self.evidence.append(row)
 
 

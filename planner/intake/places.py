@@ -172,7 +172,7 @@ def _read_family(
             notes.warn("read_as", file=table.file, reading=reading.datum, evidence=shown)
         else:
             raise InputError("metres_unsure", file=table.file, evidence=shown)
-        notes.weighed(table.file, evidence, reading.datum)
+        notes.weighed(table.file, evidence, reading)
         return datum.place(x, y, reading, study.crs)
     wanted: str = "WGS-84" if settings.datum == "CGCS2000" else settings.datum
     own_word = "datum" in settings.model_fields_set
@@ -187,8 +187,9 @@ def _read_family(
         notes.warn("datum_contradicted", file=table.file, datum=settings.datum, best=best.reading.datum, evidence=shown)
     elif not own_word and stated in ("GCJ-02", "BD-09"):
         raise InputError("datum_stated", file=table.file, stated=stated)
-    notes.weighed(table.file, evidence, wanted)
-    return datum.place(x, y, datum.Reading(wanted), study.crs)
+    reading = datum.Reading(wanted)
+    notes.weighed(table.file, evidence, reading)
+    return datum.place(x, y, reading, study.crs)
 
 
 def _stated(table: RawTable) -> str:
