@@ -102,7 +102,7 @@ def norm_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
     """Return a row for each rule of the norms that the study is judged by.
 
     Returns:
-        ``norm``, ``rule`` and ``source`` in words; ``kind`` of the rule; ``measured`` and ``met`` by moment (0 and the plan's last year)
+        ``norm``, ``rule``, ``measures`` and ``source`` in words; ``kind`` of the rule; ``measured`` and ``met`` by moment (0 and the plan's last year)
         for the whole area; ``zones`` judged and ``zones_met`` today.
     """
     rows = []
@@ -121,6 +121,7 @@ def norm_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
                 "norm": norm_name(norm, lang),
                 "rule": say(lang, f"workbook.norm_{kind}", **shown),
                 "kind": kind,
+                "measures": say(lang, f"rule.{kind}"),
                 "source": f"{norms()[norm]['source']} ({norms()[norm]['confidence']})",
                 "measured": dict(zip(whole["moment"], whole["measured"], strict=True)),
                 "met": dict(zip(whole["moment"], whole["met"], strict=True)),

@@ -452,6 +452,7 @@ def _norms(book: Book) -> None:
         Column(say_("norm"), [row["norm"] for row in rows], 34),
         Column(say_("norm_rule"), [row["rule"] for row in rows], 36),
         Column(say_("norm_source"), [row["source"] for row in rows], 36),
+        Column(say_("norm_measures"), [row["measures"] for row in rows], 30),
     ]
     for moment in moments:
         measured = [row["measured"].get(moment) for row in rows]
