@@ -102,8 +102,8 @@ def norm_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
     """Return a row for each rule of the norms that the study is judged by.
 
     Returns:
-        ``norm``, ``rule``, ``measures`` and ``source`` in words; ``kind`` of the rule; ``measured`` and ``met`` by moment (0 and the plan's last year)
-        for the whole area; ``zones`` judged and ``zones_met`` today.
+        ``norm``, ``rule``, ``measures`` and ``source`` in words; ``kind`` of the rule; ``measured`` and ``met`` by moment (0 and the plan's
+        last year) for the whole area; ``zones`` judged and ``zones_met`` today.
     """
     rows = []
     for (norm, kind), part in (
