@@ -174,8 +174,9 @@ def readings(first: ArrayLike, second: ArrayLike, crs: str, middle_lon: float) -
             # The 6-degree zones have the meridians of every other 3-degree zone, and the same numbers.
             zones = [n for n in range(25, 46) if abs(3 * n - middle_lon) <= 4.5]
             systems = [str(CRS.from_user_input(crs)), *(f"EPSG:{4534 + n - 25}" for n in zones)]
-            utm = 32601 + int((middle_lon + 180) // 6)
-            systems += [f"EPSG:{utm}"]
+            # Towns lie on the borders of UTM zones too.
+            utm = dict.fromkeys(int((middle_lon + aside + 180) // 6) % 60 for aside in (0.0, -1.5, 1.5))
+            systems += [f"EPSG:{32601 + zone}" for zone in utm]
             found += [Reading(system, swapped) for system in dict.fromkeys(systems)]
         if np.median(np.abs(first)) > 2e6 or np.median(np.abs(second)) > 2e6:
             found.append(Reading("EPSG:3857", swapped))

@@ -100,7 +100,7 @@ READ_RIGHT: dict[str, Callable[[Path], Path]] = {
 def test_a_layer_of_any_make_is_read_right(small_study: Path, make: str):
     study = load_study(small_study)
     (small_study / "zones.gpkg").unlink()
-    before = {p for p in small_study.parent.rglob("*")}
+    before = set(small_study.parent.rglob("*"))
     layer = read_layer(study, READ_RIGHT[make](small_study).name)
     name = "name" if "name" in layer.columns else "Name"
     assert layer[name].tolist() == NAMES and layer.index.tolist() == [1, 2]
