@@ -125,7 +125,24 @@ class PointDemand(Table):
     scope: str = ""
 
 
-Demand = Annotated[LineDemand | PointDemand, Field(discriminator="kind")]
+class LedgerDemand(Table):
+    """Workers of a road-cleaning ledger 道路保洁台账: road, from, to, and its workers or its swept area.
+
+    Attributes:
+        group: key of `Study.groups`.
+        total: workers of the whole ledger, spread by swept area, where its rows hold no numbers of workers.
+        piece_m: longest piece that is measured as one unit (design: at most 100 m).
+        scope: what area the ledger speaks of.
+    """
+
+    kind: Literal["ledger"]
+    group: str
+    total: Positive | None = None
+    piece_m: Annotated[float, Field(gt=0, le=100)] = 100.0
+    scope: str = ""
+
+
+Demand = Annotated[LineDemand | PointDemand | LedgerDemand, Field(discriminator="kind")]
 
 
 class Standard(_Settings):
@@ -298,7 +315,7 @@ class Study(_Settings):
         """Return the names of the files the study is made of, study.toml first, each once."""
         tables = [self.streets, self.zones, self.water, self.sites, self.candidates, self.options]
         named = [t.file for t in tables if t is not None]
-        named += [d.file for d in self.demand if isinstance(d, PointDemand)]
+        named += [d.file for d in self.demand if isinstance(d, PointDemand | LedgerDemand)]
         return (STUDY_FILE, *dict.fromkeys(named))
 
 
@@ -340,7 +357,7 @@ def _explain(error: ValidationError, file: str, text: str) -> InputError:
     """Turn pydantic's first complaint into one sentence with the line of study.toml it speaks of."""
     first = error.errors()[0]
     # A discriminated union puts its tag ("line", "point") into the location; the user's file has no such key.
-    loc = tuple(part for part in first["loc"] if part not in ("line", "point"))
+    loc = tuple(part for part in first["loc"] if part not in ("line", "point", "ledger"))
     setting = ".".join(f"[{p + 1}]" if isinstance(p, int) else str(p) for p in loc) or STUDY_FILE
     row, kind, value = _line_of(text, loc), first["type"], first.get("input")
     where = {"file": file, "row": row, "setting": setting}
@@ -376,6 +393,7 @@ def _known_settings() -> list[str]:
         Shift,
         Group,
         LineDemand,
+        LedgerDemand,
         PointDemand,
         Standard,
         Capacity,

@@ -11,12 +11,13 @@ import shapely
 from planner.errors import InputError
 from planner.hours import week_profile
 from planner.intake import columns
-from planner.intake.cells import PEOPLE
+from planner.intake.cells import METRES, PEOPLE, SQUARE_METRES
 from planner.intake.layers import zone_of
+from planner.intake.ledger import match_roads
 from planner.intake.notes import Notes
 from planner.intake.places import locate_rows, read_places
 from planner.intake.table import RawTable
-from planner.study import LineDemand, PointDemand, Study
+from planner.study import LedgerDemand, LineDemand, PointDemand, Study
 from planner.tables import DEMAND_COLUMNS, as_table
 
 
@@ -28,6 +29,8 @@ def read_demand(
     for number, source in enumerate(study.demand, 1):
         if isinstance(source, LineDemand):
             part = _line_demand(study, source, number, streets, zones, area)
+        elif isinstance(source, LedgerDemand):
+            part = _ledger_demand(study, source, number, streets, zones, area, notes)
         else:
             part = _point_demand(study, source, number, streets, zones, area, notes)
         parts.append(part)
@@ -164,3 +167,73 @@ def _note_total(table: RawTable, weight: pd.Series, notes: Notes) -> None:
         most = float(weight.max())
         row, share = weight.index[int(weight.argmax())], most / float(weight.sum())
         notes.warn("weight_heavy", file=table.file, row=row, weight=most, share=share)
+
+
+def _ledger_demand(
+    study: Study,
+    settings: LedgerDemand,
+    number: int,
+    streets: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame,
+    area: shapely.Geometry,
+    notes: Notes,
+) -> pd.DataFrame:
+    """Return the pieces of street that a road-cleaning ledger speaks of, each with its share of its row's workers.
+
+    Rows whose road is not among the streets, or that lies outside the study area, become rejects.
+    """
+    table = read_places(study, settings, notes)
+    columns.need(table, "road")
+    people = _ledger_people(table, settings)
+    road, start, end = (columns.text(table, field).tolist() for field in ("road", "road_from", "road_to"))
+    lines = streets.geometry.to_numpy()
+    rows: list[tuple[int, int, shapely.LineString, str, float]] = []
+    lost = np.zeros(len(table.rows), dtype=bool)
+    for n, found in enumerate(match_roads(road, start, end, streets=streets)):
+        inside = _cut_by_zones(lines[found], zones) if len(zones) else _cut_by_area(lines[found], area)
+        pieces = [
+            (found[street], piece, zone)
+            for street, line, zone in inside
+            for piece in equal_pieces(line, max(1, int(np.ceil(line.length / settings.piece_m - 1e-9))))
+        ]
+        length_m = sum(piece.length for _, piece, _ in pieces)
+        lost[n] = not pieces
+        rows += [(n, street, piece, zone, piece.length / length_m) for street, piece, zone in pieces]
+    notes.reject(table, table.rows[lost], "road_unmatched")
+    if not rows:
+        raise InputError("no_road_matched", file=table.file)
+    of_row, of_street, piece_of, zone_of_piece, share = (list(column) for column in zip(*rows, strict=True))
+    weight = people[of_row] * np.array(share)
+    if weight.sum() <= 0:
+        raise InputError("no_weight", file=table.file)
+    if settings.total is not None:
+        weight *= settings.total / weight.sum()
+    row_of = table.rows.index.to_numpy()[of_row]
+    nth = pd.Series(of_row).groupby(of_row).cumcount() + 1
+    return pd.DataFrame(
+        {
+            "id": [f"D{number}-{row}-{k}" for row, k in zip(row_of, nth, strict=True)],
+            "group": settings.group,
+            "weight": weight,
+            "zone": zone_of_piece,
+            "street_class": streets["highway"].to_numpy()[of_street],
+            "length_m": shapely.length(piece_of),
+            "source": [f"{table.file}#{row}" for row in row_of],
+            "geometry": shapely.line_interpolate_point(piece_of, 0.5, normalized=True),
+            "line": piece_of,
+        }
+    )
+
+
+def _ledger_people(table: RawTable, settings: LedgerDemand) -> np.ndarray:
+    """Return the workers of each row, or where a total is spread, what it is spread by: the swept area, or length × width."""
+    if settings.total is None:
+        columns.need(table, "weight")
+        return np.asarray(columns.amounts(table, "weight", PEOPLE, "cell_weight"))
+    if "area_m2" in table.rows.columns:
+        return np.asarray(columns.amounts(table, "area_m2", SQUARE_METRES, "cell_size"))
+    columns.need(table, "length_m")
+    length_m = np.asarray(columns.amounts(table, "length_m", METRES, "cell_size"))
+    if "width_m" not in table.rows.columns:
+        return length_m
+    return np.asarray(length_m * columns.amounts(table, "width_m", METRES, "cell_size").to_numpy())
