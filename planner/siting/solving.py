@@ -38,8 +38,8 @@ _SCALE = 1e4
 # Rounds of the Lagrangian bound between two looks at plans near it; the first few looks are always taken.
 _ROUNDS = (100, 100, 200, 200, 400, 400, 600, 1000, 1000)
 _LOOKS = 5
-# So few pairs (× years) are quicker settled by HiGHS at once.
-_SMALL = 2_000
+# So few pairs of option and unit are quicker settled by HiGHS at once.
+_SMALL = 6_000
 # HiGHS is asked only where its linear programs stay below this many nonzeros; beyond, they take minutes and prove little.
 _MOST_NONZEROS = 4_000_000
 
@@ -84,7 +84,7 @@ def solve(
     if race is None:
         return infeasible()
     clock = _Clock(begun, time_limit_s, progress)
-    if small.cover.nnz * small.n_years > _SMALL:
+    if _pairs_left(race.model) > _SMALL:
         race = _close_in(small, race, clock, mip_gap)
     if race.gap > max(mip_gap, PROOF_TOLERANCE) and race.stopped != "time":
         race = _settle(small, race, clock, mip_gap, work_limit)
@@ -217,9 +217,14 @@ def _close_in(problem: SitingProblem, race: _Race, clock: _Clock, mip_gap: float
         if clock.left_s is not None and clock.left_s <= 0:
             return replace(race, stopped="time")
         enough = race.gap <= (PROOF_TOLERANCE if look < _LOOKS else max(mip_gap, PROOF_TOLERANCE))
-        if enough or at.step < SHORTEST_STEP or options == 0:
+        if enough or at.step < SHORTEST_STEP or _pairs_left(model) <= _SMALL:
             break
     return race
+
+
+def _pairs_left(model: Model) -> int:
+    """Return how many pairs of option and unit are left: what HiGHS would have to carry."""
+    return int(np.diff(model.action_ptr) @ model.allowed.sum(axis=1))
 
 
 def _settle(problem: SitingProblem, race: _Race, clock: _Clock, mip_gap: float, work_limit: int | None) -> _Race:

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 from small import all_plans, best_by_brute_force, random_problem
 
-from planner.siting import Reason, SitingProblem, broken_rules, objective_of, solve, spending
+from planner.siting import Reason, SitingProblem, broken_rules, objective_of, solve, solving, spending
 from planner.siting.solving import restrict, useful_actions
 
 
@@ -24,8 +24,11 @@ def one_year(cover: list[list[int]], weight: list[float], cost: list[float], bud
     )
 
 
+@pytest.mark.parametrize("bounded", [False, True])
 @pytest.mark.parametrize("seed", range(8))
-def test_plan_equals_brute_force_under_every_rule(seed: int) -> None:
+def test_plan_equals_brute_force_under_every_rule(seed: int, bounded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if bounded:
+        _always_bound(monkeypatch)
     rng = np.random.default_rng(seed)
     infeasible = 0
     for _ in range(40):
@@ -41,6 +44,37 @@ def test_plan_equals_brute_force_under_every_rule(seed: int) -> None:
         assert plan.objective == pytest.approx(best, abs=1e-9)
         assert plan.objective == objective_of(problem, plan.build_year)
     assert infeasible < 40
+
+
+def _always_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the Lagrangian bound strike out options in problems so small that HiGHS would settle them at once."""
+    monkeypatch.setattr(solving, "_SMALL", -1)
+    monkeypatch.setattr(solving, "_ROUNDS", (20, 20, 40))
+
+
+def mclp(seed: int, n: int = 40, units: int = 400, p: float = 6) -> SitingProblem:
+    rng = np.random.default_rng(seed)
+    cover = (np.hypot(*(rng.random((units, 1, 2)) - rng.random((n, 2))).transpose(2, 0, 1)) < 0.12).astype(int)
+    return one_year(cover.tolist(), rng.integers(1, 9, units).tolist(), [1.0] * n, p)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_striking_out_loses_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = replace(mclp(seed), capital_cost=np.random.default_rng(seed).integers(1, 4, 40).astype(float))
+    years = replace(
+        whole, budget=np.array([5.0, 4.0]), year_weight=np.array([0.4, 0.6]), operating_cost=np.full(40, 0.3)
+    )
+    struck_out = 0
+    for problem in (mclp(seed), whole, replace(whole, required=(3,)), years):
+        monkeypatch.setattr(solving, "_SMALL", 10**9)
+        settled = solve(problem, mip_gap=0, work_limit=None)
+        monkeypatch.setattr(solving, "_SMALL", -1)
+        bounded = solve(problem, mip_gap=0, work_limit=None)
+        assert settled.status == bounded.status == "optimal"
+        assert settled.work["rounds"] == 0 < bounded.work["rounds"]
+        struck_out += settled.work["options"] - bounded.work["options"]
+        assert bounded.objective == pytest.approx(settled.objective, rel=1e-6)
+    assert struck_out > 40
 
 
 def test_dropping_useless_actions_loses_nothing() -> None:
