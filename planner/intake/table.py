@@ -170,8 +170,8 @@ def _body(grid: Grid, start: int, names: list[str]) -> dict[int, list[str]]:
     for n in range(start, len(grid.rows)):
         row = grid.rows[n]
         # A row that only merged cells reach is blank.
-        if "".join(row[:width]).strip():
-            cells = row[:width] if len(row) >= width else [*row, *[""] * (width - len(row))]
+        if (row and row[0].strip()) or "".join(row[:width]).strip():
+            cells = row if len(row) == width else [*row[:width], *[""] * (width - len(row))]
             for column, value in filled.get(n, {}).items():
                 cells[column] = cells[column] or value
             body[n + 1] = cells
@@ -187,7 +187,7 @@ def _no_data(frame: pd.DataFrame, headings: list[str]) -> pd.Series:
     unplaced = pd.Series(True, index=frame.index)
     for field in ("lon", "lat", "coordinates"):
         if field in frame.columns:
-            unplaced &= frame[field].str.strip() == ""
+            unplaced &= np.array([not cell or cell.isspace() for cell in frame[field]], dtype=bool)
     reasons = ["header_again" if again else "" for again in header_again]
     for n in np.flatnonzero((unplaced & ~header_again).to_numpy()).tolist():
         texts = [plain(cell).replace(" ", "") for cell in frame.iloc[n] if cell.strip()]
