@@ -135,8 +135,6 @@ def run(study: StudyPlace, out: Out = Path("out/run"), lang: Language = None) ->
 
 
 def _run(place: Path, out: Path, lang: str | None) -> None:
-    from planner import pipeline
-    from planner.deliver import deliver
     from planner.study import load_study
 
     study = load_study(place)
@@ -145,6 +143,10 @@ def _run(place: Path, out: Path, lang: str | None) -> None:
         study = study.model_copy(update={"language": speech})
     if out.exists() and not out.is_dir():
         raise SurroundingsError("out_is_file", folder=str(out))
+    # What is slow to import waits until the settings are known to be right.
+    from planner import pipeline
+    from planner.deliver import deliver
+
     with _steps() as steps:
         result = pipeline.run(study, progress=steps)
         files = deliver(result, out, lang=speech, progress=steps)

@@ -41,6 +41,7 @@ ORDER = (
     "siting",
     "programme",
     "pipeline",
+    "starting",
     "summary",
     "draw",
     "report",

@@ -68,7 +68,7 @@ def ready(page) -> None:
 
 def test_the_plan_opens_with_map_figures_and_programme(open_page, address, small_result):
     page = opened(open_page(), address)
-    page.get_by_text("哪里没覆盖?").wait_for()
+    page.get_by_text("哪里没覆盖？").wait_for()
     body = page.locator("body")
     today = small_result.indicators[0]
     assert percent(today["effective_share"]) in body.inner_text()
@@ -94,7 +94,7 @@ def test_it_speaks_english_at_a_switch(open_page, address):
 def test_pages_lead_to_each_other(open_page, address):
     page = opened(open_page(), address)
     page.get_by_role("link", name="盲区").click()
-    page.get_by_text("点选一行,地图就移到该盲区。").wait_for()
+    page.get_by_text("点选一行，地图就移到该盲区。").wait_for()
     ready(page)
     page.get_by_role("link", name="覆盖").click()
     page.get_by_text("一天中在岗与有效覆盖的人数").first.wait_for()

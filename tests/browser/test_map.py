@@ -71,9 +71,9 @@ def test_a_site_opens_from_the_keyboard(open_page, file):
 def test_the_map_at_an_hour(open_page, file):
     page = ready(open_page(), file)
     page.get_by_label("按时刻看图").check()
-    assert "在岗,走得到开着门的站点" in page.locator(".planner-legend").inner_text()
+    assert "在岗，走得到开着门的站点" in page.locator(".planner-legend").inner_text()
     page.get_by_label("时刻", exact=True).fill("47")
-    assert "周一 23:30:无人在岗" in page.locator(".planner-clock output").inner_text()
+    assert "周一 23:30：无人在岗" in page.locator(".planner-clock output").inner_text()
 
 
 def test_layers_can_be_put_away(open_page, file):
