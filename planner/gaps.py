@@ -68,7 +68,7 @@ def find_gaps(
     stretch = _stretches(demand, reason, network, positions)
     member = np.full(len(demand), "", dtype=object)
     lines = demand["line"].to_numpy()
-    shapes = shapely.buffer(np.where(pd.isna(lines), demand.geometry.to_numpy(), lines), WIDTH_M, quad_segs=4)
+    shapes = shapely.buffer(np.where(pd.isna(lines), demand.geometry.to_numpy(), lines), WIDTH_M, quad_segs=2)
     zones, groups, sources = (demand[column].to_numpy() for column in ("zone", "group", "source"))
     length_m = demand["length_m"].to_numpy(dtype=float)
     lonlat = shapely.get_coordinates(demand.geometry.to_crs("EPSG:4326").to_numpy())

@@ -16,7 +16,7 @@ import pandas as pd
 from planner.coverage import Coverage, Offers
 from planner.errors import InputError
 from planner.network import Network, Positions, take
-from planner.reach import nearest, reach, sites_within
+from planner.reach import k_nearest, reach, sites_within
 from planner.words import Lang
 
 VERDICT_COLUMNS = ("norm", "rule", "zone", "measured", "required", "met")
@@ -118,12 +118,12 @@ def _people(
 
 def _spacing_m(rule: dict[str, Any], network: Network, places: Positions, access_share: float) -> np.ndarray:
     """Return how far the next site is from each; NaN where there is none that can be reached."""
-    metres = np.full(len(places), np.nan)
-    if rule["kind"] == "spacing":
-        for n in range(len(places)):
-            others = take(places, np.delete(np.arange(len(places)), n))
-            metres[n] = nearest(network, take(places, [n]), others, access_share=access_share)[1][0]
-    return metres
+    if rule["kind"] != "spacing" or not len(places):
+        return np.full(len(places), np.nan)
+    # The nearest of all is the site itself, or one that shares its place.
+    number, metres = k_nearest(network, places, places, 2, access_share=access_share)
+    itself = number[:, 0] == np.arange(len(places))
+    return np.where(itself, metres[:, 1], metres[:, 0])
 
 
 def _measured(
