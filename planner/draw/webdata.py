@@ -263,7 +263,7 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
     drawn = []
     for rank, gap in enumerate(_records(result.gaps), 1):
         group = groups[gap["group"]]
-        near = gap["nearest_site"]
+        near = None if pd.isna(gap["nearest_site"]) else gap["nearest_site"]
         metres = say(lang, "web.nearest_m", metres=gap["nearest_m"]) if near else say(lang, "web.unreachable")
         rows = [
             [say(lang, "web.zone"), zones[gap["zone"]]],
@@ -295,7 +295,7 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
 
 def remedy(result: Result, gap: dict[str, Any], names: dict[str, str], lang: Lang) -> str:
     """Return in words the cheapest single action that closes a gap, or the one that helps it most; "" where nothing helps."""
-    if not gap["remedy"] or pd.isna(gap["remedy"]):
+    if pd.isna(gap["remedy"]):
         return ""
     return say(
         lang,

@@ -132,12 +132,12 @@ def norm_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
     return rows
 
 
-def site_name(result: Result, site: str | None) -> str:
-    """Return the name of a place, or its id where it has none; nothing for None."""
-    if site is None:
+def site_name(result: Result, site: Any) -> str:
+    """Return the name of a place, or its id where it has none; nothing where there is none."""
+    if pd.isna(site):
         return ""
     names = result.sites.loc[result.sites["id"] == site, "name"]
-    return str(names.iat[0]) if len(names) and names.iat[0] else site
+    return str(names.iat[0]) if len(names) and names.iat[0] else str(site)
 
 
 def zone_names(result: Result, lang: Lang) -> dict[str, str]:

@@ -543,7 +543,7 @@ def _remedy(result: Result, lang: Lang, gap: dict[str, Any]) -> str:
 
 def _told(result: Result, lang: Lang, gap: dict[str, Any]) -> str:
     minutes = 0
-    if gap["nearest_site"] is not None and pd.notna(gap["nearest_m"]):
+    if pd.notna(gap["nearest_site"]):
         minutes = max(1, round(gap["nearest_m"] / result.study.standard.walking_speed_m_s / 60))
     return _say(
         lang,
