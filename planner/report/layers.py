@@ -74,7 +74,7 @@ LAYERS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Point",
         (
             *("site", "name", "action", "mode", "tier", "year", "cost", "operating_cost", "gain"),
-            *("opening_hours", "services", "source"),
+            *("opening_hours", "services", "capacity", "source"),
         ),
     ),
     "water": ("MultiPolygon", ("id", "name", "source")),
@@ -153,7 +153,7 @@ def layers(result: Result) -> dict[str, gpd.GeoDataFrame]:
     """Return the layers by name: GeoDataFrames with the columns of `LAYERS`, in the study's CRS."""
     pieces = result.demand[result.demand["line"].notna()]
     frames = {
-        "sites": result.sites.assign(year=_or_null(result.sites["year"])),
+        "sites": _sites(result),
         "demand": result.demand,
         "demand_lines": pieces.set_geometry(gpd.GeoSeries(pieces["line"], crs=result.demand.crs)),
         "streets": result.streets,
@@ -224,6 +224,14 @@ def _plain(frame: gpd.GeoDataFrame, columns: tuple[str, ...]) -> gpd.GeoDataFram
 
 def _or_null(years: pd.Series) -> pd.Series:
     return years.astype("Int32").mask(years == 0)
+
+
+def _sites(result: Result) -> gpd.GeoDataFrame:
+    """Return the sites with what they offer today, as the demand was measured; those to be built, with what is planned."""
+    sites, planned = result.sites, result.sites["status"] == "chosen"
+    offered = ["tier", "mode", "opening_hours", "services", "capacity"]
+    shown = sites.assign(**sites[offered].where(planned, result.sites_today[offered]))
+    return shown.assign(year=_or_null(sites["year"]))
 
 
 def _zones(result: Result) -> gpd.GeoDataFrame:

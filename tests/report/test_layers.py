@@ -5,10 +5,12 @@ from xml.etree import ElementTree
 
 import geopandas as gpd
 import numpy as np
+import oracle
 import pandas as pd
 import pyogrio
 import pytest
 
+from planner.hours import week_mask, week_profile
 from planner.pipeline import Result
 from planner.report.layers import LAYERS, dictionary, layers, write_layers
 from planner.words import LANGS
@@ -64,6 +66,41 @@ def test_a_site_says_when_it_is_planned_and_where_it_comes_from(plan: Path) -> N
     assert sites.loc["S1", "status"] == "upgraded" and sites.loc["C2", "status"] == "chosen"
     assert sites.loc[actions.index, "year"].tolist() == actions["year"].tolist()
     assert (sites.loc[actions.index].geometry == actions.geometry).all()
+
+
+def test_effective_coverage_of_today_follows_from_the_file_alone(plan: Path, small_result: Result) -> None:
+    streets, demand, sites, actions = (gpd.read_file(plan, layer=n) for n in ("streets", "demand", "sites", "actions"))
+    standing = sites[sites["status"].isin(["existing", "upgraded"])]
+    standard, groups = small_result.study.standard, small_result.study.groups
+
+    at_work = np.array([week_profile(groups[group].shifts) for group in demand["group"]])
+
+    def shares(offers: pd.DataFrame) -> np.ndarray:
+        open_near = np.zeros((len(demand), 336), dtype=bool)
+        for site, offer in offers.iterrows():
+            metres = oracle.nearest_m(streets.geometry, demand.geometry, sites.geometry[[site]])
+            if set(standard.services) <= set(offer["services"].split(";")):
+                open_near |= (metres <= standard.service_radius_m)[:, None] & week_mask(offer["opening_hours"])
+        return (open_near * at_work).sum(axis=1) / at_work.sum(axis=1)
+
+    today = shares(standing)
+    np.testing.assert_allclose(today, demand["effective_share"])
+    assert np.average(today, weights=demand["weight"] * at_work.sum(axis=1)) == pytest.approx(
+        small_result.indicators[0]["effective_share"]
+    )
+    # What the upgrades make of them stands in the actions, and it is not the same.
+    new = actions.set_index("site")[["opening_hours", "services", "capacity"]]
+    later = standing.set_index("id")[["opening_hours", "services", "capacity"]]
+    later.update(new[new.index.isin(later.index)])
+    assert (shares(later.set_index(standing.index)) > today + 0.1).any()
+
+
+def test_a_site_to_be_built_has_what_is_planned(plan: Path) -> None:
+    sites = gpd.read_file(plan, layer="sites").set_index("id")
+    built = gpd.read_file(plan, layer="actions").set_index("site").query("action == 'build'")
+    assert len(built)
+    for column in ("tier", "mode", "opening_hours", "services", "capacity"):
+        assert sites.loc[built.index, column].tolist() == built[column].tolist()
 
 
 def test_a_site_without_an_action_has_no_year(small_result: Result) -> None:
