@@ -129,6 +129,10 @@ def fair_shares(want: Floats, seats: Floats, row: Ints, column: Ints, most: Floa
         flows: (n_pairs,) seats used by each pair.
         cut: the capacity of a smallest cut: nobody can hand out more seats than this.
     """
+    if not want.any():
+        return np.zeros(len(want)), np.zeros(len(row)), 0.0
+    # Seats beyond what all want together change nothing, but would coarsen the scale.
+    seats = np.minimum(seats, want.sum())
     scale = _WHOLE / max(want.sum(), seats.sum(), 1e-300)
     whole = np.floor(want * scale).astype(np.int64)
     arcs, rooms = np.rint(most * scale).astype(np.int64), np.floor(seats * scale).astype(np.int64)

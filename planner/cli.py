@@ -8,17 +8,22 @@ import json
 import locale
 import os
 import sys
+import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from planner import __version__
 from planner.errors import InfeasibleError, InputError, PlannerError, SurroundingsError
 from planner.words import Lang, say
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 Out = Annotated[Path, typer.Option(help="文件夹 / folder for the deliverables")]
@@ -50,6 +55,12 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         typer.echo(say(_state["lang"], "cli.interrupted"), err=True)
         sys.exit(130)
+    except Exception:  # what no check foresaw: the user gets a sentence, and who mends it the traceback
+        handle, log = tempfile.mkstemp(prefix="planner-error-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(traceback.format_exc())
+        typer.echo(say(_state["lang"], "cli.unexpected", log=log), err=True)
+        sys.exit(3)
 
 
 def _system_language() -> Lang:
@@ -137,6 +148,15 @@ def run(study: StudyPlace, out: Out = Path("out/run"), lang: Language = None) ->
     _run(study, out, lang)
 
 
+def _refuse_file(out: Path) -> None:
+    try:
+        wrong = out.exists() and not out.is_dir()
+    except OSError as error:
+        raise SurroundingsError("cannot_write", folder=str(out)[:60], detail=error.strerror or str(error)) from error
+    if wrong:
+        raise SurroundingsError("out_is_file", folder=str(out))
+
+
 def _run(place: Path, out: Path, lang: str | None) -> None:
     from planner.study import load_study
 
@@ -144,8 +164,7 @@ def _run(place: Path, out: Path, lang: str | None) -> None:
     speech = _speak(lang, study.language)
     if lang:
         study = study.model_copy(update={"language": speech})
-    if out.exists() and not out.is_dir():
-        raise SurroundingsError("out_is_file", folder=str(out))
+    _refuse_file(out)
     # What is slow to import waits until the settings are known to be right.
     from planner import pipeline
     from planner.deliver import deliver
@@ -172,12 +191,15 @@ def _run(place: Path, out: Path, lang: str | None) -> None:
 @app.command()
 def check(
     study: StudyPlace,
-    out: Annotated[Path, typer.Option(help="文件夹 / folder for quality.xlsx, quality.html, rejects.xlsx")] = Path("out/check"),
+    out: Annotated[Path, typer.Option(help="文件夹 / folder for quality.xlsx, quality.html, rejects.xlsx")] = Path(
+        "out/check"
+    ),
     lang: Language = None,
 ) -> None:
     """检查数据,写出数据质量报告,不求解 / Check a study's files and write the data-quality report, without solving."""
+    from planner.deliver import write_whole
     from planner.intake import read_inputs, write_rejects
-    from planner.pipeline import walk
+    from planner.pipeline import check_rules, walk
     from planner.report.quality import quality_sections, write_quality
     from planner.study import load_study
 
@@ -188,6 +210,7 @@ def check(
     with _steps() as steps:
         steps("read")
         inputs = read_inputs(settings)
+        check_rules(settings, inputs)
         steps("network")
         walks = walk(settings, inputs)
     existing = (inputs.sites["status"] == "existing").sum()
@@ -199,13 +222,14 @@ def check(
         typer.echo(f"- {warning}")
     for reject in inputs.rejects.to_dict("records"):
         typer.echo(say(speech, "cli.reject", **{str(k): v for k, v in reject.items()}))
-    if out.exists() and not out.is_dir():
-        raise SurroundingsError("out_is_file", folder=str(out))
-    try:
-        files = [*write_quality(quality_sections(settings, inputs, walks, lang=speech), settings.name, out, lang=speech)]
-        files += [write_rejects(inputs.rejects, out / "rejects.xlsx", lang=speech)] if len(inputs.rejects) else []
-    except OSError as error:
-        raise SurroundingsError("cannot_write", folder=str(out), detail=error.strerror or str(error)) from error
+    _refuse_file(out)
+
+    def write(folder: Path) -> None:
+        write_quality(quality_sections(settings, inputs, walks, lang=speech), settings.name, folder, lang=speech)
+        if len(inputs.rejects):
+            write_rejects(inputs.rejects, folder / "rejects.xlsx", lang=speech)
+
+    files = write_whole(out, write)
     typer.echo(say(speech, "check.written"))
     for file in files:
         typer.echo(f"  {file}")
@@ -216,7 +240,9 @@ def new(
     folder: Annotated[Path, typer.Argument(help="新文件夹 / a new folder", metavar="DIR")],
     area: Annotated[
         str | None,
-        typer.Option(help="地名、代码、边界图层或 西,南,东,北 / a place, its code, a boundary layer, or west,south,east,north"),
+        typer.Option(
+            help="地名、代码、边界图层或 西,南,东,北 / a place, its code, a boundary layer, or west,south,east,north"
+        ),
     ] = None,
     lang: Language = None,
 ) -> None:
@@ -256,7 +282,8 @@ def app_command(
     from planner.study import load_study
 
     if study is not None:
-        os.environ["PLANNER_STUDY"] = str(load_study(study).folder)
+        load_study(study)
+        os.environ["PLANNER_STUDY"] = str(study.absolute())
     entry = str(files("planner.pages").joinpath("entry.py"))
     settings = {
         "server.address": "localhost",
@@ -283,29 +310,38 @@ def compare(
 ) -> None:
     """比较两次结果 / Compare two results."""
     from rich.console import Console
-    from rich.table import Table
 
     speech = _speak(lang)
     old, new = _summary_of(before), _summary_of(after)
-    table = Table("", old["study"]["run_id"], new["study"]["run_id"], "Δ")
-    moments = [("existing", old["coverage"]["existing"], new["coverage"]["existing"])]
-    both = [y for y in old["coverage"]["plan"] if y in new["coverage"]["plan"]]
-    moments += [(year, old["coverage"]["plan"][year], new["coverage"]["plan"][year]) for year in both]
+    try:
+        table = _differences(old, new, speech)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError("summary_unreadable", file=str(after)) from error
+    Console().print(table)
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], lang: Lang) -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("", *(escape(str(x["study"]["run_id"])) for x in (old, new)), "Δ")
+    moments = [(say(lang, "cli.today"), old["coverage"]["existing"], new["coverage"]["existing"])]
+    both = [year for year in old["coverage"]["plan"] if year in new["coverage"]["plan"]]
+    moments += [(str(year), old["coverage"]["plan"][year], new["coverage"]["plan"][year]) for year in both]
     for moment, a, b in moments:
         for key in ("share", "effective_share", "backup_share", "mean_m", "p90_m", "worst_m"):
             if a.get(key) is None or b.get(key) is None:
                 continue
             shown = "{:.1%}" if key.endswith("share") else "{:,.0f} m"
-            when = say(speech, "cli.today") if moment == "existing" else moment
-            name = f"{when} {say(speech, f'indicator.{key}')}"
             change = ("+" if b[key] >= a[key] else "") + shown.format(b[key] - a[key])
+            name = escape(f"{moment} {say(lang, f'indicator.{key}')}")
             table.add_row(name, shown.format(a[key]), shown.format(b[key]), change)
     gone, come = ({gap["id"] for gap in x["gaps"]} for x in (old, new))
-    table.add_row(say(speech, "cli.gaps"), str(len(gone)), str(len(come)), f"+{len(come - gone)} −{len(gone - come)}")
-    Console().print(table)
+    table.add_row(say(lang, "cli.gaps"), str(len(gone)), str(len(come)), f"+{len(come - gone)} −{len(gone - come)}")
+    return table
 
 
-def _summary_of(place: Path) -> dict:  # type: ignore[type-arg]
+def _summary_of(place: Path) -> dict[str, Any]:
     file = place / "summary.json" if place.is_dir() else place
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

@@ -5,11 +5,12 @@ Takes a `Result` and a folder; writes summary.json, plan.gpkg, programme.xlsx, r
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from planner.draw.sheet import write_sheets
 from planner.draw.web import write_map
-from planner.errors import SurroundingsError
+from planner.errors import PlannerError, SurroundingsError
 from planner.pipeline import Progress, Result, quiet
 from planner.report.document import write_document
 from planner.report.layers import write_layers
@@ -21,25 +22,43 @@ from planner.words import Lang
 def deliver(result: Result, folder: Path, *, lang: Lang | None = None, progress: Progress = quiet) -> list[Path]:
     """Write the whole set into ``folder`` and return the files, in the order of their names.
 
-    Everything is made in a folder beside it first; what stood there under the same names is replaced only when all is done.
-
     Raises:
-        SurroundingsError: the folder cannot be written, or a file in it is held open by another program.
+        SurroundingsError: the folder cannot be written, or a file in it is held open by another program; it is then as it was.
     """
     lang = lang or result.study.language
-    folder = folder.resolve()
+    return write_whole(folder, lambda made: write_set(result, made, lang, progress), stale="maps")
+
+
+def write_whole(folder: Path, write: Callable[[Path], None], *, stale: str = "") -> list[Path]:
+    """Let ``write`` fill an empty folder, then move what it made into ``folder``: all of it, or nothing.
+
+    Args:
+        folder: where the files go; made if it is not there.
+        write: writes files, in subfolders too.
+        stale: a subfolder from which maps of an earlier run are taken away when this run made none of that name.
+
+    Raises:
+        SurroundingsError: something cannot be written or replaced.
+    """
+    folder = folder.absolute()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        folder.mkdir(parents=True, exist_ok=True)
+        # Inside the folder, so that moving never leaves its file system.
+        made = Path(tempfile.mkdtemp(prefix=".planner-", dir=folder))
+        try:
+            new = made / "new"
+            new.mkdir()
+            write(new)
+            return _move(new, made / "old", folder, stale)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+            # A folder made for nothing goes again.
+            if not any(folder.iterdir()):
+                folder.rmdir()
     except OSError as error:
+        if isinstance(error, PlannerError):
+            raise
         raise SurroundingsError("cannot_write", folder=str(folder), detail=error.strerror or str(error)) from error
-    try:
-        write_set(result, made, lang, progress)
-        return _move(made, folder)
-    except OSError as error:
-        raise SurroundingsError("cannot_write", folder=str(folder), detail=error.strerror or str(error)) from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def write_set(result: Result, folder: Path, lang: Lang, progress: Progress = quiet) -> None:
@@ -57,17 +76,23 @@ def write_set(result: Result, folder: Path, lang: Lang, progress: Progress = qui
     (folder / "summary.json").write_text(summary_json(result), encoding="utf-8", newline="\n")
 
 
-def _move(made: Path, folder: Path) -> list[Path]:
-    """Move the finished set into place: files first, summary.json last, so that it never speaks of what isn't there."""
-    files = sorted((p for p in made.rglob("*") if p.is_file()), key=lambda p: (p.name == "summary.json", p))
-    stale = set((folder / "maps").glob("*")) if (folder / "maps").is_dir() else set()
-    placed = []
-    for file in files:
-        target = folder / file.relative_to(made)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(target)
-        placed.append(target)
-    for old in stale - set(placed):
-        if old.suffix in (".pdf", ".png", ".svg"):
-            old.unlink()
-    return sorted(placed)
+def _move(new: Path, old: Path, folder: Path, stale: str) -> list[Path]:
+    """Put the new files in the place of the old ones; if one cannot be moved, put all the old ones back."""
+    files = sorted(file.relative_to(new) for file in new.rglob("*") if file.is_file())
+    gone = [p.relative_to(folder) for p in (folder / stale).glob("*") if stale and p.suffix in (".pdf", ".png", ".svg")]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for file in [*files, *(g for g in gone if g not in files)]:
+            if (folder / file).exists():
+                (old / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).replace(old / file)
+                done.append((old / file, folder / file))
+            if file in files:
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (new / file).replace(folder / file)
+                done.append((folder / file, new / file))
+    except OSError:
+        for here, back in reversed(done):
+            here.replace(back)
+        raise
+    return [folder / file for file in files]

@@ -107,6 +107,8 @@ def find_gaps(
         )
     rows.sort(key=lambda row: (-row["weight"], row["id"]))
     frame = pd.DataFrame(rows, columns=list(GAP_COLUMNS))
+    # As objects, so that no site is None: a column of text would say NaN, which is true.
+    frame["nearest_site"] = pd.Series([row["nearest_site"] for row in rows], dtype=object)
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=demand.crs), member
 
 

@@ -29,8 +29,8 @@ from planner.programme import chosen_actions, costs_by_year, people_within, prog
 from planner.reach import Reach, nearest, reach
 from planner.remedies import gains_by_gap, remedies
 from planner.siting import Plan, covering_problem, solve
-from planner.standards import judge
-from planner.study import STUDY_FILE, Capacity, Study
+from planner.standards import judge, norms
+from planner.study import Capacity, Study
 from planner.tables import service_set
 from planner.words import Lang, say
 
@@ -67,7 +67,8 @@ class Result:
     Attributes:
         study: the settings it was made from.
         run_id: hash of the inputs and the version; the same inputs give the same id.
-        sites: all places at the end of the plan, with ``year`` (0: not in the plan) and the existing state's ``zone``.
+        sites: all places at the end of the plan, with ``year`` (0: not in the plan).
+        sites_today: all places as they are today, in the same order.
         demand: the units with their existing coverage (nearest_site, nearest_m, sites_within, covered, effective_share, gap) and
             ``covered_from``: 0 covered today, a year of the plan, or -1 never.
         zones, water, streets: what the maps draw; streets are exactly the network measured on.
@@ -89,6 +90,7 @@ class Result:
     study: Study
     run_id: str
     sites: gpd.GeoDataFrame
+    sites_today: gpd.GeoDataFrame
     demand: gpd.GeoDataFrame
     zones: gpd.GeoDataFrame
     water: gpd.GeoDataFrame
@@ -139,6 +141,7 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
     """
     progress("read")
     inputs = read_inputs(study)
+    check_rules(study, inputs)
     profiles = {group: week_profile(settings.shifts) for group, settings in study.groups.items()}
 
     progress("network")
@@ -149,7 +152,8 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
     gaps, gap_of = find_gaps(inputs.demand, today, walks.network, walks.demand, inputs.sites)
 
     progress("plan")
-    possible = _possible_actions(study, inputs)
+    forbidden = study.plan.forbidden if study.plan else ()
+    possible = possible_actions(inputs.sites, inputs.options, forbidden=forbidden)
     gaps = gaps.join(_remedies(study, inputs, walks, profiles, today, gaps, gap_of, possible))
     plan, actions = make_plan(study, inputs, walks, profiles, possible)
 
@@ -166,6 +170,7 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
         study=study,
         run_id=run_id(study, inputs),
         sites=sites,
+        sites_today=inputs.sites,
         demand=_annotated(inputs, moments, gap_of),
         zones=inputs.zones,
         water=inputs.water,
@@ -200,10 +205,10 @@ def cover(
 ) -> Coverage:
     """Measure the coverage that ``sites``, as they stand, give to the demand."""
     standing = standing_sites(sites, study.standard.services)
-    near, near_m = nearest(
-        walks.network, walks.demand, take(walks.sites, standing.place), access_share=walks.access_share
-    )
-    place = np.where(near >= 0, standing.place[near], -1) if len(standing.place) else near
+    # Of sites equally near, the one whose id comes first counts, in whatever order the rows of a table stand.
+    by_id = standing.place[np.argsort(sites["id"].to_numpy()[standing.place].astype(str), kind="stable")]
+    near, near_m = nearest(walks.network, walks.demand, take(walks.sites, by_id), access_share=walks.access_share)
+    place = np.where(near >= 0, by_id[near], -1) if len(by_id) else near
     straight_m = _straight_m(sites.geometry.iloc[standing.place], demand.geometry)
     group, profile = group_profiles(demand, profiles)
     state = measure(walks.reach, (place, near_m), straight_m, standing, group, profile)
@@ -284,12 +289,19 @@ def group_profiles(demand: pd.DataFrame, profiles: dict[str, Floats]) -> tuple[N
     return np.array([code[group] for group in demand["group"]], dtype=np.int64), np.stack(list(profiles.values()))
 
 
-def _possible_actions(study: Study, inputs: Inputs) -> pd.DataFrame:
-    rules = study.plan
-    for place in (*rules.required, *rules.forbidden) if rules else ():
-        if place not in set(inputs.sites["id"]):
-            raise InputError("place_unknown", file=STUDY_FILE, place=place)
-    return possible_actions(inputs.sites, inputs.options, forbidden=rules.forbidden if rules else ())
+def check_rules(study: Study, inputs: Inputs) -> None:
+    """Refuse rules that speak of what isn't there.
+
+    Raises:
+        InputError: a required or forbidden place, or a norm, that does not exist.
+    """
+    ids = set(inputs.sites["id"])
+    for place in (*study.plan.required, *study.plan.forbidden) if study.plan else ():
+        if place not in ids:
+            raise InputError("place_unknown", file=study.settings_file, place=place)
+    for norm in study.standard.judge:
+        if norm not in norms():
+            raise InputError("norm_unknown", file=study.settings_file, norm=norm, norms=", ".join(norms()))
 
 
 def _remedies(

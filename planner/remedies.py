@@ -105,4 +105,8 @@ def remedies(gain: csr_array, gap_weight: Floats, actions: pd.DataFrame) -> pd.D
                 float(given[best] / gap_weight[gap]),
             )
         )
-    return pd.DataFrame(rows, columns=list(REMEDY_COLUMNS))
+    table = pd.DataFrame(rows, columns=list(REMEDY_COLUMNS))
+    for number, column in enumerate(REMEDY_COLUMNS[:3]):
+        # As objects, so that nothing is None: a column of text would say NaN, which is true.
+        table[column] = pd.Series([row[number] for row in rows], dtype=object)
+    return table

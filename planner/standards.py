@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from planner.coverage import Coverage, Offers
-from planner.errors import InputError
 from planner.network import Network, Positions, take
 from planner.reach import k_nearest, reach, sites_within
 from planner.words import Lang
@@ -50,7 +49,7 @@ def judge(
     """Judge a moment by norms.
 
     Args:
-        names: ids of norms.
+        names: ids of norms that exist.
         demand: demand frame.
         sites: sites frame.
         zones: zones frame, maybe empty.
@@ -63,9 +62,6 @@ def judge(
     Returns:
         Columns `VERDICT_COLUMNS`: ``zone`` is "" for the whole area; ``measured`` and ``required`` are shares, sites per km², people
         per site (infinite where there is no site) or metres, as the rule says. Zones with nothing to measure have no row.
-
-    Raises:
-        InputError: no such norm.
     """
     weight = demand["weight"].to_numpy(dtype=float)
     places = take(at[1], standing.place)
@@ -74,8 +70,6 @@ def judge(
     area_km2 = dict(zip(zones["id"], zones.area / 1e6, strict=True))
     rows: list[dict[str, Any]] = []
     for norm in names:
-        if norm not in norms():
-            raise InputError("norm_unknown", file="study.toml", norm=norm, norms=", ".join(norms()))
         for rule in norms()[norm]["rules"]:
             people = _people(rule, coverage, network, at[0], places, access_share)
             gaps_m = _spacing_m(rule, network, places, access_share)

@@ -12,14 +12,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from planner.errors import InputError
-from planner.words import Lang
+from planner.words import Lang, catalogue
 
 Mode = Literal["self_build", "joint_build", "co_host", "shared", "consolidate"]
 Tier = Literal["city", "county", "township", "cluster", "enterprise"]
 Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000", "auto"]
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+# More people, metres or money than this is a slip of the keyboard, and sums of them may leave the numbers.
+People = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False, strict=True)]
+Metres = Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False, strict=True)]
+Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False, strict=True)]
 
 STUDY_FILE = "study.toml"
 
@@ -111,7 +115,7 @@ class LineDemand(_Settings):
 
     kind: Literal["line"]
     group: str
-    total: Positive
+    total: People
     width_m: dict[str, NonNegative] = Field(min_length=1)
     piece_m: Annotated[float, Field(gt=0, le=100)] = 100.0
     scope: str = ""
@@ -137,7 +141,7 @@ class LedgerDemand(Table):
 
     kind: Literal["ledger"]
     group: str
-    total: Positive | None = None
+    total: People | None = None
     piece_m: Annotated[float, Field(gt=0, le=100)] = 100.0
     scope: str = ""
 
@@ -155,17 +159,24 @@ class Standard(_Settings):
         services: what a site must offer to count as effective. Needs are eat, drink, rest, toilet (四难).
         access_share: how much of the walk between a place and its street counts; 1 is all of it.
         judge: ids of norms in standards.toml by which the study is judged besides. Default: the national 双15工程.
-        detour_factor: straight line to walking distance where no streets are given. Default 1.3, K.
     """
 
     name: str = "双15工程(2023)"
-    service_radius_m: Positive = 1000.0
+    service_radius_m: Metres = 1000.0
     walking_speed_m_s: Positive = 1.2
     backup: Annotated[int, Field(ge=2)] = 2
     services: tuple[str, ...] = ("rest", "water")
     access_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     judge: tuple[str, ...] = ("shuang15",)
-    detour_factor: Annotated[float, Field(ge=1)] = 1.3
+
+    @field_validator("services")
+    @classmethod
+    def _service_words(cls, services: tuple[str, ...]) -> tuple[str, ...]:
+        """Let services be written as identifiers or in either language, as in the tables."""
+        words = {
+            text: key for key, by_lang in catalogue().items() if key.startswith("service.") for text in by_lang.values()
+        }
+        return tuple(words.get(service, f".{service}").partition(".")[2] for service in services)
 
 
 class Capacity(_Settings):
@@ -202,8 +213,8 @@ class PlanSettings(_Settings):
         time_limit_s: a limit in seconds, only if the user asks for it; named in the result.
     """
 
-    years: tuple[int, ...] = Field(min_length=1)
-    budget: tuple[NonNegative, ...] = Field(min_length=1)
+    years: tuple[Annotated[int, Field(ge=1900, le=2200)], ...] = Field(min_length=1)
+    budget: tuple[Amount, ...] = Field(min_length=1)
     carry_over: bool = True
     cost_unit: str = "万元"
     objective: Literal["effective", "share"] = "effective"
@@ -251,12 +262,14 @@ class Study(_Settings):
 
     Attributes:
         folder: where the study's files are; not part of study.toml.
+        settings_file: the name of the file that holds these settings; not part of it.
         crs: projected CRS in metres in which everything is measured and written.
         scope: the area the totals speak of.
         illustrative: what in the study is made up; printed on every output. Empty: nothing is.
     """
 
     folder: Path
+    settings_file: str = STUDY_FILE
     schema_version: Literal[1] = Field(1, alias="schema")
     name: str
     language: Lang = "zh"
@@ -305,10 +318,16 @@ class Study(_Settings):
         """
         relative = PurePath(file)
         if relative.is_absolute() or ".." in relative.parts:
-            raise InputError("path_outside", file=STUDY_FILE, path=file)
+            raise InputError("path_outside", file=self.settings_file, path=_short(file))
         path = self.folder / relative
-        if not path.is_file():
-            raise InputError("file_missing", file=file, folder=self.folder.name)
+        try:
+            inside, there = path.resolve().is_relative_to(self.folder.resolve()), path.is_file()
+        except OSError:
+            inside = there = False
+        if there and not inside:
+            raise InputError("path_outside", file=self.settings_file, path=_short(file))
+        if not there:
+            raise InputError("file_missing", file=_short(file) or '""', folder=self.folder.name)
         return path
 
     def files(self) -> tuple[str, ...]:
@@ -316,7 +335,7 @@ class Study(_Settings):
         tables = [self.streets, self.zones, self.water, self.sites, self.candidates, self.options]
         named = [t.file for t in tables if t is not None]
         named += [d.file for d in self.demand if isinstance(d, PointDemand | LedgerDemand)]
-        return (STUDY_FILE, *dict.fromkeys(named))
+        return (self.settings_file, *dict.fromkeys(named))
 
 
 def load_study(place: Path) -> Study:
@@ -329,21 +348,30 @@ def load_study(place: Path) -> Study:
         InputError: nothing there, not UTF-8, not TOML, or a setting is missing, unknown or out of range; the sentence names
             the line and what to do.
     """
-    file = place / STUDY_FILE if place.is_dir() else place
-    if not file.is_file():
-        raise InputError("study_missing", file=str(place))
+    try:
+        file = place / STUDY_FILE if place.is_dir() else place
+        there = file.is_file()
+    except OSError:
+        there = False
+    if not there:
+        raise InputError("study_missing", file=_short(place))
     try:
         text = file.read_bytes().decode("utf-8-sig")
         raw = tomllib.loads(text)
+    except OSError as error:
+        raise InputError("study_unreadable", file=file.name, detail=error.strerror or "") from error
+    except RecursionError as error:
+        raise InputError("toml_syntax", file=file.name, row=1, column=1) from error
     except UnicodeDecodeError as error:
         raise InputError("not_utf8", file=file.name) from error
     except tomllib.TOMLDecodeError as error:
         row, column = _toml_position(str(error), text)
-        raise InputError("toml_syntax", file=file.name, row=row, column=column, detail=str(error)) from error
-    if "folder" in raw:
-        raise InputError("setting_unknown", file=file.name, row=_line_of(text, ("folder",)), setting="folder", hint="")
+        raise InputError("toml_syntax", file=file.name, row=row, column=column) from error
+    for ours in ("folder", "settings_file"):
+        if ours in raw:
+            raise InputError("setting_unknown", file=file.name, row=_line_of(text, (ours,)), setting=ours)
     try:
-        return Study.model_validate({**raw, "folder": file.resolve().parent})
+        return Study.model_validate({**raw, "folder": file.resolve().parent, "settings_file": file.name})
     except ValidationError as error:
         raise _explain(error, file.name, text) from error
 
@@ -359,7 +387,7 @@ def _explain(error: ValidationError, file: str, text: str) -> InputError:
     # A discriminated union puts its tag ("line", "point") into the location; the user's file has no such key.
     loc = tuple(part for part in first["loc"] if part not in ("line", "point", "ledger"))
     setting = ".".join(f"[{p + 1}]" if isinstance(p, int) else str(p) for p in loc) or STUDY_FILE
-    row, kind, value = _line_of(text, loc), first["type"], first.get("input")
+    row, kind, value = _line_of(text, loc), first["type"], _short(first.get("input"))
     where = {"file": file, "row": row, "setting": setting}
     context: dict[str, Any] = first.get("ctx", {})
     match kind:
@@ -367,7 +395,7 @@ def _explain(error: ValidationError, file: str, text: str) -> InputError:
             return InputError("setting_missing", **where)
         case "extra_forbidden":
             near = difflib.get_close_matches(str(loc[-1]), _known_settings(), n=1)
-            return InputError("setting_unknown", hint=near[0] if near else "", **where)
+            return InputError("setting_near", hint=near[0], **where) if near else InputError("setting_unknown", **where)
         case "value_error":
             return InputError(str(context["error"]), value=value, **where)
         case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
@@ -376,12 +404,32 @@ def _explain(error: ValidationError, file: str, text: str) -> InputError:
         case "literal_error" | "union_tag_invalid":
             return InputError(
                 "setting_choice",
-                value=value if not isinstance(value, dict) else value.get("kind"),
+                value=first["input"].get("kind") if isinstance(first["input"], dict) else value,
                 choices=context.get("expected", context.get("expected_tags", "")),
                 **where,
             )
         case _:
-            return InputError("setting_type", value=value, detail=first["msg"], **where)
+            return InputError("setting_type", value=value, expected=_expected(kind), **where)
+
+
+def _short(value: object) -> str:
+    """Return a value as a message shows it: its beginning says enough."""
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _expected(kind: str) -> str:
+    """Return what pydantic's error type expects, in TOML's own notation: it reads the same in every language."""
+    notation = {
+        "float": "1.5",
+        "int": "1",
+        "finite": "1.5",
+        "string": '"…"',
+        "tuple": "[…]",
+        "too": "[…]",
+        "bool": "true | false",
+    }
+    return notation.get(kind.partition("_")[0], "{…}")
 
 
 def _known_settings() -> list[str]:
@@ -400,7 +448,10 @@ def _known_settings() -> list[str]:
         PlanSettings,
         MapSettings,
     )
-    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()} - {"folder"})
+    return sorted(
+        {field.alias or name for model in models for name, field in model.model_fields.items()}
+        - {"folder", "settings_file"}
+    )
 
 
 def _line_of(text: str, loc: tuple[int | str, ...]) -> int:

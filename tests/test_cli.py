@@ -125,3 +125,31 @@ def test_version_and_help():
 
 def test_the_small_study_is_what_its_drawing_says():
     assert small.node("F") == (525_300.0, 3_384_300.0)
+
+
+def test_a_study_under_another_name_is_that_file(small_study: Path, tmp_path: Path):
+    text = (small_study / "study.toml").read_text(encoding="utf-8")
+    (small_study / "variant.toml").write_text(
+        text.replace("service_radius_m = 400", "service_radius_m = 500"), encoding="utf-8"
+    )
+    (small_study / "study.toml").unlink()
+    assert planner("run", small_study / "variant.toml", "--out", tmp_path / "out").returncode == 0
+    content = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert "variant.toml" in content["study"]["inputs"] and content["standard"]["service_radius_m"] == 500
+
+
+@pytest.mark.parametrize(
+    "broken", [{"schema": 1, "study": {}, "coverage": {}, "gaps": 3}, {"schema": 1, "study": {"run_id": "[/red]x"}}]
+)
+def test_compare_of_something_else_is_one_sentence(tmp_path: Path, broken: dict):
+    file = tmp_path / "summary.json"
+    file.write_text(json.dumps(broken), encoding="utf-8")
+    done = planner("compare", file, file, "--lang", "en")
+    assert done.returncode == 1 and "Traceback" not in done.stderr and "no summary.json" in done.stderr
+
+
+def test_names_too_long_for_the_system_are_wrong_input(small_study: Path):
+    assert planner("run", "x" * 5000).returncode == 1
+    change(small_study, 'file = "sites.xlsx"', f'file = "{"x" * 5000}.xlsx"')
+    done = planner("check", small_study)
+    assert done.returncode == 1 and "Traceback" not in done.stderr and len(done.stderr) < 500

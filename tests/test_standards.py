@@ -1,12 +1,16 @@
 """Norms on the small study, each figure worked out on paper."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import small_study as small
 
 from planner.coverage import standing_sites
 from planner.errors import InputError
-from planner.pipeline import Result
+from planner.pipeline import Result, run
 from planner.standards import AT_LEAST, judge, norms
+from planner.study import load_study
 from planner.words import LANGS, has
 
 
@@ -63,9 +67,11 @@ def test_round_the_clock(small_result: Result):
     assert found.loc[("zhejiang_smart", "all_day", ""), ["measured", "required", "met"]].tolist() == [0.0, 0.15, False]
 
 
-def test_a_norm_that_does_not_exist(small_result: Result):
+def test_a_norm_that_does_not_exist(small_study: Path):
+    text = small.STUDY.replace("service_radius_m = 400", 'service_radius_m = 400\njudge = ["gb999"]')
+    (small_study / "study.toml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="gb999"):
-        verdicts(small_result, "gb999")
+        run(load_study(small_study))
 
 
 def test_every_norm_has_names_source_confidence_and_known_rules():

@@ -31,9 +31,7 @@ def test_the_folder_and_the_file_are_the_same_study(small_study: Path):
 def test_what_is_not_written_has_the_documented_default(small_study: Path):
     study = load_study(small_study)
     assert study.standard == Standard(service_radius_m=400)
-    assert (
-        Standard().service_radius_m == 1000 and Standard().walking_speed_m_s == 1.2 and Standard().detour_factor == 1.3
-    )
+    assert Standard().service_radius_m == 1000 and Standard().walking_speed_m_s == 1.2
     assert study.plan is not None and study.plan.carry_over and study.plan.normalised_year_weights == (0.5, 0.5)
 
 
@@ -56,8 +54,13 @@ def test_settings_are_frozen(small_study: Path):
         ("years = [2027, 2028]", "years = [2028, 2027]", "years_ascending", "years"),
         ("service_radius_m = 400", "service_radius_m = 0", "setting_range", "service_radius_m"),
         ("service_radius_m = 400", 'service_radius_m = "远"', "setting_type", "service_radius_m"),
-        ("service_radius_m = 400", "service_radius = 400", "setting_unknown", "service_radius_m"),
+        ("service_radius_m = 400", "service_radius = 400", "setting_near", "service_radius_m"),
         ("service_radius_m = 400", "service_radius_m = inf", "setting_type", "service_radius_m"),
+        ("service_radius_m = 400", "service_radius_m = 1e300", "setting_range", "service_radius_m"),
+        ("service_radius_m = 400", "service_radius_m = true", "setting_type", "service_radius_m"),
+        ("budget = [3.0, 3.0]", 'budget = ["3", 3.0]', "setting_type", "budget"),
+        ("years = [2027, 2028]", "years = [0, 2028]", "setting_range", "years"),
+        ("total = 170", "total = 1e308", "setting_range", "total"),
         ('crs = "EPSG:4547"', 'crs = "EPSG:4326"', "crs_not_metres", "crs"),
         ('crs = "EPSG:4547"', 'crs = "EPSG:454700"', "unknown_crs", "crs"),
         ('crs = "EPSG:4547"\n', "", "setting_missing", "crs"),
@@ -104,3 +107,22 @@ def test_paths_stay_inside_the_study(small_study: Path, name: str):
 def test_a_missing_file_is_named(small_study: Path):
     with pytest.raises(InputError, match=r"nowhere\.csv"):
         load_study(small_study).path("nowhere.csv")
+
+
+def test_services_may_be_written_in_either_language(small_study: Path):
+    file = small_study / "study.toml"
+    for words in ('["rest", "water"]', '["歇脚", "饮水"]', '["seats", "drinking water"]'):
+        file.write_text(small.STUDY.replace("service_radius_m = 400", f"services = {words}"), encoding="utf-8")
+        assert load_study(small_study).standard.services == ("rest", "water")
+
+
+def test_a_file_that_leads_out_by_a_link_is_refused(small_study: Path, tmp_path: Path):
+    outside = tmp_path / "outside.xlsx"
+    outside.write_bytes(b"")
+    link = small_study / "link.xlsx"
+    try:
+        link.symlink_to(outside)
+    except OSError:
+        pytest.skip("this system makes no symbolic links")
+    with pytest.raises(InputError, match="leads out"):
+        load_study(small_study).path("link.xlsx")
