@@ -20,6 +20,9 @@ from planner.intake.table import RawTable
 from planner.study import LedgerDemand, LineDemand, PointDemand, Study
 from planner.tables import DEMAND_COLUMNS, as_table
 
+# Shorter bits of street come from rounding where lines are cut.
+_CRUMB_M = 0.01
+
 
 def read_demand(
     study: Study, streets: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, area: shapely.Geometry, notes: Notes
@@ -83,7 +86,10 @@ def _line_demand(
 
 
 def _cut_by_zones(lines: np.ndarray, zones: gpd.GeoDataFrame) -> list[tuple[int, shapely.LineString, str]]:
-    """Return (street, part of its line, zone) for the parts inside zones, in the order of streets, then zones."""
+    """Return (street, part of its line, zone) for the parts inside zones, in the order of streets, then zones.
+
+    A street along the border of several zones goes to the first of them.
+    """
     polygons, ids = zones.geometry.to_numpy(), zones["id"].to_numpy()
     shapely.prepare(polygons)
     street, zone = shapely.STRtree(polygons).query(lines, predicate="intersects")
@@ -92,6 +98,10 @@ def _cut_by_zones(lines: np.ndarray, zones: gpd.GeoDataFrame) -> list[tuple[int,
     whole = shapely.contains_properly(polygons[zone], lines[street])
     parts = lines[street].copy()
     parts[~whole] = shapely.intersection(lines[street[~whole]], polygons[zone[~whole]])
+    for n in np.flatnonzero(~whole):
+        for earlier in zone[np.searchsorted(street, street[n]) : n]:
+            if shapely.intersection(parts[n], polygons[earlier]).length > _CRUMB_M:
+                parts[n] = shapely.difference(parts[n], polygons[earlier])
     cut = []
     for s, z, part in zip(street, zone, parts, strict=True):
         cut += [(int(s), line, str(ids[z])) for line in _line_parts(part)]
@@ -105,7 +115,7 @@ def _cut_by_area(lines: np.ndarray, area: shapely.Geometry) -> list[tuple[int, s
 def _line_parts(part: shapely.Geometry) -> list[shapely.LineString]:
     """Return the lines of an intersection: crumbs below a centimetre and touching points are no demand."""
     merged = shapely.line_merge(part) if part.geom_type == "MultiLineString" else part
-    return [p for p in shapely.get_parts(merged) if p.geom_type == "LineString" and p.length > 0.01]
+    return [p for p in shapely.get_parts(merged) if p.geom_type == "LineString" and p.length > _CRUMB_M]
 
 
 def equal_pieces(line: shapely.LineString, pieces: int) -> list[shapely.LineString]:

@@ -272,6 +272,13 @@ def _ids(table: RawTable, status: str) -> pd.Series:
     return ids
 
 
+def walkable_area(study: Study, streets: gpd.GeoDataFrame) -> shapely.Polygon:
+    """Return the box around the streets, wider by the service radius: whoever stands outside cannot walk to a street."""
+    (west, south, east, north), radius_m = streets.total_bounds, study.standard.service_radius_m
+    # Not by `buffer`, which drops a box without area: all streets may lie on one line.
+    return shapely.box(west - radius_m, south - radius_m, east + radius_m, north + radius_m)
+
+
 def _within_reach(
     study: Study, table: RawTable, points: gpd.GeoSeries, streets: gpd.GeoDataFrame, notes: Notes
 ) -> tuple[RawTable, gpd.GeoSeries]:
@@ -279,8 +286,7 @@ def _within_reach(
 
     Nobody can walk to them within the radius; where it is most of them, the datum or the axes are wrong and so would be every result.
     """
-    reach_box = shapely.box(*streets.total_bounds).buffer(study.standard.service_radius_m, join_style="mitre")
-    outside = ~points.within(reach_box).to_numpy()
+    outside = ~points.within(walkable_area(study, streets)).to_numpy()
     if 2 * outside.sum() >= len(points):
         rows = some(points.index[outside])
         raise InputError("sites_outside", file=table.file, count=int(outside.sum()), rows=rows)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import pandas as pd
-import shapely
 
 from planner.intake.demand import read_demand
 from planner.intake.layers import no_polygons, read_polygons, read_streets, read_zones, zone_of
 from planner.intake.notes import Notes
-from planner.intake.places import note_doubts, read_options, read_sites, refuse_repeats
+from planner.intake.places import note_doubts, read_options, read_sites, refuse_repeats, walkable_area
 from planner.study import Study
 from planner.tables import (
     EVIDENCE_COLUMNS,
@@ -67,7 +66,7 @@ def read_inputs(study: Study) -> Inputs:
     streets = read_streets(study, study.streets, notes)
     zones = read_zones(study, notes)
     water = read_polygons(study, study.water, notes) if study.water else no_polygons(study)
-    area = zones.union_all() if len(zones) else shapely.box(*streets.total_bounds)
+    area = zones.union_all() if len(zones) else walkable_area(study, streets)
     places = [read_sites(study, study.sites, "existing", streets, zones, notes)]
     if study.candidates:
         places.append(read_sites(study, study.candidates, "candidate", streets, zones, notes))

@@ -286,3 +286,41 @@ def test_ground_that_two_zones_claim_counts_once(small_study: Path):
     assert inputs.demand["length_m"].sum() == pytest.approx(5100)
     assert inputs.demand.loc[inputs.demand["zone"] == "W", "length_m"].sum() == pytest.approx(2550)
     assert len(inputs.warnings) == 1 and "zones.gpkg" in inputs.warnings[0]
+
+
+def set_zones(folder: Path, shapes: dict[str, shapely.Geometry]) -> None:
+    (folder / "zones.gpkg").unlink()
+    frame = gpd.GeoDataFrame({"id": list(shapes), "name": list(shapes)}, geometry=list(shapes.values()), crs=small.CRS)
+    frame.to_file(folder / "zones.gpkg")
+
+
+def test_a_street_along_a_border_counts_once(small_study: Path):
+    (border, north), (east, south) = small.node("B"), small.node("L")
+    # The border runs along B–F–J; the eastern zone bulges to the west between F and J.
+    bulge = shapely.box(border - 50, south + 100, border, south + 200)
+    west = shapely.box(border - 400, south - 100, border, north + 100).difference(bulge)
+    set_zones(small_study, {"W": west, "O": shapely.box(border, south - 100, east, north + 100).union(bulge)})
+    demand = read(small_study).demand.query("group == 'sweepers'")
+    assert demand["length_m"].sum() == pytest.approx(5100)
+    assert shapely.union_all(demand["line"].to_numpy()).length == pytest.approx(5100)
+    along = demand[[{x for x, _ in line.coords} == {border} for line in demand["line"]]]
+    assert along.groupby("zone")["length_m"].sum().to_dict() == pytest.approx({"W": 500, "O": 100})
+
+
+def test_without_zones_people_beside_the_streets_count(small_study: Path):
+    edit_setting(small_study, '[zones]\nfile = "zones.gpkg"\n', "")
+    near, far = small.lonlat("D", east_m=300), small.lonlat("D", east_m=500)
+    rows = "编号,名称,人数,经度,纬度\nP1,近,3,{},{}\nP2,远,4,{},{}\n".format(*near, *far)
+    (small_study / "couriers.csv").write_text(rows, encoding="utf-8")
+    inputs = read(small_study)
+    assert inputs.demand.loc[inputs.demand["group"] == "couriers", "weight"].tolist() == [3.0]
+    assert inputs.rejects["row"].tolist() == [3]
+
+
+def test_one_straight_street_is_area_enough(small_study: Path):
+    edit_setting(small_study, '[zones]\nfile = "zones.gpkg"\n', "")
+    streets = gpd.read_file(small_study / "streets.gpkg")
+    (small_study / "streets.gpkg").unlink()
+    streets[streets["highway"] == "primary"].to_file(small_study / "streets.gpkg")
+    demand = read(small_study).demand
+    assert demand.groupby("group")["weight"].sum().to_dict() == pytest.approx({"sweepers": 170, "couriers": 3})
