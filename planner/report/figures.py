@@ -13,7 +13,7 @@ from planner.hours import week_mask
 from planner.pipeline import Result
 from planner.report.wording import hours, listed, metres, people, percent
 from planner.standards import norm_name, norms
-from planner.study import LineDemand, PlanSettings
+from planner.study import LedgerDemand, LineDemand, PlanSettings
 from planner.words import Lang, say, term
 
 # Every indicator of a moment, in the order they are shown; the report tells the first ones.
@@ -146,6 +146,17 @@ def zone_names(result: Result, lang: Lang) -> dict[str, str]:
     return {"": say(lang, "workbook.nowhere"), **named}
 
 
+def planned_hours(result: Result, lang: Lang) -> list[str]:
+    """Return the opening hours of each row of the programme; of a site that is open otherwise today, from when to when."""
+    today = dict(zip(result.sites_today["id"], result.sites_today["opening_hours"], strict=True))
+    told = []
+    for site, state, text in result.programme[["site", "state", "opening_hours"]].itertuples(index=False):
+        after, before = hours(lang, text), hours(lang, today[site])
+        changed = state == "upgraded" and after != before
+        told.append(say(lang, "document.hours_changed", before=before, after=after) if changed else after)
+    return told
+
+
 def group_name(result: Result, group: str) -> str:
     """Return the name of a group of workers."""
     return result.study.groups[group].name
@@ -186,19 +197,23 @@ def people_counted(result: Result, lang: Lang) -> list[Setting]:
         for shift in group.shifts:
             name = {"group": group.name, "shift": shift.name}
             rows.append(_setting(lang, "shift", hours(lang, shift.hours), name, share=percent(shift.share / whole, 0)))
-    for demand in study.demand:
+    for number, demand in enumerate(study.demand, 1):
         name = {"group": study.groups[demand.group].name}
         total = say(lang, "workbook.std_total", **name)
         place = demand.scope or study.scope or say(lang, "workbook.scope_none")
+        counted = people(float(result.demand.loc[result.demand["id"].str.startswith(f"D{number}-"), "weight"].sum()))
         if isinstance(demand, LineDemand):
             basis = say(lang, "workbook.std_line_basis", piece=metres(demand.piece_m), scope=place)
-            rows.append((total, people(demand.total), basis))
+            rows.append((total, counted, basis))
             widths = ", ".join(f"{street} {width:g}" for street, width in demand.width_m.items() if width > 0)
             rows.append(_setting(lang, "widths", widths, name))
+            continue
+        listed_in = " · ".join(filter(None, (demand.file, demand.sheet)))
+        if isinstance(demand, LedgerDemand):
+            key = "workbook.std_ledger_basis" if demand.total is None else "workbook.std_ledger_total_basis"
+            rows.append((total, counted, say(lang, key, file=listed_in, piece=metres(demand.piece_m), scope=place)))
         else:
-            listed_there = result.demand["source"].str.startswith(f"{demand.file}#")
-            basis = say(lang, "workbook.std_point_basis", file=demand.file, scope=place)
-            rows.append((total, people(float(result.demand.loc[listed_there, "weight"].sum())), basis))
+            rows.append((total, counted, say(lang, "workbook.std_point_basis", file=listed_in, scope=place)))
     return rows
 
 

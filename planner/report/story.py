@@ -85,13 +85,13 @@ def annex(result: Result, lang: Lang) -> list[Block]:
             row["town"],
             term(lang, "mode", row["mode"]),
             term(lang, "status", row["state"]),
-            hours(lang, row["opening_hours"]),
+            open_then,
             amount(row["capital_cost"]),
             amount(row["operating_cost"]),
             str(row["year"]),
             people(row["gain"]),
         )
-        for row in shown.to_dict("records")
+        for row, open_then in zip(shown.to_dict("records"), figures.planned_hours(result, lang), strict=False)
     ]
     grid = Grid(
         _say(lang, "h_programme_caption"),

@@ -155,7 +155,7 @@ def _programme(book: Book) -> None:
     if result.programme.empty:
         _note(sheet, _FIRST_ROW + 1, _why_empty(book))
         return
-    table = _in_words(result.programme, lang)
+    table = _in_words(result, lang)
     letters = {column: get_column_letter(n) for n, (column, *_) in enumerate(_PROGRAMME, 1)}
     row = first = _FIRST_ROW + 1
     for year, part in table.groupby("year", sort=True):
@@ -188,13 +188,14 @@ def _programme_headings(book: Book, sheet: Worksheet) -> None:
             sheet.merge_cells(start_row=top, end_row=top, start_column=n, end_column=n + 1)
 
 
-def _in_words(programme: pd.DataFrame, lang: Lang) -> pd.DataFrame:
+def _in_words(result: Result, lang: Lang) -> pd.DataFrame:
     """Return the programme with words for identifiers."""
+    programme = result.programme
     shown = programme.copy()
     for column, section in {"tier": "tier", "mode": "mode", "state": "status", "action": "action"}.items():
         shown[column] = [term(lang, section, word) for word in programme[column]]
     shown["services"] = [_services(lang, text) for text in programme["services"]]
-    shown["opening_hours"] = [hours(lang, text) for text in programme["opening_hours"]]
+    shown["opening_hours"] = figures.planned_hours(result, lang)
     shown["served"] = programme["served"].str.replace(";", "\n")
     return shown
 
@@ -246,7 +247,7 @@ def _totals(book: Book) -> None:
         for n, (column, *_) in enumerate(_PROGRAMME, 1)
     }
     row = _funds(book, sheet, spans) + 2
-    shown = _in_words(result.programme, book.lang)
+    shown = _in_words(result, book.lang)
     for key, column in {"by_tier": "tier", "by_town": "town", "by_mode": "mode"}.items():
         row = _split(book, sheet, row, key, shown, column, spans) + 2
 
@@ -559,6 +560,7 @@ def _rejects(book: Book) -> None:
         Column(book.say("reject_file"), rejects["file"], 22),
         Column(book.say("reject_row"), rejects["row"], 8, WHOLE),
         Column(book.say("reject_reason"), rejects["reason"], 50),
+        Column(book.say("reject_repair"), rejects["repair"], 50),
         Column(book.say("reject_values"), rejects["values"], 90),
     ]
     sheet, row = _table(book, "rejects", columns)

@@ -145,6 +145,14 @@ def test_a_number_from_nowhere_is_seen(small_result: Result) -> None:
     assert min(abs(number - 12.345) for number in known) > 1e-6
 
 
+def test_longer_hours_are_told_beside_those_of_today(small_result: Result, tmp_path: Path) -> None:
+    sheet = written(small_result, tmp_path)["建设计划表"]
+    site, open_then = column_of(sheet, "站点编号"), column_of(sheet, say("zh", "programme.opening_hours"))
+    told = {row[site - 1].value: row[open_then - 1].value for row in sheet.iter_rows(min_row=5)}
+    assert told["S1"] == "由周一至周五 9:00–17:00改为每天 5:00–22:00"
+    assert "改为" not in told["C2"]
+
+
 def test_what_looks_like_a_formula_stays_text(small_result: Result, tmp_path: Path) -> None:
     result = hostile(small_result)
     cells = [cell for sheet in written(result, tmp_path) for row in sheet.iter_rows() for cell in row]
@@ -168,6 +176,8 @@ def test_the_file_points_nowhere(small_result: Result, tmp_path: Path) -> None:
 
 def test_rejects_and_warnings_are_listed(small_result: Result, tmp_path: Path) -> None:
     sheet = written(WORLDS["hostile"](small_result), tmp_path)["未采用的数据"]
+    assert [cell.value for cell in sheet[3]] == ["文件", "行", "原因", "处理办法", "该行内容"]
+    assert sheet.cell(4, column_of(sheet, "处理办法")).value == HOSTILE[1]
     cells = [cell.value for row in sheet.iter_rows() for cell in row if cell.value]
     assert HOSTILE[2] in cells and HOSTILE[0] in cells and "数据质量提示" in cells
     nothing = written(small_result, tmp_path)["未采用的数据"]

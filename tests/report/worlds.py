@@ -75,7 +75,7 @@ def of_one(result: Result) -> Result:
     """One site, one gap, one action, one rejected row, one group: a test of plurals."""
     first = result.sites["status"] == "upgraded"
     sites = result.sites.assign(status=np.where(first & (first.cumsum() == 1), "existing", "candidate"))
-    rejects = result.rejects.reindex([0]).assign(file="a.csv", row=2, reason="?", values="x=1")
+    rejects = result.rejects.reindex([0]).assign(file="a.csv", row=2, reason="?", repair="!", values="x=1")
     one = dataclasses.replace(
         result,
         sites=sites,
@@ -104,7 +104,9 @@ def hostile(result: Result) -> Result:
     study = result.study.model_copy(
         update={"name": HOSTILE[6], "illustrative": HOSTILE[8], "scope": HOSTILE[4], "map": settings}
     )
-    rejects = result.rejects.reindex([0]).assign(file=HOSTILE[0], row=2, reason=HOSTILE[2], values=HOSTILE[3])
+    rejects = result.rejects.reindex([0]).assign(
+        file=HOSTILE[0], row=2, reason=HOSTILE[2], repair=HOSTILE[1], values=HOSTILE[3]
+    )
     return dataclasses.replace(
         result, study=study, sites=sites, programme=programme, zones=zones, rejects=rejects, warnings=(HOSTILE[0],)
     )
