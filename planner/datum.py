@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS, Proj, Transformer
 
 Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000"]
 Degrees = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -143,6 +143,27 @@ class Evidence:
 def _transformer(source: str, target: str) -> Transformer:
     """Return a transformer, made once: making one takes a tenth of a second."""
     return Transformer.from_crs(source, target, always_xy=True)
+
+
+def degrees(x: float, y: float, crs: str) -> tuple[float, float]:
+    """Return longitude and latitude (WGS-84) of a place in metres of ``crs``."""
+    lon, lat = _transformer(crs, "EPSG:4326").transform(x, y)
+    return float(lon), float(lat)
+
+
+def scale_error(crs: str, lon: float, lat: float) -> float:
+    """Return by which fraction lengths at a place are measured wrong in a projected CRS; infinite where it isn't defined there."""
+    factors = Proj(crs).get_factors(lon, lat)
+    error = max(abs(float(factors.meridional_scale) - 1), abs(float(factors.parallel_scale) - 1))
+    return error if np.isfinite(error) else float("inf")
+
+
+def fitting_crs(lon: float, lat: float) -> str:
+    """Return the projected CRS that fits a place: its CGCS2000 3-degree zone where that is in China, else its UTM zone."""
+    zone = round(lon / 3)
+    if 25 <= zone <= 45 and 3 <= lat <= 54:
+        return f"EPSG:{4534 + zone - 25}"
+    return f"EPSG:{(32601 if lat >= 0 else 32701) + int((lon + 180) // 6) % 60}"
 
 
 def are_metres(first: ArrayLike, second: ArrayLike) -> NDArray[np.bool_]:

@@ -53,10 +53,7 @@ def read_grid(path: Path, sheet: str | None = None) -> Grid:
     Raises:
         InputError: unreadable, encrypted, too large, a zip or xml bomb, or no such sheet.
     """
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError("too_large", file=path.name, mb=MAX_BYTES // 1_000_000)
-    with path.open("rb") as file:
-        head = file.read(4096)
+    head = refuse_unfit(path, path.name)
     if head.startswith(_ZIP):
         return _read_xlsx(path, sheet)
     if head.startswith(_OLE2):
@@ -69,6 +66,22 @@ def read_grid(path: Path, sheet: str | None = None) -> Grid:
     if text.lstrip()[:5] == "<?xml":
         raise InputError("xlsx_unreadable", file=path.name)
     return Grid("", _csv_rows(text, path.name))
+
+
+def refuse_unfit(path: Path, file: str) -> bytes:
+    """Refuse a file that cannot be opened or is too large; return its first 4 kB.
+
+    Raises:
+        InputError: it is.
+    """
+    try:
+        with path.open("rb") as opened:
+            head, size = opened.read(4096), path.stat().st_size
+    except OSError as error:
+        raise InputError("unreadable", file=file, detail=error.strerror or type(error).__name__) from error
+    if size > MAX_BYTES:
+        raise InputError("too_large", file=file, mb=MAX_BYTES // 1_000_000)
+    return head
 
 
 def decode(raw: bytes, file: str) -> str:

@@ -5,12 +5,13 @@ Takes a `Study`; gives `Inputs`. Nothing is dropped silently: every row ends in 
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 import geopandas as gpd
 import pandas as pd
 
 from planner.intake.demand import read_demand
-from planner.intake.layers import no_polygons, read_polygons, read_streets, read_zones, zone_of
+from planner.intake.layers import no_polygons, read_polygons, read_streets, read_zones, shapefile_parts, zone_of
 from planner.intake.notes import Notes
 from planner.intake.places import note_doubts, read_options, read_sites, refuse_repeats, walkable_area
 from planner.study import Study
@@ -37,7 +38,7 @@ class Inputs:
         options: what can be done where, at which cost.
         rejects: rows that could not be used (`tables.REJECT_COLUMNS`).
         warnings: sentences for the data-quality notes.
-        hashes: sha256 of every file of the study.
+        hashes: sha256 of every file of the study, each part of a shapefile too.
         evidence: how likely each reading of each table's coordinates is (`tables.EVIDENCE_COLUMNS`).
         headings: which heading was understood as which field (`tables.HEADING_COLUMNS`).
     """
@@ -85,7 +86,17 @@ def read_inputs(study: Study) -> Inputs:
         options=options,
         rejects=pd.DataFrame(notes.rejects, columns=list(REJECT_COLUMNS)),
         warnings=tuple(notes.warnings),
-        hashes={file: hashlib.sha256(study.path(file).read_bytes()).hexdigest() for file in study.files()},
+        hashes={name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _all_files(study).items()},
         evidence=pd.DataFrame(notes.evidence, columns=list(EVIDENCE_COLUMNS)),
         headings=pd.DataFrame(notes.headings, columns=list(HEADING_COLUMNS)),
     )
+
+
+def _all_files(study: Study) -> dict[str, Path]:
+    """Return where each file of the study is; beside a .shp the other files it is made of."""
+    files: dict[str, Path] = {}
+    for file in study.files():
+        files[file] = path = study.path(file)
+        if path.suffix.lower() == ".shp":
+            files |= {str(PurePosixPath(file).with_name(p.name)): p for p in shapefile_parts(path).values()}
+    return files

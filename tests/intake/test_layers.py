@@ -1,5 +1,6 @@
 """Layers of any make: each is read right, or refused with its file, what is wrong and what to do."""
 
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -167,6 +168,88 @@ def test_a_crs_in_study_toml_overrules_a_wrong_one(small_study: Path):
     lying(small_study / "zones.gpkg", "EPSG:4326", "EPSG:32650")
     layer = read_layer(load_study(small_study), "zones.gpkg", crs="EPSG:4326")
     assert layer.area.to_numpy() == pytest.approx(zones().area.to_numpy(), rel=1e-5)
+
+
+@pytest.mark.parametrize("ids", [["", "O"], [None, "O"], [" ", "Z01"], [None, 7.0]])
+def test_zones_without_an_id_get_one_of_their_own(small_study: Path, ids: list[object]):
+    (small_study / "zones.gpkg").unlink()
+    zones().assign(id=ids).to_file(small_study / "zones.gpkg")
+    inputs = read_inputs(load_study(small_study))
+    own = {"O": "O", "Z01": "Z01", 7.0: "7"}[ids[1]]
+    assert inputs.zones["id"].tolist() == ["Z01b" if own == "Z01" else "Z01", own]
+    assert set(inputs.demand["zone"]) == set(inputs.zones["id"])
+
+
+def degrees_layer(path: Path, x: float, y: float) -> None:
+    lines = gpd.read_file(path).to_crs("EPSG:4326").geometry.to_list()
+    lines[2] = shapely.LineString([*lines[2].coords, (x, y)])
+    path.unlink()
+    gpd.GeoDataFrame({"highway": ["residential"] * len(lines)}, geometry=lines, crs="EPSG:4326").to_file(path)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [(float("nan"), 30.5), (114.2, float("inf")), (float("-inf"), 30.5), (114.2, 95.0), (30.5, 114.2), (1e308, 1e308)],
+)
+def test_coordinates_that_are_no_place_are_refused_with_their_shape(small_study: Path, x: float, y: float):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of writing such a line, not of reading it
+        degrees_layer(small_study / "streets.gpkg", x, y)
+    with pytest.raises(InputError) as caught, warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        read_inputs(load_study(small_study))
+    if (x, y) == (1e308, 1e308):
+        assert caught.value.key == "layer_wrong_crs"
+    else:
+        assert (caught.value.key, caught.value.values["rows"]) == ("layer_no_place", "3")
+    assert all("streets.gpkg" in caught.value.text(lang) for lang in LANGS)
+
+
+def test_a_file_that_may_not_be_opened_is_told(small_study: Path, monkeypatch: pytest.MonkeyPatch):
+    opened = Path.open
+
+    def refuse(path: Path, *args: object, **more: object):
+        if path.name == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *args, **more)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    for locked in ("sites.xlsx", "candidates.csv", "zones.gpkg"):
+        with pytest.raises(InputError) as caught:
+            read_inputs(load_study(small_study))
+        assert caught.value.key == "unreadable"
+        for lang in LANGS:
+            sentence = caught.value.text(lang)
+            assert locked in sentence and str(small_study) not in sentence and "\n" not in sentence
+
+
+@pytest.mark.parametrize(("crs", "fitting"), [("EPSG:4535", "EPSG:4547"), ("EPSG:3857", "EPSG:4547")])
+def test_a_crs_of_another_place_is_refused_with_the_one_that_fits(small_study: Path, crs: str, fitting: str):
+    toml = (small_study / "study.toml").read_text(encoding="utf-8")
+    (small_study / "study.toml").write_text(toml.replace(small.CRS, crs), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_inputs(load_study(small_study))
+    assert caught.value.key == "crs_elsewhere"
+    assert all(crs in caught.value.text(lang) and fitting in caught.value.text(lang) for lang in LANGS)
+
+
+def test_the_zone_beside_the_right_one_will_do(small_study: Path):
+    toml = (small_study / "study.toml").read_text(encoding="utf-8")
+    (small_study / "study.toml").write_text(toml.replace(small.CRS, "EPSG:4548"), encoding="utf-8")
+    assert read_inputs(load_study(small_study)).streets.length.sum() == pytest.approx(5100, rel=2e-3)
+
+
+def test_each_part_of_a_shapefile_counts_for_the_hashes(small_study: Path):
+    (small_study / "zones.gpkg").unlink()
+    shapefile(small_study, "GBK", "GBK")
+    toml = (small_study / "study.toml").read_text(encoding="utf-8")
+    (small_study / "study.toml").write_text(toml.replace("zones.gpkg", "zones.shp"), encoding="utf-8")
+    before = read_inputs(load_study(small_study)).hashes
+    assert {f"zones.{part}" for part in ("shp", "shx", "dbf", "prj", "cpg")} <= before.keys()
+    names = small_study / "zones.dbf"
+    names.write_bytes(names.read_bytes().replace("西".encode("gbk"), "南".encode("gbk")))
+    after = read_inputs(load_study(small_study)).hashes
+    assert {name for name in before if before[name] != after[name]} == {"zones.dbf"}
 
 
 def with_zones(folder: Path, shapes: list[shapely.Geometry]):
