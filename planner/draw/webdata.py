@@ -21,6 +21,7 @@ from planner.gaps import left_over
 from planner.network import take
 from planner.pipeline import Result
 from planner.words import Lang, say, term
+from planner.words.wording import hours, hours_changed, percent
 
 DEGREE_PARTS = 1_000_000
 # A base map needs no more than this; demand is drawn as it was measured.
@@ -221,11 +222,6 @@ def _hours(result: Result, moment: int) -> dict[str, Any]:
     return {group: {"at_work": np.round(at, 1), "covered": np.round(cov, 1)} for group, (at, cov) in both.items()}
 
 
-def percent(value: float | None) -> str:
-    """Return a share as it is printed; a dash where there is none."""
-    return "–" if value is None else f"{value:.1%}"
-
-
 def _moment(result: Result, moment: int, lang: Lang) -> dict[str, Any]:
     name = say(lang, "web.year", year=moment) if moment else say(lang, "web.today")
     figures = result.indicators[moment]
@@ -248,10 +244,19 @@ def _figures(result: Result, figures: dict[str, Any], lang: Lang) -> list[list[s
     ]
 
 
-def zone_names(result: Result) -> dict[str, str]:
-    """Return the name of each zone that a site, a gap or demand lies in."""
-    zones = set().union(*(table["zone"].unique() for table in (result.sites, result.gaps, result.demand)))
-    return {zone: result.zone_name(zone) if zone else "" for zone in sorted(zones)}
+def zone_names(result: Result, outside: str = "") -> dict[str, str]:
+    """Return the names of the zones by id, the id where one has none; ``outside`` for "", what lies in no zone."""
+    named = {zone: name or zone for zone, name in zip(result.zones["id"], result.zones["name"], strict=True)}
+    return {"": outside, **named}
+
+
+def planned_hours(result: Result, lang: Lang) -> dict[str, str]:
+    """Return the opening hours of each place by its id, as the plan leaves them; where it changes them, from when to when."""
+    sites, before = result.sites, result.sites_today["opening_hours"]
+    return {
+        site: hours_changed(lang, old, new) if status == "upgraded" else hours(lang, new)
+        for site, status, old, new in zip(sites["id"], sites["status"], before, sites["opening_hours"], strict=True)
+    }
 
 
 def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
@@ -312,10 +317,12 @@ def remedy(result: Result, gap: dict[str, Any], names: dict[str, str], lang: Lan
 
 def _sites(result: Result, lang: Lang) -> list[dict[str, Any]]:
     years, zones = {year: i for i, year in enumerate((0, *result.years))}, zone_names(result)
+    open_then = planned_hours(result, lang)
     planned = {row["site"]: row for row in _records(result.programme)}
     drawn = []
     for site, (x, y) in zip(_records(result.sites), _lonlat(result.sites.geometry), strict=True):
         plan = planned.get(site["id"], {})
+        site["opening_hours"] = open_then[site["id"]]
         drawn.append(
             {
                 "id": site["id"],
@@ -367,7 +374,7 @@ def _site_rows(result: Result, site: dict[str, Any], plan: dict[str, Any], zone:
         [heading("tier"), say(lang, f"tier.{site['tier']}") if site["tier"] else ""],
         [say(lang, "web.kind"), term(lang, "kind", site["kind"]) if site["kind"] else ""],
         [heading("host"), site["host"]],
-        [heading("opening_hours"), site["opening_hours"] or say(lang, "web.hours_unknown")],
+        [heading("opening_hours"), site["opening_hours"]],
         [heading("services"), several("service", site["services"])],
         [heading("capacity"), "" if pd.isna(site["capacity"]) else f"{site['capacity']:g}"],
         [say(lang, "web.zone"), zone],

@@ -4,10 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from planner.draw.webdata import percent, remedy, zone_names
+from planner.draw.webdata import remedy, zone_names
 from planner.gaps import left_over
 from planner.pipeline import Result
 from planner.words import Lang, say, term
+from planner.words.wording import percent
 
 SHARES = ("share", "effective_share", "backup_share", "unreachable_share")
 METRES = ("mean_m", "p90_m", "worst_m")

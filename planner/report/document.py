@@ -23,8 +23,8 @@ from docx.shared import Mm, Pt, RGBColor
 from planner.pipeline import Result
 from planner.report.archive import write_package
 from planner.report.story import Block, Grid, Heading, Text, annex, story
-from planner.report.wording import harmless
 from planner.words import Lang, has, say
+from planner.words.wording import harmless
 
 # Chinese fonts by style, and the names under which other systems have them (GB/T 9704-2012, 7: 小标宋 for the title, 黑体 and 楷体 for
 # headings, 仿宋 for the body). Word looks the second up in the font table where the first is missing.

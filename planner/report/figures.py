@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 
 from planner.coverage import Bools, Coverage, Floats
+from planner.draw import webdata
 from planner.hours import week_mask
 from planner.pipeline import Result
-from planner.report.wording import hours, listed, metres, people, percent
 from planner.standards import norm_name, norms
 from planner.study import LedgerDemand, LineDemand, PlanSettings
 from planner.words import Lang, say, term
+from planner.words.wording import hours, listed, metres, people, percent
 
 # Every indicator of a moment, in the order they are shown; the report tells the first ones.
 INDICATORS = (
@@ -141,20 +142,8 @@ def site_name(result: Result, site: Any) -> str:
 
 
 def zone_names(result: Result, lang: Lang) -> dict[str, str]:
-    """Return the names of the zones by id, the id where one has none; "" is outside all zones."""
-    named = {zone: name or zone for zone, name in zip(result.zones["id"], result.zones["name"], strict=True)}
-    return {"": say(lang, "workbook.nowhere"), **named}
-
-
-def planned_hours(result: Result, lang: Lang) -> list[str]:
-    """Return the opening hours of each row of the programme; of a site that is open otherwise today, from when to when."""
-    today = dict(zip(result.sites_today["id"], result.sites_today["opening_hours"], strict=True))
-    told = []
-    for site, state, text in result.programme[["site", "state", "opening_hours"]].itertuples(index=False):
-        after, before = hours(lang, text), hours(lang, today[site])
-        changed = state == "upgraded" and after != before
-        told.append(say(lang, "document.hours_changed", before=before, after=after) if changed else after)
-    return told
+    """Return the names of the zones by id, and for "" that a place lies in none of them."""
+    return webdata.zone_names(result, say(lang, "workbook.nowhere"))
 
 
 def group_name(result: Result, group: str) -> str:

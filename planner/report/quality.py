@@ -20,6 +20,7 @@ from openpyxl.utils import get_column_letter
 from planner.intake import Inputs
 from planner.pipeline import Walks
 from planner.report.archive import write_package
+from planner.report.cells import put_text
 from planner.study import Study
 from planner.words import Lang, say, term
 
@@ -161,8 +162,7 @@ def _workbook(sections: tuple[Section, ...], lang: Lang) -> bytes:
             for number, value in enumerate(row, 1):
                 cell = sheet.cell(n, number)
                 if isinstance(value, str):
-                    # Text stays text: a name that begins with "=" is no formula.
-                    cell.value, cell.data_type = _printable(value), "s"
+                    put_text(cell, value)
                 elif not pd.isna(value):
                     cell.value = value.item() if hasattr(value, "item") else value
                 cell.alignment = Alignment(vertical="top", wrap_text=isinstance(value, str) and len(value) > 20)
@@ -174,10 +174,6 @@ def _workbook(sections: tuple[Section, ...], lang: Lang) -> bytes:
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()
-
-
-def _printable(text: str) -> str:
-    return "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")[:32_000]
 
 
 _STYLE = (

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from planner import __version__
+from planner.draw.webdata import planned_hours
 from planner.pipeline import Result
 from planner.report import figures
-from planner.report.wording import amount, count, hours, listed, metres, money, people, percent, sentences
 from planner.words import Lang, say, term
+from planner.words.wording import amount, count, hours, listed, metres, money, people, percent, sentences
 
 TOP_GAPS, TOLD_GAPS, TOP_PLACES, TOP_ZONES = 10, 3, 3, 5
 MOST_ACTIONS = 40
@@ -77,7 +78,7 @@ def annex(result: Result, lang: Lang) -> list[Block]:
         return []
     head = ("column_rank", "column_name", "column_zone", "column_mode", "column_state", "column_open")
     amounts = [f"{_say(lang, key)}\n({unit})" for key in ("column_capital", "column_operating")]
-    shown = programme.head(MOST_ACTIONS)
+    shown, open_then = programme.head(MOST_ACTIONS), planned_hours(result, lang)
     rows = [
         (
             str(row["number"]),
@@ -85,13 +86,13 @@ def annex(result: Result, lang: Lang) -> list[Block]:
             row["town"],
             term(lang, "mode", row["mode"]),
             term(lang, "status", row["state"]),
-            open_then,
+            open_then[row["site"]],
             amount(row["capital_cost"]),
             amount(row["operating_cost"]),
             str(row["year"]),
             people(row["gain"]),
         )
-        for row, open_then in zip(shown.to_dict("records"), figures.planned_hours(result, lang), strict=False)
+        for row in shown.to_dict("records")
     ]
     grid = Grid(
         _say(lang, "h_programme_caption"),

@@ -22,12 +22,14 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from planner import __version__
+from planner.draw.webdata import planned_hours, zone_names
 from planner.pipeline import Result
 from planner.report import figures
 from planner.report.archive import write_package
+from planner.report.cells import put_text
 from planner.report.layers import licence
-from planner.report.wording import harmless, hours, listed, metres, people
 from planner.words import Lang, say, term
+from planner.words.wording import harmless, hours, listed, metres, people
 
 TEXT, WHOLE, PEOPLE, SHARE, MONEY, RATIO, DEGREES, YEAR = (
     "@",
@@ -44,7 +46,6 @@ Values = dict[tuple[str, str], float | str]
 
 _HEAD, _RULE, _BUDGET = "DCE6EC", "8A9AA5", "1F4FA0"
 _FIRST_ROW = 4  # below title, unit line and the row of headings
-_ALWAYS_TEXT = re.compile(r"[=+\-@\t\r]")
 
 _PROGRAMME: tuple[tuple[str, float, str, str], ...] = (
     # column of the programme, width in characters, number format, heading above (two columns share one)
@@ -195,7 +196,7 @@ def _in_words(result: Result, lang: Lang) -> pd.DataFrame:
     for column, section in {"tier": "tier", "mode": "mode", "state": "status", "action": "action"}.items():
         shown[column] = [term(lang, section, word) for word in programme[column]]
     shown["services"] = [_services(lang, text) for text in programme["services"]]
-    shown["opening_hours"] = figures.planned_hours(result, lang)
+    shown["opening_hours"] = programme["site"].map(planned_hours(result, lang))
     shown["served"] = programme["served"].str.replace(";", "\n")
     return shown
 
@@ -532,11 +533,11 @@ def _sites(book: Book) -> None:
         Column(book.say("site_kind"), [term(lang, "kind", k) for k in sites["kind"]], 13),
         Column(book.say("site_mode"), [term(lang, "mode", m) if m else "" for m in sites["mode"]], 9),
         Column(book.say("site_host"), sites["host"], 22),
-        Column(book.say("site_hours"), [hours(lang, text) for text in sites["opening_hours"]], 28),
+        Column(book.say("site_hours"), sites["id"].map(planned_hours(result, lang)), 28),
         Column(book.say("site_services"), [_services(lang, text) for text in sites["services"]], 24),
         Column(book.say("site_capacity"), sites["capacity"], 7, WHOLE),
         Column(book.say("site_address"), sites["address"], 18),
-        Column(book.say("zone_name"), sites["zone"].map({**figures.zone_names(result, lang), "": ""}), 14),
+        Column(book.say("zone_name"), sites["zone"].map(zone_names(result)), 14),
         Column(book.say("longitude"), degrees.x, 11, DEGREES),
         Column(book.say("latitude"), degrees.y, 10, DEGREES),
         Column(book.say("source"), sites["source"], 18),
@@ -692,10 +693,7 @@ def _put(sheet: Worksheet, row: int, column: int, value: Any, form: str, style: 
     if not isinstance(value, str):
         cell.value = value.item() if isinstance(value, np.generic) else value
         return cell
-    cell.value = harmless(value)
-    cell.data_type = "s"
-    # As if typed with an apostrophe: it stays text when somebody edits it.
-    cell.quotePrefix = bool(_ALWAYS_TEXT.match(value))
+    put_text(cell, value)
     return cell
 
 

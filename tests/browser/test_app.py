@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 import small_study as small
 
-from planner.draw.webdata import percent
+from planner.words.wording import percent
 
 pytestmark = pytest.mark.browser
 

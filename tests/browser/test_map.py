@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from planner.draw.web import write_map
-from planner.draw.webdata import percent
+from planner.words.wording import percent
 
 pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=alert(1)></script>{{7*7}}\"'&"

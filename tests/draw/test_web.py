@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.draw.web import data_script, page, write_map
-from planner.draw.webdata import DEGREE_PARTS, encode, percent, plan_data
+from planner.draw.webdata import DEGREE_PARTS, encode, plan_data
 from planner.words import LANGS
+from planner.words.wording import percent
 
 HOSTILE = "</script><script>alert(1)</script>{{7*7}}{% raw %}<!--\u2028\"'&"
 degrees = st.floats(-180, 180).map(lambda x: round(x, 6))
@@ -133,6 +134,12 @@ def test_a_popup_says_what_the_programme_says(small_result, data):
             assert rows["建设年度"] == str(row["year"])
             assert rows["建设费"] == f"{row['capital_cost']:g} 万元"
             assert site["number"] == str(row["number"])
+
+
+def test_a_popup_says_from_when_to_when_hours_change(data):
+    told = {site["id"]: dict(site["rows"])["开放时间"] for site in data["sites"]}
+    assert told["S1"] == "由周一至周五 9:00–17:00改为每天 5:00–22:00"
+    assert told["C2"] == "每天 7:00–21:00"
 
 
 def test_the_legend_holds_the_symbols_on_the_map_and_no_others(small_result, data):

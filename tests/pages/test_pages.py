@@ -9,8 +9,8 @@ import pytest
 import small_study as small
 from streamlit.testing.v1 import AppTest
 
-from planner.draw.webdata import percent
 from planner.words import LANGS, say
+from planner.words.wording import percent
 
 ENTRY = Path(__file__).parents[2] / "planner" / "pages" / "entry.py"
 PAGES = ("overview", "coverage", "gaps", "documents")

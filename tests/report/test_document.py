@@ -15,8 +15,8 @@ from worlds import HOSTILE, WORLDS, infeasible, of_one, unproven, without_sites
 from planner.pipeline import Result
 from planner.report.document import _numeral, write_document
 from planner.report.story import Grid, Heading, Text, annex, story
-from planner.report.wording import harmless
 from planner.words import LANGS, Lang
+from planner.words.wording import harmless
 
 
 def said(result: Result, lang: Lang) -> list[str]:

@@ -7,7 +7,7 @@ from planner.intake import read_inputs, write_rejects
 from planner.pipeline import walk
 from planner.report.quality import quality_sections, write_quality
 from planner.study import load_study
-from planner.words import LANGS
+from planner.words import LANGS, say
 
 HOSTILE = '=HYPERLINK("http://x")<script>alert(1)</script>'
 
@@ -37,6 +37,9 @@ def test_the_report_tells_counts_rejects_evidence_and_snaps(small_study: Path, t
         assert len(tables["scopes"]) == 2
         book, page = write_quality(sections, study.name, tmp_path / lang, lang=lang)
         assert len(openpyxl.load_workbook(book).sheetnames) == len(sections)
+        cells = [cell for row in openpyxl.load_workbook(book)[say(lang, "check.title_rejects")] for cell in row]
+        named = [cell for cell in cells if isinstance(cell.value, str) and "HYPERLINK" in cell.value]
+        assert named and all(cell.data_type == "s" for cell in named)
         text = page.read_text(encoding="utf-8")
         assert "<script>" not in text and "&lt;script&gt;" in text
 

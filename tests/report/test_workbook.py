@@ -14,9 +14,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from worlds import HOSTILE, WORLDS, hostile
 
 from planner.pipeline import Result
-from planner.report.wording import harmless
 from planner.report.workbook import write_workbook
 from planner.words import LANGS, Lang, say
+from planner.words.wording import harmless
 
 SHEETS = ("programme", "totals", "indicators", "zones", "norms", "gaps", "sites", "standards", "rejects", "method")
 

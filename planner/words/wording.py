@@ -81,6 +81,12 @@ def hours(lang: Lang, text: str) -> str:
     return re.sub(r"\s*,\s*", say(lang, "document.hours_and"), clocked)
 
 
+def hours_changed(lang: Lang, before: str, after: str) -> str:
+    """Return from which opening hours to which; the hours alone where they stay the same."""
+    told = {"before": hours(lang, before), "after": hours(lang, after)}
+    return say(lang, "document.hours_changed", **told) if told["before"] != told["after"] else told["after"]
+
+
 def _days(lang: Lang, first: str, last: str | None) -> str:
     if last is None:
         return say(lang, f"document.day_{first}")

@@ -3,8 +3,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.hours import week_mask
-from planner.report.wording import amount, count, harmless, hours, listed, metres, money, people, percent, sentences
-from planner.words import LANGS
+from planner.words import LANGS, Lang
+from planner.words.wording import (
+    amount,
+    count,
+    harmless,
+    hours,
+    hours_changed,
+    listed,
+    metres,
+    money,
+    people,
+    percent,
+    sentences,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +88,13 @@ def test_lists_and_sentences() -> None:
     assert listed("zh", ["甲", "乙", "丙"]) == "甲、乙和丙"
     for lang, joint in zip(LANGS, ("", " "), strict=True):
         assert sentences(lang, "A.", "", "B.") == f"A.{joint}B."
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_hours_that_stay_are_told_once(lang: Lang) -> None:
+    assert hours_changed(lang, "Mo-Su 09:00-17:00", "Mo-Su 09:00-17:00") == hours(lang, "Mo-Su 09:00-17:00")
+    both = hours_changed(lang, "", "24/7")
+    assert hours(lang, "") in both and hours(lang, "24/7") in both
 
 
 def test_harmless_text_keeps_everything_that_can_be_read() -> None:
