@@ -50,8 +50,14 @@ def test_cgcs2000_passes_unchanged_and_arrays_keep_their_shape():
 
 @pytest.mark.parametrize(
     ("lon", "lat", "fitting"),
-    [(114.3, 30.6, "EPSG:4547"), (120.1, 30.9, "EPSG:4549"), (75.9, 39.5, "EPSG:4534"), (7.4, 43.7, "EPSG:32632"), (-58.4, -34.6, "EPSG:32721")],
-)  # fmt: skip
+    [
+        (114.3, 30.6, "EPSG:4547"),
+        (120.1, 30.9, "EPSG:4549"),
+        (75.9, 39.5, "EPSG:4534"),
+        (7.4, 43.7, "EPSG:32632"),
+        (-58.4, -34.6, "EPSG:32721"),
+    ],
+)
 def test_the_system_that_fits_a_place_measures_it_right(lon: float, lat: float, fitting: str):
     assert datum.fitting_crs(lon, lat) == fitting
     assert datum.scale_error(fitting, lon, lat) < 5e-4

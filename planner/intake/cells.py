@@ -78,9 +78,9 @@ def number(text: str, units: Mapping[str, float], heading_unit: str = "") -> flo
 def numbers(cells: pd.Series, units: Mapping[str, float], heading_unit: str = "") -> pd.Series:
     """Return a column of `number`."""
     bare = pd.to_numeric(cells, errors="coerce").astype(float).where(lambda n: np.isfinite(n))
-    return _fill(
-        bare * units.get(heading_unit.lower(), units.get("", math.nan)), cells, lambda t: number(t, units, heading_unit)
-    )
+    with np.errstate(over="ignore"):
+        scaled = bare * units.get(heading_unit.lower(), units.get("", math.nan))
+    return _fill(scaled, cells, lambda t: number(t, units, heading_unit))
 
 
 def angle(text: str) -> float:

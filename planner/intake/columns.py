@@ -32,10 +32,17 @@ def text(table: RawTable, field: str) -> pd.Series:
     return table.rows[field].astype(str).str.strip().astype(object)
 
 
-def amounts(table: RawTable, field: str, units: Mapping[str, float], key: str) -> pd.Series:
-    """Return a column as finite numbers of 0 or more; refuse the first cell that is none, with what stood in it."""
+def amounts(
+    table: RawTable, field: str, units: Mapping[str, float], key: str, *, may_be_empty: bool = False
+) -> pd.Series:
+    """Return a column as finite numbers of 0 or more; refuse the first cell that is none, with what stood in it.
+
+    A cell that says nothing is refused too, or NaN where it ``may_be_empty``.
+    """
     found = numbers(table.rows[field], units, table.units.get(field, ""))
     wrong = ~(np.isfinite(found) & (found >= 0)).to_numpy()
+    if may_be_empty:
+        wrong &= ~table.rows[field].map(lambda cell: is_empty(str(cell))).to_numpy(dtype=bool)
     if wrong.any():
         first = int(wrong.argmax())
         row, heading = table.rows.index[first], table.headings[field]
@@ -44,10 +51,10 @@ def amounts(table: RawTable, field: str, units: Mapping[str, float], key: str) -
 
 
 def capacity(table: RawTable) -> pd.Series:
-    """Return the seats of each row; NaN where unknown."""
+    """Return the seats of each row; NaN where the cell is empty."""
     if "capacity" not in table.rows.columns:
         return pd.Series(np.nan, index=table.rows.index)
-    return numbers(table.rows["capacity"], SEATS, table.units.get("capacity", ""))
+    return amounts(table, "capacity", SEATS, "cell_seats", may_be_empty=True)
 
 
 def identifiers(table: RawTable, field: str, section: str, known: tuple[str, ...] | None = None) -> pd.Series:

@@ -17,9 +17,11 @@ from planner.intake.ledger import match_roads
 from planner.intake.notes import Notes
 from planner.intake.places import locate_rows, read_places
 from planner.intake.table import RawTable
-from planner.study import LedgerDemand, LineDemand, PointDemand, Study
+from planner.study import STUDY_FILE, LedgerDemand, LineDemand, PointDemand, Study
 from planner.tables import DEMAND_COLUMNS, as_table
 
+# More than this in one table is a slip of the keyboard.
+_MOST_PEOPLE, _MOST_M2 = 1e9, 1e12
 # Shorter bits of street come from rounding where lines are cut.
 _CRUMB_M = 0.01
 
@@ -68,13 +70,14 @@ def _line_demand(
     of_street, line_of, zone_of = (list(column) for column in zip(*pieces, strict=True))
     lengths_m = shapely.length(line_of)
     of = swept.iloc[of_street]
-    swept_m2 = lengths_m * of["highway"].map(settings.width_m).to_numpy(dtype=float)
+    with np.errstate(over="ignore"):
+        swept_m2 = lengths_m * of["highway"].map(settings.width_m).to_numpy(dtype=float)
     nth = pd.Series(of_street).groupby(of_street).cumcount() + 1
     return pd.DataFrame(
         {
             "id": [f"D{number}-{s}-{n}" for s, n in zip(of["id"], nth, strict=True)],
             "group": settings.group,
-            "weight": settings.total * swept_m2 / swept_m2.sum(),
+            "weight": settings.total * swept_m2 / _sum(swept_m2, _MOST_M2, STUDY_FILE),
             "zone": zone_of,
             "street_class": of["highway"].to_numpy(),
             "length_m": lengths_m,
@@ -83,6 +86,15 @@ def _line_demand(
             "line": line_of,
         }
     )
+
+
+def _sum(amounts: np.ndarray, most: float, file: str) -> float:
+    """Return a sum of people or square metres; refuse one that no place on earth has."""
+    with np.errstate(over="ignore"):
+        total = float(amounts.sum())
+    if total > most:
+        raise InputError("sum_too_large", file=file, total=total, most=most)
+    return total
 
 
 def _cut_by_zones(lines: np.ndarray, zones: gpd.GeoDataFrame) -> list[tuple[int, shapely.LineString, str]]:
@@ -147,6 +159,7 @@ def _point_demand(
     columns.need(table, "weight")
     table, places = locate_rows(study, settings, table, streets, zones, notes)
     weight = columns.amounts(table, "weight", PEOPLE, "cell_weight")
+    _sum(weight.to_numpy(), _MOST_PEOPLE, table.file)
     _note_total(table, weight, notes)
     inside = places.intersects(area)
     notes.reject(table, table.rows[~inside], "outside_area")
@@ -210,14 +223,14 @@ def _ledger_demand(
         lost[n] = not pieces
         rows += [(n, street, piece, zone, piece.length / length_m) for street, piece, zone in pieces]
     notes.reject(table, table.rows[lost], "road_unmatched")
+    if people[lost].sum() > 0:
+        notes.warn("people_unplaced", file=table.file, people=float(people[lost].sum()))
     if not rows:
         raise InputError("no_road_matched", file=table.file)
     of_row, of_street, piece_of, zone_of_piece, share = (list(column) for column in zip(*rows, strict=True))
     weight = people[of_row] * np.array(share)
     if weight.sum() <= 0:
         raise InputError("no_weight", file=table.file)
-    if settings.total is not None:
-        weight *= settings.total / weight.sum()
     row_of = table.rows.index.to_numpy()[of_row]
     nth = pd.Series(of_row).groupby(of_row).cumcount() + 1
     return pd.DataFrame(
@@ -236,14 +249,22 @@ def _ledger_demand(
 
 
 def _ledger_people(table: RawTable, settings: LedgerDemand) -> np.ndarray:
-    """Return the workers of each row, or where a total is spread, what it is spread by: the swept area, or length × width."""
+    """Return the workers of each row, or its share of the total, by the swept area or by length × width.
+
+    The shares are of all rows: what belongs to a road that isn't found is missing then, not moved onto others.
+    """
     if settings.total is None:
         columns.need(table, "weight")
-        return np.asarray(columns.amounts(table, "weight", PEOPLE, "cell_weight"))
+        people = columns.amounts(table, "weight", PEOPLE, "cell_weight").to_numpy()
+        _sum(people, _MOST_PEOPLE, table.file)
+        return np.asarray(people)
     if "area_m2" in table.rows.columns:
-        return np.asarray(columns.amounts(table, "area_m2", SQUARE_METRES, "cell_size"))
-    columns.need(table, "length_m")
-    length_m = np.asarray(columns.amounts(table, "length_m", METRES, "cell_size"))
-    if "width_m" not in table.rows.columns:
-        return length_m
-    return np.asarray(length_m * columns.amounts(table, "width_m", METRES, "cell_size").to_numpy())
+        swept_m2 = columns.amounts(table, "area_m2", SQUARE_METRES, "cell_size").to_numpy()
+    else:
+        columns.need(table, "length_m")
+        swept_m2 = columns.amounts(table, "length_m", METRES, "cell_size").to_numpy()
+        if "width_m" in table.rows.columns:
+            with np.errstate(over="ignore"):
+                swept_m2 = swept_m2 * columns.amounts(table, "width_m", METRES, "cell_size").to_numpy()
+    whole_m2 = _sum(swept_m2, _MOST_M2, table.file)
+    return np.asarray(settings.total * swept_m2 / (whole_m2 or 1.0))

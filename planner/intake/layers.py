@@ -93,7 +93,9 @@ def read_raw_layer(path: Path, file: str, layer: str | None = None) -> gpd.GeoDa
     """
     refuse_unfit(path, file)
     try:
-        frame = _open(path, file, layer)
+        # Coordinates that are no numbers are refused below with their place, not mumbled about here.
+        with np.errstate(invalid="ignore", over="ignore"):
+            frame = _open(path, file, layer)
     except InputError:
         raise
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, OSError, zipfile.BadZipFile,

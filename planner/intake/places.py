@@ -25,9 +25,9 @@ from planner.intake.headings import declared_datum
 from planner.intake.layers import LAYER_SUFFIXES, read_raw_layer
 from planner.intake.notes import Notes, some
 from planner.intake.table import RawTable, read_table, table_of
-from planner.study import Mode, Study, Table, Tier
-from planner.tables import OPTION_COLUMNS, SITE_COLUMNS, as_table
-from planner.words import say
+from planner.study import STUDY_FILE, Mode, Study, Table, Tier
+from planner.tables import OPTION_COLUMNS, SITE_COLUMNS, as_table, service_set
+from planner.words import LANGS, catalogue, say, term
 
 # Numbers swapped or in another system land farther off than any walk; metres of error in a datum never do.
 _FAR_M = 100_000.0
@@ -55,8 +55,9 @@ def read_places(study: Study, settings: Table, notes: Notes) -> RawTable:
         table = _table_of_layer(gpd.GeoDataFrame(read_raw_layer(path, settings.file)), settings)
     else:
         table = read_table(path, settings.sheet, columns=settings.columns, header=settings.header)
-    # A file in a folder keeps its path in every sentence.
-    table = RawTable(**{**vars(table), "file": settings.file})
+    # A file in a folder keeps its path in every sentence, and of a workbook with several sheets the sheet is named.
+    file = f"{settings.file}!{table.sheet}" if settings.sheet and table.sheet else settings.file
+    table = RawTable(**{**vars(table), "file": file})
     notes.saw(table)
     return table
 
@@ -249,7 +250,7 @@ def read_sites(
     sites["mode"] = columns.identifiers(table, "mode", "mode", get_args(Mode)) if existing else ""
     sites["modes"] = "" if existing else columns.identifiers(table, "modes", "mode", get_args(Mode))
     sites["opening_hours"] = columns.hours(table)
-    sites["services"] = columns.identifiers(table, "services", "service")
+    sites["services"] = _services(study, table, notes)
     sites["capacity"] = columns.capacity(table)
     sites["zone"] = ""
     sites["source"] = [f"{file}#{row}" for row in sites.index]
@@ -257,7 +258,39 @@ def read_sites(
     unknown = sites["opening_hours"] == ""
     if existing and unknown.any():
         notes.warn("hours_unknown", file=file, rows=some(sites.index[unknown]))
+    seatless = sites["capacity"].isna()
+    if existing and study.capacity and seatless.any():
+        notes.warn("seats_unknown", file=file, rows=some(sites.index[seatless]))
     return as_table(sites, SITE_COLUMNS, study.crs)
+
+
+def _services(study: Study, table: RawTable, notes: Notes) -> pd.Series:
+    """Return each row's services; words that are neither known nor required are noted, for they may be slips."""
+    services = columns.identifiers(table, "services", "service")
+    known = known_services() | set(study.standard.services)
+    strange: dict[str, list[int]] = {}
+    for row, cell in zip(services.index.tolist(), services.tolist(), strict=True):
+        for word in sorted(service_set(cell) - known):
+            strange.setdefault(word, []).append(row)
+    for word, rows in strange.items():
+        notes.warn("service_unknown", file=table.file, rows=some(pd.Index(rows)), word=word)
+    return services
+
+
+def known_services() -> set[str]:
+    """Return the identifiers of the services that have a word in both languages."""
+    return {key.partition(".")[2] for key in catalogue() if key.startswith("service.")}
+
+
+def refuse_unoffered(study: Study, sites: gpd.GeoDataFrame, options: pd.DataFrame) -> None:
+    """Refuse a standard that requires what no place and no option offers: nothing could ever count as effective."""
+    offered = frozenset[str]().union(*map(service_set, [*sites["services"], *options["services"]]))
+    for service in study.standard.services:
+        if service not in offered:
+            words = {say(lang, f"service.{known}"): known for known in known_services() for lang in LANGS}
+            words |= {known: known for known in (*known_services(), *offered)}
+            near = difflib.get_close_matches(service, sorted(words), n=1, cutoff=0.0)[0]
+            raise InputError("service_nowhere", file=STUDY_FILE, service=service, near=words[near])
 
 
 def _ids(table: RawTable, status: str) -> pd.Series:
@@ -378,7 +411,7 @@ def read_options(study: Study, settings: Table, notes: Notes) -> pd.DataFrame:
     options["kind"] = columns.identifiers(table, "kind", "kind")
     options["mode"] = columns.identifiers(table, "mode", "mode", get_args(Mode))
     options["opening_hours"] = columns.hours(table)
-    options["services"] = columns.identifiers(table, "services", "service")
+    options["services"] = _services(study, table, notes)
     options["tier"] = columns.identifiers(table, "tier", "tier", get_args(Tier)).replace("", "township")
     options["note"] = columns.text(table, "note")
     options["capacity"] = columns.capacity(table)
@@ -388,3 +421,28 @@ def read_options(study: Study, settings: Table, notes: Notes) -> pd.DataFrame:
         options[field] = columns.amounts(table, field, units, "cell_amount") if given else 0.0
     options["source"] = [f"{table.file}#{row}" for row in options.index]
     return options.reset_index(drop=True)[list(OPTION_COLUMNS)]
+
+
+def note_idle(study: Study, sites: gpd.GeoDataFrame, options: pd.DataFrame, notes: Notes) -> None:
+    """Note options that fit no place and candidates that no option fits: often a kind written in two ways."""
+    candidates, existing = (sites[sites["status"] == status] for status in ("candidate", "existing"))
+    if options.empty:
+        if len(candidates):
+            notes.warn("no_options", count=len(candidates))
+        return
+    for option in options.to_dict("records"):
+        places, key = (candidates, "candidates") if option["action"] == "build" else (existing, "existing")
+        if option["kind"] not in set(places["kind"]):
+            file, _, row = option["source"].rpartition("#")
+            kind = term(study.language, "kind", option["kind"]) or "–"
+            missing = say(study.language, f"quality.option_for_{key}")
+            notes.warn("option_idle", file=file, row=row, kind=kind, places=missing)
+    build = options[options["action"] == "build"]
+    ways = set(zip(build["kind"], build["mode"], strict=True))
+    stuck = [
+        not any((kind, mode) in ways for mode in modes.split(";"))
+        for kind, modes in zip(candidates["kind"], candidates["modes"], strict=True)
+    ]
+    if any(stuck):
+        at = candidates.loc[stuck, "source"].str.rpartition("#")
+        notes.warn("candidate_idle", file=at[0].iloc[0], rows=some(pd.Index(at[2])))

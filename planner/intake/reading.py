@@ -13,7 +13,15 @@ import pandas as pd
 from planner.intake.demand import read_demand
 from planner.intake.layers import no_polygons, read_polygons, read_streets, read_zones, shapefile_parts, zone_of
 from planner.intake.notes import Notes
-from planner.intake.places import note_doubts, read_options, read_sites, refuse_repeats, walkable_area
+from planner.intake.places import (
+    note_doubts,
+    note_idle,
+    read_options,
+    read_sites,
+    refuse_repeats,
+    refuse_unoffered,
+    walkable_area,
+)
 from planner.study import Study
 from planner.tables import (
     EVIDENCE_COLUMNS,
@@ -77,6 +85,8 @@ def read_inputs(study: Study) -> Inputs:
     note_doubts(study, sites, water, notes)
     demand = read_demand(study, streets, zones, area, notes)
     options = read_options(study, study.options, notes) if study.options else pd.DataFrame(columns=list(OPTION_COLUMNS))
+    refuse_unoffered(study, sites, options)
+    note_idle(study, sites, options, notes)
     return Inputs(
         streets=streets,
         zones=zones,

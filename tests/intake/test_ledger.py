@@ -59,6 +59,15 @@ def test_a_total_is_spread_by_swept_area(small_study: Path):
     assert swept.groupby("source")["weight"].sum().to_dict() == pytest.approx({"台账.xlsx#2": 10, "台账.xlsx#3": 30})
 
 
+def test_workers_of_roads_that_are_not_found_are_missing_and_told(small_study: Path):
+    rows = [["人民路", "", "", "", 100], ["三路", "", "", "", 200], ["环城路", "", "", "", 100]]
+    inputs = with_ledger(small_study, rows, "total = 40")
+    swept = inputs.demand.query("group == 'sweepers'")
+    assert swept.groupby("source")["weight"].sum().to_dict() == pytest.approx({"台账.xlsx#2": 10, "台账.xlsx#3": 20})
+    assert len(inputs.warnings) == 1 and "台账.xlsx" in inputs.warnings[0] and "10.0" in inputs.warnings[0]
+    assert inputs.rejects["row"].tolist() == [4]
+
+
 def test_a_ledger_of_other_roads_is_refused(small_study: Path):
     with pytest.raises(InputError) as caught:
         with_ledger(small_study, [["环城路", "", "", 5, 1], ["外环", "", "", 5, 1]])

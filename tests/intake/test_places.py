@@ -18,7 +18,8 @@ PLACES = {"S1": "F", "S2": "J"}
 def with_sites(folder: Path, heads: list[str], rows: list[list[object]], setting: str = "") -> Inputs:
     """Return the inputs of the small study with other existing sites."""
     (folder / "sites.xlsx").unlink()
-    small.book(folder / "sites.xlsx", [["编号", "名称", "开放时间", *heads], *rows])
+    banks = [[*cells, "银行"] if str(cells[0]).startswith("S") else cells for cells in rows]
+    small.book(folder / "sites.xlsx", [["编号", "名称", "开放时间", *heads, "类别"], *banks])
     toml = (folder / "study.toml").read_text(encoding="utf-8")
     toml = toml.replace('file = "sites.xlsx"', f'file = "sites.xlsx"\n{setting}')
     (folder / "study.toml").write_text(toml, encoding="utf-8")

@@ -172,6 +172,88 @@ def test_an_amount_that_is_none(small_study: Path, cell: str, value: object):
     assert f"{error.values['row']}" == cell[1:]
 
 
+@pytest.mark.parametrize("seats", [-1, "若干", "1e999"])
+def test_seats_that_cannot_be_counted(small_study: Path, seats: object):
+    small.edit_cell(small_study / "sites.xlsx", "H4", seats)
+    assert refused(small_study, "cell_seats").values["row"] == 4
+
+
+@pytest.mark.parametrize("seats", ["-2", "数把"])
+def test_seats_of_an_option_that_cannot_be_counted(small_study: Path, seats: str):
+    small.edit_cell(small_study / "options.xlsx", "F2", seats)
+    assert refused(small_study, "cell_seats").values["file"] == "options.xlsx"
+
+
+@pytest.mark.parametrize("seats", [None, "不详"])
+def test_unknown_seats_are_told_where_seats_are_asked_for(small_study: Path, seats: str | None):
+    small.edit_cell(small_study / "sites.xlsx", "H4", seats)
+    assert read(small_study).warnings == ()
+    edit_setting(small_study, "[plan]", "[capacity]\n[plan]")
+    inputs = read(small_study)
+    assert inputs.sites["capacity"].isna().tolist() == [False, True, False, False]
+    assert len(inputs.warnings) == 1 and "sites.xlsx" in inputs.warnings[0] and "4" in inputs.warnings[0]
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("weights", [("1e308", "1e308"), ("6e8", "5e8"), ("99999999999", "1")])
+def test_more_people_than_there_can_be(small_study: Path, weights: tuple[str, str]):
+    rows = [f"P{n},商场,{weight},{{}},{{}}".format(*small.lonlat("C", north_m=10)) for n, weight in enumerate(weights)]
+    (small_study / "couriers.csv").write_text("\n".join(["编号,名称,人数,经度,纬度", *rows]), encoding="utf-8")
+    assert refused(small_study, "sum_too_large").values["file"] == "couriers.csv"
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_swept_width_that_no_street_has(small_study: Path):
+    edit_setting(small_study, "primary = 10.0", "primary = 1e308")
+    assert refused(small_study, "sum_too_large").values["file"] == "study.toml"
+
+
+def test_a_service_word_that_nobody_knows_is_told_with_its_row(small_study: Path):
+    small.edit_cell(small_study / "sites.xlsx", "G4", "歇脚;饮水机")
+    small.edit_cell(small_study / "options.xlsx", "E4", "歇脚;饮水;针线包")
+    warnings = read(small_study).warnings
+    assert len(warnings) == 2
+    assert all(word in warnings[0] for word in ("sites.xlsx", "4", "饮水机"))
+    assert all(word in warnings[1] for word in ("options.xlsx", "4", "针线包"))
+    edit_setting(small_study, "[plan]", 'services = ["rest", "针线包"]\n[plan]')
+    assert len(read(small_study).warnings) == 1
+
+
+@pytest.mark.parametrize(("service", "near"), [("wter", "water"), ("饮水机", "water"), ("meal", "meal")])
+def test_a_required_service_that_nobody_offers(small_study: Path, service: str, near: str):
+    edit_setting(small_study, "[plan]", f'services = ["rest", "{service}"]\n[plan]')
+    assert refused(small_study, "service_nowhere").values["near"] == near
+
+
+def test_options_and_candidates_that_match_nothing_are_told(small_study: Path):
+    small.edit_cell(small_study / "options.xlsx", "B4", "小卖部")
+    small.edit_cell(small_study / "options.xlsx", "B5", "邮局")
+    warnings = read(small_study).warnings
+    assert len(warnings) == 3
+    assert all(word in warnings[0] for word in ("options.xlsx", "4", "小卖部", "候选点"))
+    assert all(word in warnings[1] for word in ("options.xlsx", "5", "邮局", "现状站点"))
+    assert all(word in warnings[2] for word in ("candidates.csv", "3"))
+
+
+def test_a_candidate_whose_modes_no_option_has_is_told(small_study: Path):
+    edit_csv(small_study, "便民超市,共享", "便民超市,自建")
+    warnings = read(small_study).warnings
+    assert len(warnings) == 1 and "candidates.csv" in warnings[0] and "3" in warnings[0]
+
+
+def test_candidates_without_options_are_told(small_study: Path):
+    edit_setting(small_study, '[options]\nfile = "options.xlsx"\n', "")
+    warnings = read(small_study).warnings
+    assert len(warnings) == 1 and "[options]" in warnings[0]
+
+
+def test_a_row_of_a_named_sheet_is_traced_to_it(small_study: Path):
+    edit_setting(small_study, 'file = "sites.xlsx"', 'file = "sites.xlsx"\nsheet = "Sheet"')
+    inputs = read(small_study)
+    assert inputs.sites["source"].tolist()[1:3] == ["sites.xlsx!Sheet#4", "candidates.csv#2"]
+    assert set(inputs.headings["file"]) >= {"sites.xlsx!Sheet", "candidates.csv"}
+
+
 @pytest.mark.parametrize("weight", ["-3", "许多", "inf"])
 def test_people_that_cannot_be_counted(small_study: Path, weight: str):
     file = small_study / "couriers.csv"
