@@ -126,7 +126,18 @@ def test_a_changed_input_changes_the_run_id(small_study: Path):
 
 def test_the_summary_has_the_shape_of_the_contract(small_result: Result):
     found = plain(summary(small_result))
-    assert list(found) == ["schema", "study", "network", "demand", "standard", "coverage", "norms", "gaps", "plan", "quality"]
+    assert list(found) == [
+        "schema",
+        "study",
+        "network",
+        "demand",
+        "standard",
+        "coverage",
+        "norms",
+        "gaps",
+        "plan",
+        "quality",
+    ]
     assert {"name", "run_id", "planner_version", "inputs"} <= found["study"].keys()
     assert {"source", "nodes", "edges", "length_km", "components", "approximate"} <= found["network"].keys()
     assert (found["network"]["nodes"], found["network"]["edges"], found["network"]["length_km"]) == (12, 17, 5.1)
