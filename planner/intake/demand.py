@@ -62,9 +62,9 @@ def _line_demand(
     pieces: list[tuple[int, shapely.LineString, str]] = []
     lines = swept.geometry.to_numpy()
     inside = _cut_by_zones(lines, zones) if len(zones) else _cut_by_area(lines, area)
-    for street, line, zone in inside:
-        number_of_pieces = max(1, int(np.ceil(line.length / settings.piece_m - 1e-9)))
-        pieces += [(street, piece, zone) for piece in equal_pieces(line, number_of_pieces)]
+    counts = np.ceil(shapely.length([line for _, line, _ in inside]) / settings.piece_m - 1e-9).astype(int)
+    for (street, line, zone), count in zip(inside, counts.tolist(), strict=True):
+        pieces += [(street, piece, zone) for piece in equal_pieces(line, max(1, count))]
     if not pieces:
         raise InputError("no_swept_streets", file="study.toml", number=number)
     of_street, line_of, zone_of = (list(column) for column in zip(*pieces, strict=True))
@@ -115,8 +115,12 @@ def _cut_by_zones(lines: np.ndarray, zones: gpd.GeoDataFrame) -> list[tuple[int,
             if shapely.intersection(parts[n], polygons[earlier]).length > _CRUMB_M:
                 parts[n] = shapely.difference(parts[n], polygons[earlier])
     cut = []
-    for s, z, part in zip(street, zone, parts, strict=True):
-        cut += [(int(s), line, str(ids[z])) for line in _line_parts(part)]
+    # Most streets lie in one zone whole: they need no looking at.
+    simple = (
+        whole & (shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING) & (shapely.length(parts) > _CRUMB_M)
+    )
+    for s, z, part, one in zip(street.tolist(), zone.tolist(), parts, simple.tolist(), strict=True):
+        cut += [(s, line, str(ids[z])) for line in ([part] if one else _line_parts(part))]
     return cut
 
 
