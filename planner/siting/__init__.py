@@ -4,9 +4,12 @@ from planner.siting.covering import covering_problem
 from planner.siting.matrix import from_cost_matrix
 from planner.siting.problem import Plan, Reason, SitingProblem, broken_rules, objective_of, spending
 from planner.siting.solving import solve
+from planner.siting.watch import Listener, Progress
 
 __all__ = [
+    "Listener",
     "Plan",
+    "Progress",
     "Reason",
     "SitingProblem",
     "broken_rules",

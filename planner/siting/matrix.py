@@ -5,7 +5,6 @@ columns, objective, bound, gap and status. Knows nothing of years, hours or stre
 """
 
 import math
-import time
 from dataclasses import replace
 from typing import Literal
 
@@ -18,7 +17,8 @@ from planner.siting.covering import merge_units
 from planner.siting.median import solve_median
 from planner.siting.problem import PROOF_TOLERANCE, Floats, Ints, Plan, Reason, SitingProblem, relative_gap
 from planner.siting.setcover import solve_cover
-from planner.siting.solving import solve
+from planner.siting.solving import solve_watched
+from planner.siting.watch import Listener, Watch
 
 Objective = Literal["mclp", "lscp", "p_median", "p_center"]
 
@@ -35,6 +35,7 @@ def from_cost_matrix(
     predefined: ArrayLike | None = None,
     time_limit: float | None = None,
     mip_gap: float = 0.0,
+    progress: Listener | None = None,
 ) -> Plan:
     """Solve a location problem on a cost matrix.
 
@@ -52,15 +53,17 @@ def from_cost_matrix(
         predefined: column numbers, or a mask of columns, that are chosen in any case.
         time_limit: most seconds; None searches until the proof.
         mip_gap: stop when the gap is proven to be no more than this fraction.
+        progress: called with a `Progress` while searching, in the caller's thread; returning True stops.
 
     Returns:
         A plan: ``selected`` are column numbers, ``objective`` is covered weight, cost, weighted walk or worst walk. ``status`` is
-        ``infeasible`` with its reasons where no choice meets the demand.
+        ``infeasible`` with its reasons where no choice meets the demand. A search that is stopped by ``time_limit``, by ``progress`` or by
+        Ctrl-C gives the best plan so far with the bound so far, and ``stopped`` says what ended it.
 
     Raises:
         InputError: sizes do not fit, a value is negative, or a parameter that the objective needs is missing.
     """
-    begun = time.perf_counter()
+    watch = Watch(time_limit, progress)
     if objective not in ("mclp", "lscp", "p_median", "p_center"):
         raise InputError("matrix_objective", objective=objective)
     if objective in ("mclp", "lscp") and service_radius is None:
@@ -83,31 +86,31 @@ def from_cost_matrix(
     fixed = _columns(predefined, n_facilities)
     if p_facilities is not None and len(fixed) > p_facilities:
         reason = Reason("predefined_over_p", {"predefined": len(fixed), "p": p_facilities})
-        return _infeasible(n_facilities, begun, reason)
+        return _infeasible(n_facilities, watch, reason)
     if objective == "mclp":
         problem = _covering(walk, weight, cost, p_facilities, budget, fixed)
-        plan = solve(problem, work_limit=None, mip_gap=mip_gap, time_limit_s=time_limit)
-        return _filled_up(plan, p_facilities if budget is None else None, begun)
+        plan = solve_watched(problem, watch, work_limit=None, mip_gap=mip_gap)
+        return _filled_up(plan, p_facilities if budget is None else None, watch)
     unreached = np.flatnonzero((np.diff(walk.indptr) == 0) & ((objective != "p_median") | (weight > 0)))
     if len(unreached):
         return _infeasible(
-            n_facilities, begun, Reason("demand_unreachable", {"rows": len(unreached), "first": int(unreached[0])})
+            n_facilities, watch, Reason("demand_unreachable", {"rows": len(unreached), "first": int(unreached[0])})
         )
     if objective == "lscp":
-        cover = solve_cover(_pattern(walk), cost, fixed, mip_gap=mip_gap, time_limit_s=time_limit)
+        cover = solve_cover(_pattern(walk), cost, fixed, watch, mip_gap=mip_gap)
         assert cover.chosen is not None
         if budget is not None and cover.cost > budget:
             key = "cover_over_budget" if cover.bound > budget else "no_plan_in_time"
-            return _infeasible(n_facilities, begun, Reason(key, {"cost": cover.bound, "budget": budget}))
-        return _plan(n_facilities, cover.chosen, cover.cost, cover.bound, cover.stopped, cover.work, begun)
+            return _infeasible(n_facilities, watch, Reason(key, {"cost": cover.bound, "budget": budget}))
+        return _plan(n_facilities, cover.chosen, cover.cost, cover.bound, cover.stopped, cover.work, watch)
     assert p_facilities is not None
     if objective == "p_center":
-        return _least_worst(walk, p_facilities, fixed, begun, time_limit)
+        return _least_worst(walk, p_facilities, fixed, watch)
     served = np.diff(walk.indptr) > 0
-    found = solve_median(walk[served], weight[served], p_facilities, fixed, mip_gap=mip_gap, time_limit_s=time_limit)
+    found = solve_median(walk[served], weight[served], p_facilities, fixed, watch, mip_gap=mip_gap)
     if found.chosen is None:
-        return _infeasible(n_facilities, begun, Reason("p_too_few", {"p": p_facilities}))
-    return _plan(n_facilities, found.chosen, found.cost, found.bound, found.stopped, found.work, begun)
+        return _infeasible(n_facilities, watch, Reason("p_too_few", {"p": p_facilities}))
+    return _plan(n_facilities, found.chosen, found.cost, found.bound, found.stopped, found.work, watch)
 
 
 def _pairs(cost_matrix: ArrayLike | sparse.sparray, radius: float) -> sparse.csr_array:
@@ -172,15 +175,15 @@ def _covering(
     )
 
 
-def _filled_up(plan: Plan, p: int | None, begun: float) -> Plan:
+def _filled_up(plan: Plan, p: int | None, watch: Watch) -> Plan:
     """Add facilities that cover nothing more until there are exactly p, as the field counts."""
     year = plan.build_year.copy()
     if p is not None and plan.status != "infeasible":
         year[np.flatnonzero(year == 0)[: p - len(plan.selected)]] = 1
-    return replace(plan, build_year=year, seconds=time.perf_counter() - begun)
+    return replace(plan, build_year=year, seconds=watch.seconds)
 
 
-def _least_worst(walk: sparse.csr_array, p: int, fixed: Ints, begun: float, time_limit: float | None) -> Plan:
+def _least_worst(walk: sparse.csr_array, p: int, fixed: Ints, watch: Watch) -> Plan:
     """Halve the list of distinct walks: the shortest within which p facilities cover everybody."""
     n = walk.shape[1]
     levels = np.unique(walk.data)
@@ -194,8 +197,10 @@ def _least_worst(walk: sparse.csr_array, p: int, fixed: Ints, begun: float, time
         near = walk.data <= levels[middle]
         indptr = np.concatenate([[0], np.cumsum(near)])[walk.indptr]
         pattern = sparse.csr_array((np.ones(int(near.sum()), np.int8), walk.indices[near], indptr), walk.shape)
-        left = None if time_limit is None else max(time_limit - (time.perf_counter() - begun), 0.0)
-        cover = solve_cover(pattern, np.ones(n), fixed, at_most=float(p), time_limit_s=left)
+        # No plan is known yet to speak of: any choice has the farthest walk of all at worst.
+        inside = watch.inner("search", float(levels[min(high, len(levels) - 1)]), float(levels[proven]))
+        cover = solve_cover(pattern, np.ones(n), fixed, inside, at_most=float(p))
+        watch.stopped = watch.stopped or inside.stopped
         work["coverings"] += 1
         work["nodes"] += cover.work.get("nodes", 0)
         if cover.chosen is not None and len(cover.chosen) <= p:
@@ -207,18 +212,18 @@ def _least_worst(walk: sparse.csr_array, p: int, fixed: Ints, begun: float, time
             else:
                 sure = False
     if best is None:
-        return _infeasible(n, begun, Reason("p_too_few", {"p": p}))
+        return _infeasible(n, watch, Reason("p_too_few", {"p": p}))
     idle = np.setdiff1d(np.arange(n), best)[: p - len(best)]
     chosen = np.union1d(best, idle)
     is_open = np.zeros(n, bool)
     is_open[chosen] = True
     value = float(np.minimum.reduceat(np.where(is_open[walk.indices], walk.data, np.inf), walk.indptr[:-1]).max())
     bound = value if sure else float(levels[proven])
-    return _plan(n, chosen, value, bound, "proof" if sure else "time", work, begun)
+    return _plan(n, chosen, value, bound, "proof" if sure else watch.stopped or "work", work, watch)
 
 
 def _plan(
-    n: int, chosen: Ints, objective: float, bound: float, stopped: str, work: dict[str, int], begun: float
+    n: int, chosen: Ints, objective: float, bound: float, stopped: str, work: dict[str, int], watch: Watch
 ) -> Plan:
     year = np.zeros(n, np.int64)
     year[chosen] = 1
@@ -230,12 +235,22 @@ def _plan(
         bound=objective if proven else bound,
         gap=0.0 if proven else gap,
         status="optimal" if proven else "feasible",
-        seconds=time.perf_counter() - begun,
+        seconds=watch.seconds,
         work=work,
         stopped="proof" if proven else stopped,
+        time_limit_s=watch.limit_s,
     )
 
 
-def _infeasible(n: int, begun: float, *reasons: Reason) -> Plan:
-    seconds = time.perf_counter() - begun
-    return Plan(np.zeros(n, np.int64), math.nan, math.nan, math.inf, "infeasible", seconds, {}, reasons, "conflict")
+def _infeasible(n: int, watch: Watch, *reasons: Reason) -> Plan:
+    return Plan(
+        build_year=np.zeros(n, np.int64),
+        objective=math.nan,
+        bound=math.nan,
+        gap=math.inf,
+        status="infeasible",
+        seconds=watch.seconds,
+        reasons=reasons,
+        stopped="conflict",
+        time_limit_s=watch.limit_s,
+    )

@@ -8,7 +8,6 @@ contains are struck out by it, and HiGHS settles the rest in the formulation by 
 # mypy: disable-error-code="no-untyped-def"
 
 import math
-import time
 from dataclasses import dataclass
 
 import highspy
@@ -19,6 +18,7 @@ from scipy import sparse
 
 from planner.siting.milp import Program, minimise
 from planner.siting.problem import PROOF_TOLERANCE, Floats, Ints, relative_gap
+from planner.siting.watch import Watch
 
 _ROUNDS = (100, 200, 300, 400, 600, 1000)
 _MOST_NONZEROS = 4_000_000
@@ -40,10 +40,10 @@ def solve_median(
     weight: Floats,
     p: int,
     required: Ints,
+    watch: Watch,
     *,
     mip_gap: float = 0.0,
     work_limit: int | None = None,
-    time_limit_s: float | None = None,
 ) -> Median:
     """Choose ``p`` columns that minimise Σ_i weight_i × walk to the nearest chosen column.
 
@@ -54,9 +54,8 @@ def solve_median(
         required: columns that must be among them.
         mip_gap: stop when the gap is proven to be no more than this fraction.
         work_limit: most branch-and-bound nodes.
-        time_limit_s: most seconds.
+        watch: who follows the search and may end it.
     """
-    begun = time.perf_counter()
     n_demand, n_places = walk.shape
     rows, columns = _near_first(walk), walk.tocsc()
     # A unit that nobody serves costs more than all walks together: a search device that never reaches a result.
@@ -88,9 +87,6 @@ def solve_median(
     def proven(gap: float) -> bool:
         return bound > cost - max(grain, 1e-9 * cost) or relative_gap(cost, bound) <= gap
 
-    def out_of_time() -> bool:
-        return time_limit_s is not None and time.perf_counter() - begun >= time_limit_s
-
     for rounds in _ROUNDS:
         bound, step, at_u, done = _climb(data, at_u, p, must, allowed, bound, step, cost - grain, rounds)
         work["rounds"] += done
@@ -103,12 +99,11 @@ def solve_median(
         work["places"] = int(allowed.sum())
         if proven(max(mip_gap, PROOF_TOLERANCE)) or step < 1e-5 or work["places"] <= p:
             break
-        if out_of_time():
-            stopped = "time"
+        if watch.tell("bound", cost, bound):
             break
     if work["places"] <= p or must.sum() >= p:
         bound = cost
-    if not proven(max(mip_gap, PROOF_TOLERANCE)) and not out_of_time():
+    if not proven(max(mip_gap, PROOF_TOLERANCE)) and not watch.over():
         program = _level_program(rows, weight, far, p, must, allowed)
         stopped = "work"
         if program.matrix.nnz <= _MOST_NONZEROS:
@@ -123,10 +118,10 @@ def solve_median(
                 program.n_integer,
                 program.offset * scale,
             )
-            left = None if time_limit_s is None else time_limit_s - (time.perf_counter() - begun)
             outcome = minimise(
                 program, start=_level_point(program, chosen, allowed), mip_gap=mip_gap,
-                abs_gap=grain * scale * (1 - 1e-4), nodes=work_limit, time_limit_s=left,
+                abs_gap=grain * scale * (1 - 1e-4), nodes=work_limit, time_limit_s=watch.left_s,
+                tell=lambda _, least: watch.tell("settle", cost, max(bound, least / scale)),
             )  # fmt: skip
             stopped, work["nodes"] = outcome.stopped, outcome.nodes
             if outcome.x is not None:
@@ -141,7 +136,7 @@ def solve_median(
         return Median(None, math.nan, math.nan, "conflict", work)
     if proven(PROOF_TOLERANCE):
         bound, stopped = cost, "proof"
-    return Median(np.sort(chosen), cost, bound, stopped, work)
+    return Median(np.sort(chosen), cost, bound, stopped if stopped == "proof" else watch.stopped or stopped, work)
 
 
 def _near_first(walk: sparse.csr_array) -> sparse.csr_array:

@@ -6,6 +6,8 @@ then, continuous). The cumulative z keeps the cover rows as sparse as the reach 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Thread
+from typing import Any
 
 import highspy
 import numpy as np
@@ -15,7 +17,10 @@ from planner.siting.covering import merge_units
 from planner.siting.kernels import Model
 from planner.siting.problem import Floats, Ints
 
-Progress = Callable[[float, float], None]
+# Called in the caller's thread with (best value, bound); True stops.
+Teller = Callable[[float, float], bool]
+# Seconds between two looks at a running solver: how long Ctrl-C waits at most.
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ def minimise(
     nodes: int | None = None,
     time_limit_s: float | None = None,
     relaxed: bool = False,
-    progress: Progress | None = None,
+    tell: Teller | None = None,
 ) -> Outcome:
     """Solve a program with HiGHS on one thread with a fixed seed.
 
@@ -145,7 +150,7 @@ def minimise(
         nodes: most branch-and-bound nodes; None is no limit.
         time_limit_s: most seconds; None is no limit.
         relaxed: solve the linear relaxation.
-        progress: called with (best value, bound) now and then.
+        tell: called with (best value, bound) now and then; returning True stops, and so does Ctrl-C.
     """
     highs = highspy.Highs()  # type: ignore[no-untyped-call]
     options: dict[str, bool | int | float | str] = {
@@ -168,10 +173,7 @@ def minimise(
         solution = highspy.HighsSolution()
         solution.col_value = start.tolist()
         highs.setSolution(solution)
-    if progress is not None and not relaxed:
-        highs.cbMipLogging += lambda event: progress(event.data_out.mip_primal_bound, event.data_out.mip_dual_bound)
-    highs.HandleKeyboardInterrupt = True
-    highs.solve()
+    _run(highs, None if relaxed else tell)
     status, info = highs.getModelStatus(), highs.getInfo()
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     kinds = highspy.HighsModelStatus
@@ -188,6 +190,41 @@ def minimise(
         nodes=0 if relaxed else max(int(info.mip_node_count), 0),
         stopped=stopped,
     )
+
+
+def _run(highs: Any, tell: Teller | None) -> None:
+    """Run HiGHS in a thread of its own, so that this one hears Ctrl-C and may call ``tell``.
+
+    highspy's own way to do so prints, and forbids two solves at once in a process.
+    """
+    heard, stop = (-np.inf, -np.inf), False
+
+    def look(event: Any) -> None:
+        nonlocal heard
+        heard = event.data_out.mip_primal_bound, event.data_out.mip_dual_bound
+        if stop:
+            event.interrupt()
+
+    def halt(event: Any) -> None:
+        if stop:
+            event.interrupt()
+
+    highs.cbMipInterrupt += look
+    highs.cbSimplexInterrupt += halt
+    highs.cbIpmInterrupt += halt
+    worker = Thread(target=highs.run, daemon=True)
+    worker.start()
+    try:
+        while worker.is_alive():
+            try:
+                worker.join(_LOOK_S)
+                if tell is not None and not stop:
+                    stop = tell(*heard)
+            except KeyboardInterrupt:
+                stop = True
+    finally:
+        stop = True
+        worker.join()
 
 
 def _highs_lp(program: Program, relaxed: bool) -> highspy.HighsLp:

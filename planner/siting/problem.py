@@ -100,6 +100,7 @@ class Plan:
         work: counts that explain the proof: units, actions and nonzeros before and after reductions, nodes, swaps.
         reasons: why nothing fits, where infeasible.
         stopped: what ended the search: "proof", "gap", "work", "time", "interrupted" or "conflict".
+        time_limit_s: the limit in seconds that the user set; None where work was counted only.
     """
 
     build_year: Ints
@@ -111,6 +112,7 @@ class Plan:
     work: Mapping[str, int] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
     stopped: str = "proof"
+    time_limit_s: float | None = None
 
     @property
     def selected(self) -> Ints:

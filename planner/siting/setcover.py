@@ -8,7 +8,6 @@ left (Beasley 1987 has the same steps).
 # mypy: disable-error-code="no-untyped-def"
 
 import math
-import time
 from dataclasses import dataclass
 
 import highspy
@@ -18,6 +17,7 @@ from scipy import sparse
 
 from planner.siting.milp import Program, minimise
 from planner.siting.problem import PROOF_TOLERANCE, Floats, Ints, relative_gap
+from planner.siting.watch import Watch
 
 # Steps of the local search for each column that is left.
 _STEPS = 50
@@ -38,11 +38,11 @@ def solve_cover(
     within: sparse.csr_array,
     cost: Floats,
     required: Ints,
+    watch: Watch,
     *,
     at_most: float | None = None,
     mip_gap: float = 0.0,
     work_limit: int | None = None,
-    time_limit_s: float | None = None,
 ) -> Cover:
     """Choose columns of least cost so that every row has one.
 
@@ -53,9 +53,8 @@ def solve_cover(
         at_most: stop as soon as it is known whether that cost suffices: p-center only asks this.
         mip_gap: stop when the gap is proven to be no more than this fraction.
         work_limit: most branch-and-bound nodes.
-        time_limit_s: most seconds.
+        watch: who follows the search and may end it.
     """
-    begun = time.perf_counter()
     n_places = within.shape[1]
     taken = np.zeros(n_places, bool)
     taken[required] = True
@@ -74,7 +73,9 @@ def solve_cover(
         bound = min(bound, price)
         if relative_gap(price, bound) <= PROOF_TOLERANCE:
             bound, stopped = price, "proof"
-        return Cover(np.sort(chosen), price, float(bound), stopped, work)
+        return Cover(
+            np.sort(chosen), price, float(bound), stopped if stopped == "proof" else watch.stopped or stopped, work
+        )
 
     if rows.shape[0] == 0:
         return answer(np.flatnonzero(taken), spent, "proof")
@@ -103,15 +104,14 @@ def solve_cover(
         allowed[best] = True
         if answered() or value - grain <= bound or step < 1e-4:
             break
-        if time_limit_s is not None and time.perf_counter() - begun > time_limit_s:
-            stopped = "time"
+        if watch.tell("bound", spent + value, spent + bound):
             break
     chosen = np.union1d(np.flatnonzero(taken), columns[best])
     low = spent + bound
     if (
         answered()
         or value - grain <= bound
-        or stopped == "time"
+        or watch.stopped
         or relative_gap(spent + value, low) <= max(mip_gap, PROOF_TOLERANCE)
     ):
         return answer(chosen, low, stopped)
@@ -138,7 +138,8 @@ def solve_cover(
         mip_gap=mip_gap,
         abs_gap=grain,
         nodes=work_limit,
-        time_limit_s=None if time_limit_s is None else time_limit_s - (time.perf_counter() - begun),
+        time_limit_s=watch.left_s,
+        tell=lambda _, least: watch.tell("settle", spent + value, max(low, least)),
     )
     work["nodes"] = outcome.nodes
     if outcome.x is not None:

@@ -1,8 +1,7 @@
 """Solve a siting problem: reduce, search, bound, prove. Gives a `Plan` whose status claims no more than its bound proves."""
 
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +31,7 @@ from planner.siting.problem import (
     relative_gap,
 )
 from planner.siting.search import Found, improve, model_of, prices, search, search_near, set_toll
+from planner.siting.watch import Listener, Step, Watch
 
 # HiGHS works with absolute tolerances of 1e-6 to 1e-7; with all weight scaled to this, the lightest unit still shows.
 _SCALE = 1e4
@@ -43,8 +43,6 @@ _SMALL = 6_000
 # HiGHS is asked only where its linear programs stay below this many nonzeros; beyond, they take minutes and prove little.
 _MOST_NONZEROS = 4_000_000
 
-Progress = Callable[[float, float], None]
-
 
 def solve(
     problem: SitingProblem,
@@ -52,7 +50,7 @@ def solve(
     mip_gap: float = 0.005,
     work_limit: int | None = 200,
     time_limit_s: float | None = None,
-    progress: Progress | None = None,
+    progress: Listener | None = None,
 ) -> Plan:
     """Find the best plan and prove how good it is. The same problem gives the same plan, unless a limit in seconds strikes.
 
@@ -64,30 +62,37 @@ def solve(
         mip_gap: stop when the gap is proven to be no more than this fraction.
         work_limit: most branch-and-bound nodes; None is no limit.
         time_limit_s: a limit in seconds; None is no limit.
-        progress: called with (objective, bound) while searching.
+        progress: called with a `Progress` while searching, in the caller's thread; returning True stops the search.
 
     Returns:
-        A plan; ``optimal`` only if proven to 1e-6, ``infeasible`` with its reasons if the rules leave none.
+        A plan; ``optimal`` only if proven to 1e-6, ``infeasible`` with its reasons if the rules leave none. A search that is stopped by the
+        limit in seconds, by ``progress`` or by Ctrl-C gives the best plan so far with the bound so far; only before there is any plan
+        does Ctrl-C raise KeyboardInterrupt.
     """
-    begun = time.perf_counter()
+    return solve_watched(problem, Watch(time_limit_s, progress), mip_gap=mip_gap, work_limit=work_limit)
+
+
+def solve_watched(problem: SitingProblem, watch: Watch, *, mip_gap: float, work_limit: int | None) -> Plan:
+    """Do what `solve` does, under a watch that began earlier."""
     kept = useful_actions(problem)
     small = restrict(problem, kept)
     work = {**problem.reductions, **_sizes(problem, small)}
-
-    def infeasible() -> Plan:
-        none, seconds = np.zeros(problem.n_actions, np.int64), time.perf_counter() - begun
-        return Plan(none, math.nan, math.nan, math.inf, "infeasible", seconds, work, conflict(problem), "conflict")
-
-    if not set(problem.required) <= set(small.place.tolist()):
-        return infeasible()
-    race = _start(small)
+    race = None
+    if set(problem.required) <= set(small.place.tolist()):
+        race = watch.follow(_races(small, watch, mip_gap, work_limit))
     if race is None:
-        return infeasible()
-    clock = _Clock(begun, time_limit_s, progress)
-    if _pairs_left(race.model) > _SMALL:
-        race = _close_in(small, race, clock, mip_gap)
-    if race.gap > max(mip_gap, PROOF_TOLERANCE) and race.stopped != "time":
-        race = _settle(small, race, clock, mip_gap, work_limit)
+        return Plan(
+            build_year=np.zeros(problem.n_actions, np.int64),
+            objective=math.nan,
+            bound=math.nan,
+            gap=math.inf,
+            status="infeasible",
+            seconds=watch.seconds,
+            work=work,
+            reasons=conflict(problem),
+            stopped="conflict",
+            time_limit_s=watch.limit_s,
+        )
     whole = np.zeros(problem.n_actions, np.int64)
     whole[kept] = tidy(small, np.where(race.years < problem.n_years, race.years + 1, 0))
     objective = objective_of(problem, whole)
@@ -100,25 +105,11 @@ def solve(
         bound=objective if proven else bound,
         gap=0.0 if proven else gap,
         status="optimal" if proven else "feasible",
-        seconds=time.perf_counter() - begun,
+        seconds=watch.seconds,
         work={**work, **race.work},
-        stopped="proof" if proven else race.stopped,
+        stopped="proof" if proven else watch.stopped or race.stopped,
+        time_limit_s=watch.limit_s,
     )
-
-
-@dataclass(frozen=True)
-class _Clock:
-    begun: float
-    limit_s: float | None
-    progress: Progress | None
-
-    @property
-    def left_s(self) -> float | None:
-        return None if self.limit_s is None else self.limit_s - (time.perf_counter() - self.begun)
-
-    def tell(self, race: "_Race") -> None:
-        if self.progress is not None:
-            self.progress(race.objective, race.bound)
 
 
 @dataclass(frozen=True)
@@ -133,7 +124,7 @@ class _Race:
         least: no plan among the allowed options is better.
         floor: no plan with an option that was struck out is better.
         reduced: the options' reduced values at the last bound.
-        stopped, work: what the plan will say of its search.
+        step, stopped, work: what the search tells of itself.
     """
 
     model: Model
@@ -145,6 +136,7 @@ class _Race:
     least: float
     floor: float
     reduced: Floats
+    step: Step
     stopped: str
     work: Mapping[str, int]
 
@@ -193,12 +185,27 @@ def _start(problem: SitingProblem) -> _Race | None:
         least=all_years,
         floor=-math.inf,
         reduced=reduced,
+        step="search",
         stopped="gap",
         work={"rounds": 0, "options": int(model.allowed.sum()), "nodes": 0},
     )
 
 
-def _close_in(problem: SitingProblem, race: _Race, clock: _Clock, mip_gap: float) -> _Race:
+def _races(problem: SitingProblem, watch: Watch, mip_gap: float, work_limit: int | None) -> Iterator[_Race]:
+    """Search, bound, settle: yield where the race stands after each step, nothing where no plan keeps the rules."""
+    race = _start(problem)
+    if race is None:
+        return
+    yield race
+    if _pairs_left(race.model) > _SMALL:
+        for closer in _close_in(race, mip_gap):
+            race = closer
+            yield race
+    if race.gap > max(mip_gap, PROOF_TOLERANCE):
+        yield _settle(problem, race, watch, mip_gap, work_limit)
+
+
+def _close_in(race: _Race, mip_gap: float) -> Iterator[_Race]:
     """Lower the bound and look for plans near it, until the gap is small enough or the bound stalls."""
     model = race.model
     relaxed = relaxation(model)
@@ -206,20 +213,19 @@ def _close_in(problem: SitingProblem, race: _Race, clock: _Clock, mip_gap: float
     for look, rounds in enumerate(_ROUNDS):
         at = tighten(model, relaxed, at, race.value + 0.5 * race.grain, rounds)
         set_toll(model, at.row)
-        race = replace(race, least=min(race.least, at.bound), reduced=option_values(model, relaxed, at)[0])
+        race = replace(
+            race, step="bound", least=min(race.least, at.bound), reduced=option_values(model, relaxed, at)[0]
+        )
         race = race.taking(search_near(model, race.reduced))
         known = race.value + max(1e-8 * abs(race.value) + 1e-12, race.grain * (1 - 1e-6))
         options = strike_out(model, relaxed, at, known)
         if options < race.work["options"]:
             race = replace(race, floor=max(race.floor, race.value if race.grain > 0 else known))
         race = replace(race, work={**race.work, "options": options, "rounds": at.rounds})
-        clock.tell(race)
-        if clock.left_s is not None and clock.left_s <= 0:
-            return replace(race, stopped="time")
+        yield race
         enough = race.gap <= (PROOF_TOLERANCE if look < _LOOKS else max(mip_gap, PROOF_TOLERANCE))
         if enough or at.step < SHORTEST_STEP or _pairs_left(model) <= _SMALL:
             break
-    return race
 
 
 def _pairs_left(model: Model) -> int:
@@ -227,8 +233,9 @@ def _pairs_left(model: Model) -> int:
     return int(np.diff(model.action_ptr) @ model.allowed.sum(axis=1))
 
 
-def _settle(problem: SitingProblem, race: _Race, clock: _Clock, mip_gap: float, work_limit: int | None) -> _Race:
+def _settle(problem: SitingProblem, race: _Race, watch: Watch, mip_gap: float, work_limit: int | None) -> _Race:
     """Let HiGHS decide among the options that are left."""
+    race = replace(race, step="settle")
     if race.work["options"] == 0:
         return replace(race, least=race.floor)
     program, action, year = covering_program(race.model, _SCALE)
@@ -236,14 +243,20 @@ def _settle(problem: SitingProblem, race: _Race, clock: _Clock, mip_gap: float, 
     if program.matrix.nnz > _MOST_NONZEROS:
         return replace(race, work=work, stopped="work")
     shift = race.constant / race.weight
+
+    def tell(best: float, bound: float) -> bool:
+        least = min(race.least, -bound / _SCALE - shift) if math.isfinite(bound) else race.least
+        now = replace(race, value=max(race.value, -best / _SCALE - shift), least=least)
+        return watch.tell(now.step, now.objective, now.bound)
+
     outcome = minimise(
         replace(program, offset=-_SCALE * shift),
         start=point_of(program, action, year, race.years, problem.n_years),
         mip_gap=mip_gap,
         abs_gap=race.grain * _SCALE * (1 - 1e-4),
         nodes=work_limit,
-        time_limit_s=clock.left_s,
-        progress=None if clock.progress is None else lambda *_: clock.tell(race),
+        time_limit_s=watch.left_s,
+        tell=tell,
     )
     race = replace(race, work={**work, "nodes": outcome.nodes}, stopped=outcome.stopped)
     if outcome.stopped == "conflict":
@@ -255,7 +268,6 @@ def _settle(problem: SitingProblem, race: _Race, clock: _Clock, mip_gap: float, 
             race = race.taking(improve(race.model, found, race.reduced))
     if math.isfinite(outcome.bound):
         race = replace(race, least=min(race.least, -outcome.bound / _SCALE - shift))
-    clock.tell(race)
     return race
 
 

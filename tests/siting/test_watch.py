@@ -1,0 +1,96 @@
+"""What a listener hears, and that a stopped search keeps its best plan with an honest status."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from planner.siting import Progress, SitingProblem, broken_rules, from_cost_matrix, objective_of, solve
+
+
+def town(n_demand: int = 500, n_places: int = 100, seed: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    demand, places = rng.random((n_demand, 2)), rng.random((n_places, 2))
+    return np.hypot(*(demand[:, None] - places[None]).transpose(2, 0, 1)), rng.integers(1, 10, n_demand).astype(float)
+
+
+def years(seed: int = 4) -> SitingProblem:
+    matrix, weight = town(seed=seed)
+    n = matrix.shape[1]
+    return SitingProblem(
+        unit_weight=weight,
+        cover=sparse.csr_array((matrix < 0.12).astype(np.int8)),
+        capital_cost=np.random.default_rng(seed).uniform(1, 3, n),
+        operating_cost=np.full(n, 0.2),
+        place=np.arange(n),
+        budget=np.array([9.0, 9.0]),
+        year_weight=np.array([0.5, 0.5]),
+    )
+
+
+SETTINGS = {
+    "mclp": {"service_radius": 0.13, "p_facilities": 15},
+    "lscp": {"service_radius": 0.25},
+    "p_median": {"p_facilities": 12},
+    "p_center": {"p_facilities": 12},
+}
+
+
+@pytest.mark.parametrize("objective", ["mclp"])
+def test_listener_hears_plans_and_bounds_that_only_get_better(objective: str) -> None:
+    heard: list[Progress] = []
+    plan = from_cost_matrix(*town(), objective=objective, progress=lambda p: heard.append(p), **SETTINGS[objective])
+    better = 1 if objective == "mclp" else -1
+    assert plan.status == "optimal" and heard
+    for before, after in pairwise(heard):
+        assert better * (after.objective - before.objective) >= -1e-9
+        assert better * (after.bound - before.bound) <= 1e-6 * abs(after.objective)
+        assert after.seconds >= before.seconds
+    for progress in heard:
+        assert better * (progress.bound - plan.objective) >= -1e-6 * plan.objective
+        assert better * (plan.objective - progress.objective) >= -1e-9
+
+
+def stop(_: Progress) -> bool:
+    return True
+
+
+def ctrl_c(_: Progress) -> bool:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("how", [stop, ctrl_c])
+def test_interruption_keeps_the_best_plan_so_far(how: object) -> None:
+    problem = years()
+    best = solve(problem, mip_gap=0.001)
+    plan = solve(problem, mip_gap=0.0, progress=how)
+    assert plan.stopped == "interrupted" and plan.status == "feasible"
+    assert not broken_rules(problem, plan.build_year)
+    assert plan.objective == objective_of(problem, plan.build_year)
+    assert plan.objective <= best.bound and plan.bound >= best.objective
+
+
+@pytest.mark.parametrize("objective", ["mclp"])
+@pytest.mark.parametrize("how", [stop, ctrl_c])
+def test_interruption_of_the_fields_problems(how: object, objective: str) -> None:
+    whole = from_cost_matrix(*town(), objective=objective, **SETTINGS[objective])
+    plan = from_cost_matrix(*town(), objective=objective, progress=how, **SETTINGS[objective])
+    assert len(plan.selected) == SETTINGS[objective].get("p_facilities", len(plan.selected))
+    low, high = sorted((plan.objective, plan.bound))
+    assert low - 1e-9 <= whole.objective <= high + 1e-9
+    assert plan.stopped == ("proof" if plan.status == "optimal" else "interrupted")
+
+
+def test_limit_in_seconds_is_named_in_the_plan() -> None:
+    plan = solve(years(), time_limit_s=0.0)
+    assert (plan.status, plan.stopped, plan.time_limit_s) == ("feasible", "time", 0.0)
+    assert solve(years(), mip_gap=0.01).time_limit_s is None
+
+
+def test_a_listener_that_fails_is_heard() -> None:
+    def fail(_: Progress) -> bool:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        solve(years(), progress=fail)
