@@ -34,6 +34,7 @@ MARGIN_M = 1_000
 NOTE_ZONE = "示意:距该街道办事处最近的范围,不是行政区界"
 NOTE_WATER = "示意:由道路与地点的空白处推得,不是实测岸线"
 NOTE_SITE = "示意:是否为现状站点系假定"
+NOTE_ENTERPRISE = "示意:单位真实,人数系假定"
 NOTE_CANDIDATE = "示意:地点真实,开放时间与可选方式系假定"
 
 MAIN_STREETS = ("trunk", "primary", "secondary", "tertiary")
@@ -125,6 +126,18 @@ SMALLEST_ZONE_M2 = 100_000
 """An office outside the box that is the nearest one of less than this gets no zone; its neighbours share the sliver."""
 
 
+COUNTIES = {
+    "江岸区": "大智 一元 车站 四唯 永清 球场 台北 西马 劳动",
+    "江汉区": "民族 满春 民权 花楼 水塔 民意 前进 新华 万松 北湖 常青",
+    "硚口区": "六角亭 汉中 荣华 宝丰",
+    "汉阳区": "五里墩 建桥 晴川 洲头 鹦鹉",
+    "武昌区": "珞珈山 中南路 徐家棚 白沙洲 水果湖 杨园 紫阳 积玉桥",
+    "洪山区": "梨园 珞南",
+}
+"""Which district each sub-district belongs to, by the public list of administrative codes: names only, no boundary."""
+COUNTY_OF = {f"{township}街道": county for county, townships in COUNTIES.items() for township in townships.split()}
+
+
 def zones_of(points: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return, for each sub-district office, the part of the box that it is the nearest office of, on its own bank."""
     offices = points[(points.fclass == "town_hall") & points.name.str.match(OFFICE, na=False)].copy()
@@ -139,6 +152,7 @@ def zones_of(points: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         {
             "id": [f"Z{n:02d}" for n in range(1, len(zones) + 1)],
             "name": zones.name,
+            "county": zones.name.map(COUNTY_OF),
             "source": "OSM " + zones.osm_id,
             "note": NOTE_ZONE,
         },
@@ -294,6 +308,7 @@ def sites_table(hosts: gpd.GeoDataFrame) -> pd.DataFrame:
             "编号": [f"A{n:02d}" for n in number],
             "名称": name,
             "级别": "乡镇街道",
+            "阵地类型": "爱心休息点",
             "类别": "银行",
             "依托单位": hosts.host,
             "建设方式": np.where(shared, "共享", "共建"),
@@ -308,15 +323,134 @@ def sites_table(hosts: gpd.GeoDataFrame) -> pd.DataFrame:
     )
 
 
+CENTRE, VENUE = "职工服务中心", "活动阵地"
+CULTURE = "歇脚;饮水;如厕"
+# Where a city, its districts, clusters and enterprises are taken to have a site (illustrative).
+# OpenStreetMap id, place, tier, role, kind, hours, services, seats.
+HIGHER: tuple[tuple[str, str, str, str, str, str, str, int], ...] = (
+    ("1880547287", "武汉市群众艺术馆", "市级", CENTRE, "文化馆", "Tu-Su 09:00-17:00", CULTURE + ";热饭;充电", 20),
+    ("494588332", "武汉市图书馆", "市级", VENUE, "图书馆", "Tu-Su 09:00-21:00", CULTURE, 30),
+    ("773689478", "武汉市青少年宫", "市级", VENUE, "青少年宫", "We-Su 09:00-17:00", CULTURE, 20),
+    ("236672647", "武昌区人民政府", "县区", CENTRE, "机关", "Mo-Fr 09:00-17:00", "歇脚;饮水;如厕;充电", 10),
+    ("1882003788", "江岸区少年儿童图书馆", "县区", VENUE, "图书馆", "Tu-Su 09:00-17:00", CULTURE, 16),
+    ("908271289", "武昌区少儿图书馆", "县区", VENUE, "图书馆", "Tu-Su 09:00-17:00", CULTURE, 16),
+    ("106474269", "洪山区青少年科技活动中心", "县区", VENUE, "青少年宫", "We-Su 09:00-17:00", CULTURE, 16),
+    ("967195310", "汉阳造", "工业集聚区", CENTRE, "产业园区", "Mo-Su 08:00-20:00", "歇脚;饮水;热饭;充电", 12),
+    ("366054971", "武汉铁路局", "企业", CENTRE, "企业", "Mo-Fr 07:30-18:30", "歇脚;饮水;热饭;充电", 12),
+    ("1227724524", "中铁建工集团职工之家", "企业", VENUE, "企业", "Mo-Su 08:00-20:00", CULTURE, 10),
+)
+EVERY_OFFICE = 4
+"""One sub-district office of so many is taken to run a service centre already."""
+
+# Clusters and enterprises: OpenStreetMap id, name, tier and front-line staff (illustrative).
+ENTERPRISES: tuple[tuple[str, str, str, int], ...] = (
+    ("967195310", "汉阳造", "工业集聚区", 120),
+    ("1236249423", "华中小龟山金融文化公园", "工业集聚区", 90),
+    ("1280768416", "云尚武汉国际时尚中心", "工业集聚区", 150),
+    ("1101962289", "武汉天地企业中心", "工业集聚区", 110),
+    ("1071699812", "中铁第四勘察设计院集团有限公司", "企业", 60),
+    ("1094546666", "武汉世通物流股份有限公司", "企业", 40),
+    ("1225915144", "武汉公交集团第七运营公司", "企业", 80),
+    ("1227075455", "中铁大桥局股份有限公司设计分公司", "企业", 30),
+    ("1227075460", "武汉汉阳供电公司", "企业", 45),
+    ("1227724524", "中铁建工集团", "企业", 50),
+    ("366054971", "武汉铁路局", "企业", 70),
+    ("1094546680", "长江武汉航道工程局", "企业", 40),
+    ("1058246206", "湖北华电武昌热电有限公司", "企业", 60),
+    ("230480993", "武汉塑料二厂", "企业", 35),
+    ("472459483", "中国邮政武昌枢纽", "企业", 60),
+)
+
+
+def offices_with_centre(hosts: gpd.GeoDataFrame) -> np.ndarray:
+    """Return which hosts are sub-district offices that are taken to run a service centre already."""
+    office = (hosts.kind == "街道办事处").to_numpy()
+    return office & (np.cumsum(office) % EVERY_OFFICE == 1)
+
+
+def centres_table(offices: gpd.GeoDataFrame, points: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return the rows of the sheet 现状站点 that follow the rest points: service centres and venues of all five tiers."""
+    higher = pd.DataFrame(HIGHER, columns=["osm_id", "host", "tier", "role", "kind", "hours", "services", "seats"])
+    higher = (
+        points[["osm_id", "geometry"]].merge(higher, on="osm_id").set_index("osm_id").loc[higher.osm_id].reset_index()
+    )
+    own = higher.host.str.contains(r"^.{2,3}区人民政府$")
+    higher["name"] = (higher.host.str.removesuffix("人民政府") + CENTRE).where(
+        own, higher.host + "职工" + higher.role.str.removeprefix("职工")
+    )
+    at_office = offices.assign(
+        tier="乡镇街道",
+        role=CENTRE,
+        hours="Mo-Fr 09:00-17:00",
+        services="歇脚;饮水;充电",
+        seats=8,
+        name=offices.host.str.removesuffix("办事处") + CENTRE,
+    )
+    every = pd.concat([higher, at_office], ignore_index=True)
+    every = gpd.GeoDataFrame(every, geometry="geometry", crs=CRS)
+    return pd.DataFrame(
+        {
+            "编号": [f"B{n:02d}" for n in range(1, len(every) + 1)],
+            "名称": every["name"],
+            "级别": every.tier,
+            "阵地类型": every.role,
+            "类别": every.kind,
+            "依托单位": every.host,
+            "建设方式": np.where(every.role == VENUE, "共享", "共建"),
+            "开放时间": every.hours,
+            "服务项目": every.services,
+            "座位数": every.seats,
+            "地址": "",
+            **_degrees(every),
+            "来源": "OSM " + every.osm_id,
+            "备注": NOTE_SITE,
+        }
+    )
+
+
+def enterprises_table(points: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return enterprises.csv: real clusters and enterprises with an assumed number of front-line staff."""
+    places = enterprises_of(points)
+    return pd.DataFrame(
+        {
+            "编号": [f"E{n:02d}" for n in range(1, len(places) + 1)],
+            "名称": places["name"],
+            "级别": places.tier,
+            "职工数": places.staff,
+            **_degrees(places),
+            "来源": "OSM " + places.osm_id,
+            "备注": NOTE_ENTERPRISE,
+        }
+    )
+
+
+def enterprises_of(points: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the clusters and enterprises with their place and zone."""
+    listed = pd.DataFrame(ENTERPRISES, columns=["osm_id", "name", "tier", "staff"])
+    places = points.set_index("osm_id").loc[listed.osm_id]
+    return gpd.GeoDataFrame(
+        listed.assign(zone=places.zone.to_numpy()), geometry=places.geometry.to_numpy(), crs=points.crs
+    )
+
+
+def enterprise_hosts(points: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the clusters and enterprises without a site as candidate hosts."""
+    places = enterprises_of(points)
+    places = places[~places.osm_id.isin([row[0] for row in HIGHER])]
+    kind = places.tier.map({"工业集聚区": "产业园区", "企业": "企业"})
+    return places.assign(kind=kind, host=places["name"], to_main_m=np.nan, role=CENTRE)
+
+
 def candidates_table(hosts: gpd.GeoDataFrame, modes: dict[str, str]) -> pd.DataFrame:
     """Return candidates.csv. A candidate offers workers nothing yet: services and seats come with an option."""
-    hosts = hosts.assign(rank=hosts.kind.map({kind: n for n, kind in enumerate(KINDS.values())}))
+    hosts = hosts.assign(rank=hosts.kind.map({kind: n for n, kind in enumerate((*KINDS.values(), "产业园区", "企业"))}))
     hosts = hosts.sort_values("rank", kind="stable", ignore_index=True)
     return pd.DataFrame(
         {
             "编号": [f"C{n:03d}" for n in range(1, len(hosts) + 1)],
             "名称": _told_apart(hosts.host, hosts.zone),
-            "级别": "乡镇街道",
+            "级别": hosts.kind.map({"产业园区": "工业集聚区", "企业": "企业"}).fillna("乡镇街道"),
+            "阵地类型": np.where(hosts.kind.isin(["街道办事处", "产业园区", "企业"]), CENTRE, "爱心休息点"),
             "类别": hosts.kind,
             "依托单位": hosts.host,
             "建设方式": "",
@@ -360,6 +494,10 @@ def host_hours(kind: str, host: str, to_main_m: float) -> str:
             return "24/7" if to_main_m <= 60 else "Mo-Su 05:00-23:00"
         case "超市":
             return "Mo-Su 08:00-22:00"
+        case "产业园区":
+            return "Mo-Su 08:00-20:00"
+        case "企业":
+            return "Mo-Fr 08:00-18:00"
         case "便利店":
             return "Mo-Su 07:00-23:00" if host.startswith("便利店") else "24/7"
         case _:
@@ -399,14 +537,16 @@ OPTIONS: tuple[tuple[str, str, str, str, str, int, float, float, str], ...] = (
     ("新建", "超市", "共享", "", "歇脚", 2, 0.3, 0.2, SIGNAGE + "无饮水机"),
     ("新建", "便利店", "共建", "", "歇脚;饮水;热饭;充电", 4, 1.6, 0.6, HOSTED + "随便利店营业时间"),
     ("新建", "便利店", "共享", "Mo-Su 07:00-23:00", "歇脚", 2, 0.3, 0.2, SIGNAGE + "无饮水机"),
+    ("新建", "产业园区", "联建", "Mo-Su 06:00-22:00", KIT, 10, 3.2, 0.9, OWN + "园区分担,面向园区职工"),
+    ("新建", "企业", "共建", "Mo-Su 06:00-20:00", "歇脚;饮水;热饭;充电", 6, 1.6, 0.6, HOSTED + "企业提供场地,对外开放"),
     ("错时延时", "银行", "整合", "Mo-Su 05:00-22:00", "歇脚;饮水;充电", 4, 1.2, 1.1, OWN + "自助区错时开放,AB 岗"),
     ("错时延时", "银行", "整合", "Mo-Su 04:30-17:00", "歇脚;饮水", 4, 0.6, 0.6, OWN + "只补早班,AB 岗"),
 )
 
 
 def options_table() -> pd.DataFrame:
-    """Return the sheet 建设方式. A blank 开放时间 means the host's own hours."""
-    rows = [(*row[:8], "乡镇街道", row[8]) for row in OPTIONS]
+    """Return the sheet 建设方式. A blank 开放时间 means the host's own hours, a blank 级别 the place's own tier."""
+    rows = [(*row[:8], "", row[8]) for row in OPTIONS]
     return pd.DataFrame(rows, columns=list(OPTION_COLUMNS))
 
 
@@ -511,14 +651,19 @@ def build(source: Path, target: Path) -> None:
     points = points_of(source, zones)
     hosts = hosts_of(points, streets)
     existing = choose_existing(hosts)
+    centres = offices_with_centre(hosts)
+    sites = sites_table(hosts[existing].reset_index(drop=True))
+    sites = pd.concat([sites, centres_table(hosts[centres].reset_index(drop=True), points)], ignore_index=True)
+    new = pd.concat([hosts[~existing & ~centres], enterprise_hosts(points)], ignore_index=True)
 
     write_layer(streets, target / "streets.gpkg")
     write_layer(zones, target / "zones.gpkg")
     write_layer(rivers(streets, points), target / "water.gpkg")
-    write_sheet(sites_table(hosts[existing].reset_index(drop=True)), target / "sites.xlsx", "现状站点")
-    write_csv(candidates_table(hosts[~existing], modes_by_kind()), target / "candidates.csv")
+    write_sheet(sites, target / "sites.xlsx", "现状站点")
+    write_csv(candidates_table(new, modes_by_kind()), target / "candidates.csv")
     write_sheet(options_table(), target / "options.xlsx", "建设方式")
     write_csv(outdoor_table(points), target / "outdoor.csv")
+    write_csv(enterprises_table(points), target / "enterprises.csv")
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ from planner.siting import Plan, covering_problem, solve
 from planner.standards import judge, norms
 from planner.study import Capacity, Study
 from planner.tables import service_set
+from planner.tiers import Ground, judge_tiers
 from planner.words import Lang, say
 
 Progress = Callable[[str], None]
@@ -81,6 +82,7 @@ class Result:
         profiles: each group's work profile over the week.
         cost_by_year: what each year costs.
         verdicts: which norm is met where: columns of `planner.standards.VERDICT_COLUMNS` and ``moment`` (0 today, the plan's last year).
+        tiers: what the tiers' rules ask for and what is there: columns of `planner.tiers.TIER_COLUMNS` and ``moment``, as in verdicts.
         rejects: rows of the input that could not be used.
         warnings: data-quality notes, in the study's language.
         inputs: sha256 of every file of the study.
@@ -104,6 +106,7 @@ class Result:
     profiles: dict[str, Floats]
     cost_by_year: dict[int, float]
     verdicts: pd.DataFrame
+    tiers: pd.DataFrame
     rejects: pd.DataFrame
     warnings: tuple[str, ...]
     inputs: dict[str, str]
@@ -184,6 +187,7 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
         profiles=profiles,
         cost_by_year=costs_by_year(actions, study.plan.years) if study.plan else {},
         verdicts=_verdicts(study, inputs, walks, {0: inputs.sites, max(moments): sites}, moments),
+        tiers=_tiers(study, inputs, walks, {0: inputs.sites, max(moments): sites}),
         rejects=inputs.rejects,
         warnings=inputs.warnings,
         inputs=inputs.hashes,
@@ -271,6 +275,24 @@ def _verdicts(
             access_share=walks.access_share,
         )
         parts.append(verdicts.assign(moment=moment))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _tiers(study: Study, inputs: Inputs, walks: Walks, sites_at: dict[int, gpd.GeoDataFrame]) -> pd.DataFrame:
+    """Judge today and the end of the plan by the rules of the tiers."""
+    parts = []
+    for moment, sites in sites_at.items():
+        ground = Ground(
+            sites=sites,
+            standing=standing_sites(sites, study.standard.services),
+            demand=inputs.demand,
+            zones=inputs.zones,
+            network=walks.network,
+            at=(walks.demand, walks.sites),
+            radius_m=study.standard.service_radius_m,
+            access_share=walks.access_share,
+        )
+        parts.append(judge_tiers(study.tiers, ground).assign(moment=moment))
     return pd.concat(parts, ignore_index=True)
 
 

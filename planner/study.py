@@ -16,6 +16,7 @@ from planner.words import Lang, catalogue
 
 Mode = Literal["self_build", "joint_build", "co_host", "shared", "consolidate"]
 Tier = Literal["city", "county", "township", "cluster", "enterprise"]
+Role = Literal["rest_station", "service_centre", "venue"]
 Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000", "auto"]
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
@@ -58,6 +59,7 @@ class Layer(_Settings):
 
     Attributes:
         name_column: what is printed on the map.
+        county_column: of zones, the county 县区 that each lies in, where the layer says so.
         crs: the layer's coordinate system, where its file names none or a wrong one.
     """
 
@@ -65,6 +67,7 @@ class Layer(_Settings):
     layer: str | None = None
     id_column: str = "id"
     name_column: str = "name"
+    county_column: str = "county"
     crs: str | None = None
 
 
@@ -146,7 +149,45 @@ class LedgerDemand(Table):
     scope: str = ""
 
 
-Demand = Annotated[LineDemand | PointDemand | LedgerDemand, Field(discriminator="kind")]
+class EnterpriseDemand(Table):
+    """Employees at enterprises 企业 and industrial clusters 工业集聚区: a table with names, numbers and, where it matters, the tier.
+
+    Each row is a place of its tier too: the rules of that tier (`TierRule`) are judged at it.
+    """
+
+    kind: Literal["enterprise"]
+    group: str
+    scope: str = ""
+
+
+Demand = Annotated[LineDemand | PointDemand | LedgerDemand | EnterpriseDemand, Field(discriminator="kind")]
+
+
+class TierRule(_Settings):
+    """What the places of one tier of the five-tier network 五级网络 must have. No norm sets these numbers: they are the user's.
+
+    Attributes:
+        tier: the city is the whole study area, a county the zones that name it, a township a zone, a cluster or an enterprise a row
+            of an ``enterprise`` demand.
+        roles: what counts as a site here; empty: any.
+        at_least: sites that each place of the tier must have.
+        per_workers: one site for each so many workers, where that asks for more.
+        within_m: the walk within which a site must lie: for ``share`` of the workers of a city, county or township, and from a
+            cluster or an enterprise, whose sites are those within it (default there: the standard's service radius).
+        counts: tiers whose sites count too, beside the tier's own: how a township's site counts upward.
+        from_workers: places with fewer workers need nothing.
+        source: what the rule rests on; printed beside it.
+    """
+
+    tier: Tier
+    roles: tuple[Role, ...] = ()
+    at_least: Annotated[int, Field(ge=1, le=10_000)] = 1
+    per_workers: Positive | None = None
+    within_m: Metres | None = None
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    counts: tuple[Tier, ...] = ()
+    from_workers: NonNegative = 0.0
+    source: str = ""
 
 
 class Standard(_Settings):
@@ -285,6 +326,7 @@ class Study(_Settings):
     groups: dict[str, Group] = Field(min_length=1)
     demand: tuple[Demand, ...] = Field(min_length=1)
     standard: Standard = Standard()
+    tiers: tuple[TierRule, ...] = ()
     capacity: Capacity | None = None
     plan: PlanSettings | None = None
     map: MapSettings = MapSettings()
@@ -334,7 +376,7 @@ class Study(_Settings):
         """Return the names of the files the study is made of, study.toml first, each once."""
         tables = [self.streets, self.zones, self.water, self.sites, self.candidates, self.options]
         named = [t.file for t in tables if t is not None]
-        named += [d.file for d in self.demand if isinstance(d, PointDemand | LedgerDemand)]
+        named += [d.file for d in self.demand if isinstance(d, Table)]
         return (self.settings_file, *dict.fromkeys(named))
 
 
@@ -385,7 +427,7 @@ def _explain(error: ValidationError, file: str, text: str) -> InputError:
     """Turn pydantic's first complaint into one sentence with the line of study.toml it speaks of."""
     first = error.errors()[0]
     # A discriminated union puts its tag ("line", "point") into the location; the user's file has no such key.
-    loc = tuple(part for part in first["loc"] if part not in ("line", "point", "ledger"))
+    loc = tuple(part for part in first["loc"] if part not in ("line", "point", "ledger", "enterprise"))
     setting = ".".join(f"[{p + 1}]" if isinstance(p, int) else str(p) for p in loc) or STUDY_FILE
     row, kind, value = _line_of(text, loc), first["type"], _short(first.get("input"))
     where = {"file": file, "row": row, "setting": setting}
@@ -443,6 +485,8 @@ def _known_settings() -> list[str]:
         LineDemand,
         LedgerDemand,
         PointDemand,
+        EnterpriseDemand,
+        TierRule,
         Standard,
         Capacity,
         PlanSettings,

@@ -11,6 +11,7 @@ import numpy as np
 
 from planner import __version__
 from planner.pipeline import Result
+from planner.tiers import tier_matrix
 
 SCHEMA = 1
 # Digits kept in the file: enough for an outside check, few enough that float noise of another machine doesn't show.
@@ -54,6 +55,7 @@ def summary(result: Result) -> dict[str, Any]:
             "plan": {str(year): _named(result, result.indicators[year]) for year in result.years},
         },
         "norms": result.verdicts[["norm", "rule", "moment", "zone", "measured", "required", "met"]].to_dict("records"),
+        "tiers": _tiers(result),
         "gaps": [
             {
                 **{
@@ -86,6 +88,22 @@ def _demand(result: Result) -> dict[str, Any]:
             "working_half_hours": float(result.profiles[group].sum()),
         }
     return figures
+
+
+def _tiers(result: Result) -> dict[str, Any]:
+    """Return the tiers' rules, the matrix of zones and tiers at each moment, and what each place has."""
+    judged = result.tiers
+    matrices = {str(m) if m else "existing": tier_matrix(part, result.zones) for m, part in judged.groupby("moment")}
+    return {
+        "rules": [rule.model_dump(mode="json") for rule in result.study.tiers],
+        "matrix": {
+            moment: {
+                zone: {"name": result.zone_name(str(zone)), **cells} for zone, cells in table.to_dict("index").items()
+            }
+            for moment, table in matrices.items()
+        },
+        "places": judged.to_dict("records"),
+    }
 
 
 def _named(result: Result, figures: dict[str, Any]) -> dict[str, Any]:

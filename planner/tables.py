@@ -11,6 +11,7 @@ SITE_COLUMNS = (
     "id",  # unique text
     "name",
     "tier",  # city, county, township, cluster, enterprise
+    "role",  # what it is: rest_station, service_centre, venue
     "kind",  # what kind of place hosts it: bank, post_office, …
     "status",  # existing or candidate
     "mode",  # build mode of an existing site
@@ -31,11 +32,19 @@ DEMAND_COLUMNS = (
     "zone",
     "street_class",  # of line demand
     "length_m",  # of line demand
+    "tier",  # of enterprise demand: cluster or enterprise
+    "name",  # of enterprise demand
     "source",
     "geometry",  # point: where the walk is measured from; the midpoint of a piece of street
     "line",  # the piece of street itself, or None
 )
-ZONE_COLUMNS = ("id", "name", "source", "geometry")
+ZONE_COLUMNS = (
+    "id",
+    "name",
+    "county",  # the county it lies in; empty: not said
+    "source",
+    "geometry",
+)
 OPTION_COLUMNS = (
     "action",  # build or extend_hours
     "kind",

@@ -35,7 +35,7 @@ ORDER = (
     "reach",
     "areas audit",
     "coverage",
-    "capacity standards",
+    "capacity standards tiers",
     "gaps",
     "actions remedies",
     "siting",

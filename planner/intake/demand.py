@@ -17,7 +17,7 @@ from planner.intake.ledger import match_roads
 from planner.intake.notes import Notes
 from planner.intake.places import locate_rows, read_places
 from planner.intake.table import RawTable
-from planner.study import STUDY_FILE, LedgerDemand, LineDemand, PointDemand, Study
+from planner.study import STUDY_FILE, EnterpriseDemand, LedgerDemand, LineDemand, PointDemand, Study
 from planner.tables import DEMAND_COLUMNS, as_table
 
 # More than this in one table is a slip of the keyboard.
@@ -40,6 +40,9 @@ def read_demand(
             part = _point_demand(study, source, number, streets, zones, area, notes)
         parts.append(part)
     demand = pd.concat(parts, ignore_index=True)
+    # Only enterprises have a name and a tier of their own.
+    demand = demand.assign(**{column: demand.get(column, "") for column in ("tier", "name")})
+    demand[["tier", "name"]] = demand[["tier", "name"]].fillna("")
     for group, settings in study.groups.items():
         if not week_profile(settings.shifts).any():
             raise InputError("group_never_works", file="study.toml", group=group)
@@ -151,7 +154,7 @@ def equal_pieces(line: shapely.LineString, pieces: int) -> list[shapely.LineStri
 
 def _point_demand(
     study: Study,
-    settings: PointDemand,
+    settings: PointDemand | EnterpriseDemand,
     number: int,
     streets: gpd.GeoDataFrame,
     zones: gpd.GeoDataFrame,
@@ -161,6 +164,8 @@ def _point_demand(
     """Return a table's workers at their points; rows without a place, or outside the study area, become rejects."""
     table = read_places(study, settings, notes)
     columns.need(table, "weight")
+    if isinstance(settings, EnterpriseDemand):
+        columns.need(table, "name")
     table, places = locate_rows(study, settings, table, streets, zones, notes)
     weight = columns.amounts(table, "weight", PEOPLE, "cell_weight")
     _sum(weight.to_numpy(), _MOST_PEOPLE, table.file)
@@ -185,6 +190,9 @@ def _point_demand(
             "line": None,
         }
     )
+    if isinstance(settings, EnterpriseDemand):
+        tier = columns.identifiers(table, "tier", "tier", ("cluster", "enterprise")).replace("", "enterprise")
+        points = points.assign(tier=tier, name=columns.text(table, "name"))
     return points.reset_index(drop=True)
 
 

@@ -274,11 +274,12 @@ def read_polygons(study: Study, settings: Layer, notes: Notes) -> gpd.GeoDataFra
         changed = float(np.abs(shapely.area(shapes) - before)[broken].sum())
         rows = frame.index[broken]
         notes.warn("polygons_repaired", file=settings.file, count=len(rows), rows=some(rows), km2=changed / 1e6)
-    named = settings.name_column in frame.columns
+    blank = pd.Series("", index=frame.index)
     polygons = pd.DataFrame(
         {
             "id": _polygon_ids(frame, settings.id_column),
-            "name": frame[settings.name_column].fillna("").astype(str) if named else "",
+            "name": frame.get(settings.name_column, blank).fillna("").astype(str),
+            "county": frame.get(settings.county_column, blank).fillna("").astype(str).str.strip(),
             "source": [f"{settings.file}#{n}" for n in frame.index],
             "geometry": shapes,
         }

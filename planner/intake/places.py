@@ -25,7 +25,7 @@ from planner.intake.headings import declared_datum
 from planner.intake.layers import LAYER_SUFFIXES, read_raw_layer
 from planner.intake.notes import Notes, some
 from planner.intake.table import RawTable, read_table, table_of
-from planner.study import STUDY_FILE, Mode, Study, Table, Tier
+from planner.study import STUDY_FILE, Mode, Role, Study, Table, Tier
 from planner.tables import OPTION_COLUMNS, SITE_COLUMNS, as_table, service_set
 from planner.words import LANGS, catalogue, say, term
 
@@ -244,6 +244,7 @@ def read_sites(
     for field in ("name", "host", "address"):
         sites[field] = columns.text(table, field)
     sites["tier"] = columns.identifiers(table, "tier", "tier", get_args(Tier)).replace("", "township")
+    sites["role"] = columns.identifiers(table, "role", "role", get_args(Role)).replace("", "rest_station")
     sites["kind"] = columns.identifiers(table, "kind", "kind")
     sites["status"] = status
     existing = status == "existing"
@@ -412,7 +413,8 @@ def read_options(study: Study, settings: Table, notes: Notes) -> pd.DataFrame:
     options["mode"] = columns.identifiers(table, "mode", "mode", get_args(Mode))
     options["opening_hours"] = columns.hours(table)
     options["services"] = _services(study, table, notes)
-    options["tier"] = columns.identifiers(table, "tier", "tier", get_args(Tier)).replace("", "township")
+    # Empty is the place's own tier.
+    options["tier"] = columns.identifiers(table, "tier", "tier", get_args(Tier))
     options["note"] = columns.text(table, "note")
     options["capacity"] = columns.capacity(table)
     units = money(study.plan.cost_unit if study.plan else "万元")

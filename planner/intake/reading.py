@@ -31,6 +31,7 @@ from planner.tables import (
     SITE_COLUMNS,
     as_table,
 )
+from planner.words import term
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def read_inputs(study: Study) -> Inputs:
     options = read_options(study, study.options, notes) if study.options else pd.DataFrame(columns=list(OPTION_COLUMNS))
     refuse_unoffered(study, sites, options)
     note_idle(study, sites, options, notes)
+    _note_empty_tiers(study, zones, demand, notes)
     return Inputs(
         streets=streets,
         zones=zones,
@@ -100,6 +102,16 @@ def read_inputs(study: Study) -> Inputs:
         evidence=pd.DataFrame(notes.evidence, columns=list(EVIDENCE_COLUMNS)),
         headings=pd.DataFrame(notes.headings, columns=list(HEADING_COLUMNS)),
     )
+
+
+def _note_empty_tiers(study: Study, zones: gpd.GeoDataFrame, demand: gpd.GeoDataFrame, notes: Notes) -> None:
+    """Note rules of tiers that no place belongs to: they judge nothing."""
+    there = {"city", *demand["tier"].unique()}
+    there |= {"township"} if len(zones) else set()
+    there |= {"county"} if (zones["county"] != "").any() else set()
+    for number, rule in enumerate(study.tiers, 1):
+        if rule.tier not in there:
+            notes.warn("tier_nowhere", number=number, tier=term(study.language, "tier", rule.tier))
 
 
 def _all_files(study: Study) -> dict[str, Path]:

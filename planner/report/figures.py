@@ -13,7 +13,8 @@ from planner.draw import webdata
 from planner.hours import week_mask
 from planner.pipeline import Result
 from planner.standards import norm_name, norms
-from planner.study import LedgerDemand, LineDemand, PlanSettings
+from planner.study import LedgerDemand, LineDemand, PlanSettings, TierRule
+from planner.tiers import tier_matrix
 from planner.words import Lang, say, term
 from planner.words.wording import hours, listed, metres, people, percent
 
@@ -131,6 +132,58 @@ def norm_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def tier_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
+    """Return a row for each rule of the tiers.
+
+    Returns:
+        ``tier`` and ``rule`` in words; ``places`` judged; ``met`` by moment (0 and the plan's last year): how many have what the rule
+        asks; ``missing``: names of those that lack it today.
+    """
+    rows = []
+    for number, part in result.tiers.groupby("rule", sort=True):
+        rule, today = result.study.tiers[int(str(number))], part[part["moment"] == 0]
+        rows.append(
+            {
+                "tier": term(lang, "tier", rule.tier),
+                "rule": tier_rule(rule, lang),
+                "places": len(today),
+                "met": part.groupby("moment")["met"].sum().to_dict(),
+                "missing": today.loc[~today["met"].astype(bool), "name"].tolist(),
+            }
+        )
+    return rows
+
+
+def tier_rule(rule: TierRule, lang: Lang) -> str:
+    """Return what a tier's rule asks for, in words."""
+    roles = listed(lang, [term(lang, "role", role) for role in rule.roles]) or say(lang, "workbook.tier_any")
+    counts = listed(lang, [term(lang, "tier", tier) for tier in rule.counts])
+    parts = [
+        say(lang, "workbook.tier_from", n=people(rule.from_workers)) if rule.from_workers else "",
+        say(lang, "workbook.tier_least", n=rule.at_least, roles=roles),
+        say(lang, "workbook.tier_per", n=people(rule.per_workers)) if rule.per_workers else "",
+        _tier_walk(rule, lang),
+        say(lang, "workbook.tier_counts", tiers=counts) if counts else "",
+        rule.source,
+    ]
+    return say(lang, "workbook.tier_separator").join(part for part in parts if part)
+
+
+def _tier_walk(rule: TierRule, lang: Lang) -> str:
+    if rule.within_m is None:
+        return ""
+    if rule.tier in ("cluster", "enterprise"):
+        return say(lang, "workbook.tier_at_door", walk=metres(rule.within_m))
+    return say(lang, "workbook.tier_within", walk=metres(rule.within_m), share=percent(rule.share, 0))
+
+
+def tier_cells(result: Result, lang: Lang) -> dict[int, pd.DataFrame]:
+    """Return the tier matrix of each moment judged, in words: a row a zone, a column a tier."""
+    words = {key: say(lang, f"workbook.tier_{key or 'nothing'}") for key in ("present", "missing", "")}
+    parts = result.tiers.groupby("moment")
+    return {int(str(m)): tier_matrix(part, result.zones).map(words.__getitem__) for m, part in parts}
 
 
 def site_name(result: Result, site: Any) -> str:

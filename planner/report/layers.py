@@ -27,7 +27,7 @@ LAYERS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Point",
         (
             *("id", "name", "tier", "kind", "status", "mode", "year", "host", "opening_hours", "services", "capacity"),
-            *("address", "zone", "source"),
+            *("address", "zone", "role", "source"),
         ),
     ),
     "demand": (

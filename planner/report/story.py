@@ -17,6 +17,7 @@ from planner.report import figures
 from planner.words import Lang, say, term
 from planner.words.wording import amount, count, hours, listed, metres, money, people, percent, sentences
 
+MISSING_NAMED = 3
 TOP_GAPS, TOLD_GAPS, TOP_PLACES, TOP_ZONES = 10, 3, 3, 5
 MOST_ACTIONS = 40
 # Coverage within this fraction of the other counts as alike in words.
@@ -351,6 +352,9 @@ def _state(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
     if len(result.verdicts):
         yield Heading(2, _say(lang, "h_norms"))
         yield _norm_grid(result, lang)
+    if len(result.tiers):
+        yield Heading(2, _say(lang, "h_tiers"))
+        yield _tier_grid(result, lang)
 
 
 def _definitions(result: Result, lang: Lang) -> str:
@@ -425,6 +429,31 @@ def _norm_grid(result: Result, lang: Lang) -> Grid:
         told.append((row["norm"], row["rule"], *verdicts))
     head = (_say(lang, "column_norm"), _say(lang, "column_rule"), *(_moment(lang, moment) for moment in moments))
     return Grid(_say(lang, "table_norms"), head, told, (32, 36, *[12] * len(moments)), "ll" + "c" * len(moments))
+
+
+def _tier_grid(result: Result, lang: Lang) -> Grid:
+    rows, told = figures.tier_rows(result, lang), []
+    moments = sorted({moment for row in rows for moment in row["met"]})
+    for row in rows:
+        met = [_say(lang, "tier_met", met=int(row["met"].get(moment, 0)), places=row["places"]) for moment in moments]
+        named = listed(lang, row["missing"][:MISSING_NAMED])
+        rest = len(row["missing"]) - MISSING_NAMED
+        if any(row["missing"]) and rest > 0:
+            named = _say(
+                lang,
+                "tier_missing_more",
+                names=say(lang, "document.list_comma").join(row["missing"][:MISSING_NAMED]),
+                n=len(row["missing"]),
+            )
+        told.append((row["tier"], row["rule"], *met, named))
+    head = (
+        _say(lang, "column_tier"),
+        _say(lang, "column_rule"),
+        *(_moment(lang, m) for m in moments),
+        _say(lang, "column_missing"),
+    )
+    widths = (10, 32, *[10] * len(moments), 28)
+    return Grid(_say(lang, "table_tiers"), head, told, widths, "ll" + "c" * len(moments) + "l")
 
 
 def _norm_figure(kind: str, value: float | None) -> str:

@@ -136,7 +136,19 @@ def write_workbook(result: Result, path: Path, lang: Lang) -> None:
     book.file.properties.title = harmless(book.say("title_programme", study=result.study.name))
     for style in _styles(lang):
         book.file.add_named_style(style)
-    for write in (_programme, _totals, _indicators, _zones, _norms, _gaps, _sites, _standards, _rejects, _method):
+    for write in (
+        _programme,
+        _totals,
+        _indicators,
+        _zones,
+        _norms,
+        _tiers,
+        _gaps,
+        _sites,
+        _standards,
+        _rejects,
+        _method,
+    ):
         write(book)
     made = io.BytesIO()
     book.file.save(made)
@@ -472,6 +484,58 @@ def _norms(book: Book) -> None:
         _note(sheet, row, say_("no_norms"))
 
 
+def _tiers(book: Book) -> None:
+    """Write the tier matrix, and below it what each rule asks of each place and what is there."""
+    result, lang, cells = book.result, book.lang, figures.tier_cells(book.result, book.lang)
+    tiers = [*next(iter(cells.values()))] if cells else []
+    columns = [
+        Column(book.say("zone_id"), result.zones["id"], 12),
+        Column(book.say("zone_name"), result.zones["name"], 34),
+        Column(book.say("tier_county"), result.zones["county"], 44),
+        *(
+            Column(f"{term(lang, 'tier', tier)}\n{_moment(book, moment)}", table[tier], 12)
+            for moment, table in cells.items()
+            for tier in tiers
+        ),
+    ]
+    sheet, row = _table(book, "tiers", columns)
+    if result.tiers.empty:
+        _note(sheet, row, book.say("no_tiers"))
+        return
+    _note(sheet, row + 1, book.say("tiers_below"), "section")
+    keys = (
+        "site_tier",
+        "tier_place",
+        "tier_rule",
+        "zone_name",
+        "tier_workers",
+        "tier_required",
+        "tier_sites",
+        "tier_share",
+    )
+    _heads(
+        sheet, row + 2, [*map(book.say, keys), book.say("norm_met"), book.say("tier_moment"), book.say("tier_which")]
+    )
+    names = figures.zone_names(result, lang)
+    for at, judged in enumerate(result.tiers.to_dict("records"), row + 3):
+        values = (
+            (term(lang, "tier", judged["tier"]), TEXT),
+            (judged["name"] or book.say("all_zones"), TEXT),
+            (figures.tier_rule(result.study.tiers[judged["rule"]], lang), TEXT),
+            (names[judged["zone"]] if judged["zone"] else "", TEXT),
+            (judged["workers"], PEOPLE),
+            (judged["required"], WHOLE),
+            (judged["sites"], WHOLE),
+            (judged["share"], SHARE),
+            (book.say("met_yes" if judged["met"] else "met_no"), TEXT),
+            (_moment(book, judged["moment"]), TEXT),
+            (judged["site_ids"].replace(";", " "), TEXT),
+        )
+        for n, (value, form) in enumerate(values, 1):
+            _put(sheet, at, n, value, form)
+        _fit(sheet, at, [value for value, _ in values])
+
+
 def _gaps(book: Book) -> None:
     result, gaps = book.result, book.result.gaps
     say_, unit = book.say, _cost_unit(book)
@@ -530,6 +594,7 @@ def _sites(book: Book) -> None:
         Column(book.say("site_status"), [term(lang, "status", s) for s in sites["status"]], 10),
         Column(book.say("site_year"), sites["year"].where(sites["year"] > 0), 8, YEAR),
         Column(book.say("site_tier"), [term(lang, "tier", t) for t in sites["tier"]], 10),
+        Column(book.say("site_role"), [term(lang, "role", r) for r in sites["role"]], 11),
         Column(book.say("site_kind"), [term(lang, "kind", k) for k in sites["kind"]], 13),
         Column(book.say("site_mode"), [term(lang, "mode", m) if m else "" for m in sites["mode"]], 9),
         Column(book.say("site_host"), sites["host"], 22),

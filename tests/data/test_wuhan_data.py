@@ -23,9 +23,12 @@ WUHAN = DATA / "wuhan"
 RAW = DATA.parent.parent / "shared" / "data"
 BOX = shapely.box(523_800, 3_378_300, 533_800, 3_388_300)
 HEADINGS = [
-    "编号", "名称", "级别", "类别", "依托单位", "建设方式", "开放时间", "服务项目", "座位数", "地址", "经度", "纬度", "来源", "备注",
+    "编号", "名称", "级别", "阵地类型", "类别", "依托单位", "建设方式", "开放时间", "服务项目", "座位数", "地址", "经度", "纬度",
+    "来源", "备注",
 ]  # fmt: skip
-KINDS = {"银行", "邮局", "街道办事处", "派出所", "公共厕所", "医院", "超市", "便利店"}
+HOSTS = {"银行", "邮局", "街道办事处", "派出所", "公共厕所", "医院", "超市", "便利店"}
+KINDS = HOSTS | {"产业园区", "企业"}
+TIERS = {"市级", "县区", "乡镇街道", "工业集聚区", "企业"}
 BRIDGES = ("trunk", "primary", "secondary")
 
 
@@ -41,6 +44,11 @@ def read_table(file: Path) -> pd.DataFrame:
 
 layer = cache(lambda name: read_layer(WUHAN / f"{name}.gpkg"))
 table = cache(lambda name: read_table(WUHAN / name))
+
+
+def rest_points() -> pd.DataFrame:
+    sites = table("sites.xlsx")
+    return sites[sites.阵地类型 == "爱心休息点"]
 
 
 def on_map(places: pd.DataFrame) -> gpd.GeoSeries:
@@ -88,6 +96,7 @@ def test_the_readme_names_every_file_its_licence_and_its_totals() -> None:
     assert "© OpenStreetMap contributors" in text
     assert "ODbL" in text
     for total in (len(layer("streets")), len(layer("zones")), len(table("candidates.csv")), len(table("outdoor.csv")),
+                  len(table("sites.xlsx")), len(table("enterprises.csv")), int(table("enterprises.csv").职工数.sum()),
                   len(table("options.xlsx")), int(table("outdoor.csv").人数.sum())):  # fmt: skip
         assert re.search(rf"\b{total:,}\b", text), f"README does not say {total:,}"
 
@@ -97,10 +106,14 @@ def test_the_planner_reads_it_without_a_rejected_row_or_a_warning() -> None:
     inputs = read_inputs(study)
     assert inputs.rejects.empty
     assert inputs.warnings == ()
-    assert inputs.sites.status.value_counts().to_dict() == {"existing": 39, "candidate": len(table("candidates.csv"))}
+    assert inputs.sites.status.value_counts().to_dict() == {
+        "existing": len(table("sites.xlsx")),
+        "candidate": len(table("candidates.csv")),
+    }
     weights = inputs.demand.groupby("group").weight.sum()
     assert weights["sanitation"] == pytest.approx(2000)
     assert weights["outdoor"] == pytest.approx(table("outdoor.csv").人数.sum())
+    assert weights["employees"] == pytest.approx(table("enterprises.csv").职工数.sum())
     assert set(inputs.demand.zone) <= set(layer("zones")["id"])
 
 
@@ -109,7 +122,7 @@ def test_what_is_illustrative_says_so() -> None:
     assert "示意" in study.illustrative
     assert study.map.approval_number == ""
     notes = [layer("zones")["note"], layer("water")["note"], table("sites.xlsx").备注, table("candidates.csv").备注,
-             table("options.xlsx").说明]  # fmt: skip
+             table("enterprises.csv").备注, table("options.xlsx").说明]  # fmt: skip
     for note in notes:
         assert note.str.startswith("示意").all()
 
@@ -172,8 +185,8 @@ def test_zones_cover_the_box_once() -> None:
 
 def test_zones_are_nearest_office_areas() -> None:
     """Every place is in the zone of the nearest office of its own bank: brute force on a grid."""
-    zones, candidates = layer("zones"), table("candidates.csv")
-    office = candidates.assign(at=on_map(candidates)).drop_duplicates("来源").set_index("来源")["at"]
+    zones, places = layer("zones"), pd.concat([table("candidates.csv"), table("sites.xlsx")], ignore_index=True)
+    office = places.assign(at=on_map(places)).drop_duplicates("来源").set_index("来源")["at"]
     zones = zones.assign(office=zones.source.map(office))
     inside = zones[zones.office.notna()].reset_index(drop=True)
     assert len(inside) >= 30
@@ -211,7 +224,7 @@ def test_only_bridges_and_tunnels_cross_the_water() -> None:
 
 def test_no_place_is_on_the_water() -> None:
     river = layer("water").union_all()
-    for name in ("sites.xlsx", "candidates.csv", "outdoor.csv"):
+    for name in ("sites.xlsx", "candidates.csv", "outdoor.csv", "enterprises.csv"):
         assert not on_map(table(name)).within(river).any(), name
 
 
@@ -226,7 +239,7 @@ def test_the_yangtze_has_its_width() -> None:
 
 
 def test_39_existing_rest_points_hosted_by_banks() -> None:
-    sites = table("sites.xlsx")
+    sites = rest_points()
     assert list(sites.columns) == HEADINGS
     assert pd.ExcelFile(WUHAN / "sites.xlsx", engine="calamine").sheet_names == ["现状站点"]
     assert len(sites) == 39
@@ -241,8 +254,33 @@ def test_39_existing_rest_points_hosted_by_banks() -> None:
     assert (sites.建设方式[lacks_water] == "共享").all()
 
 
+def test_service_centres_and_venues_stand_on_all_five_tiers() -> None:
+    sites = table("sites.xlsx")
+    others = sites[sites.阵地类型 != "爱心休息点"]
+    assert set(others.阵地类型) == {"职工服务中心", "活动阵地"}
+    assert set(others.级别) == TIERS
+    assert not (others.类别 == "银行").any()
+    assert sites.名称.is_unique and sites.来源.is_unique
+    # Each sub-district office is one place: with a centre already, or a candidate for one.
+    offices = pd.concat([others[others.类别 == "街道办事处"], table("candidates.csv").query("类别 == '街道办事处'")])
+    assert len(offices) >= 30 and (offices.阵地类型 == "职工服务中心").all()
+
+
+def test_each_cluster_and_enterprise_has_a_site_or_could_get_one() -> None:
+    enterprises = table("enterprises.csv")
+    hosts = set(table("sites.xlsx").来源) | set(table("candidates.csv").来源)
+    assert set(enterprises.级别) == {"工业集聚区", "企业"}
+    assert set(enterprises.来源) <= hosts
+    assert enterprises.编号.is_unique and (enterprises.职工数 > 0).all()
+
+
+def test_each_zone_names_its_district() -> None:
+    zones = layer("zones")
+    assert set(zones.county) == {"江岸区", "江汉区", "硚口区", "汉阳区", "武昌区", "洪山区"}
+
+
 def test_existing_rest_points_open_in_banking_hours() -> None:
-    for text in set(table("sites.xlsx").开放时间):
+    for text in set(rest_points().开放时间):
         open_half_hours = week_mask(text).reshape(7, 48)
         assert open_half_hours[0].sum() in (16, 17)
         assert open_half_hours[5:].sum() < 2 * open_half_hours[0].sum() + 1
@@ -254,7 +292,7 @@ def test_candidates_are_other_places_of_every_kind() -> None:
     candidates, sites = table("candidates.csv"), table("sites.xlsx")
     assert list(candidates.columns) == [*HEADINGS, "可选方式"]
     assert set(candidates.类别) == KINDS
-    assert candidates.类别.value_counts().min() >= 5
+    assert candidates.类别.value_counts()[[*HOSTS]].min() >= 5
     assert candidates.名称.is_unique
     for column in ("编号", "来源"):
         assert not pd.concat([sites[column], candidates[column]]).duplicated().any()
@@ -297,7 +335,7 @@ def test_options_hold_every_build_mode_and_longer_hours_for_banks() -> None:
 def test_longer_hours_meet_the_early_shift_that_banking_hours_miss() -> None:
     options, study = table("options.xlsx"), load_study(WUHAN)
     early = week_mask(study.groups["sanitation"].shifts[0].hours)
-    banks = [week_mask(text) for text in set(table("sites.xlsx").开放时间)]
+    banks = [week_mask(text) for text in set(rest_points().开放时间)]
     longer = [week_mask(text) for text in options.开放时间[options.动作 == "错时延时"]]
     assert max((early & bank).sum() for bank in banks) / early.sum() < 0.3
     assert min((early & mask).sum() for mask in longer) / early.sum() > 0.85
@@ -312,7 +350,7 @@ def test_all_hours_are_osm_syntax() -> None:
 
 
 def test_places_lie_in_the_box_to_seven_decimals() -> None:
-    for name in ("sites.xlsx", "candidates.csv", "outdoor.csv"):
+    for name in ("sites.xlsx", "candidates.csv", "outdoor.csv", "enterprises.csv"):
         places = table(name)
         assert on_map(places).within(BOX).all(), name
         for degrees in (places.经度.astype(float), places.纬度.astype(float)):

@@ -18,7 +18,19 @@ from planner.report.workbook import write_workbook
 from planner.words import LANGS, Lang, say
 from planner.words.wording import harmless
 
-SHEETS = ("programme", "totals", "indicators", "zones", "norms", "gaps", "sites", "standards", "rejects", "method")
+SHEETS = (
+    "programme",
+    "totals",
+    "indicators",
+    "zones",
+    "norms",
+    "tiers",
+    "gaps",
+    "sites",
+    "standards",
+    "rejects",
+    "method",
+)
 
 
 def written(result: Result, folder: Path, lang: Lang = "zh", *, values: bool = False) -> openpyxl.Workbook:
