@@ -11,6 +11,7 @@ from typing import Any
 
 import highspy
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from planner.siting.covering import merge_units
@@ -25,7 +26,7 @@ _LOOK_S = 0.05
 
 @dataclass(frozen=True)
 class Program:
-    """``min cost·x`` subject to ``lower ≤ matrix·x ≤ upper`` and bounds on x; the first ``n_integer`` columns are integer."""
+    """``min cost·x`` subject to ``lower ≤ matrix·x ≤ upper`` and bounds on x; the first ``n_integer`` columns are integer (or those of ``integer``)."""
 
     cost: Floats
     matrix: sparse.csc_array
@@ -35,16 +36,18 @@ class Program:
     x_upper: Floats
     n_integer: int
     offset: float = 0.0
+    integer: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What HiGHS found: a point or None, a bound on the minimum, and why it stopped."""
+    """What HiGHS found: a point or None, a bound on the minimum, why it stopped, and a relaxation's multipliers of the rows."""
 
     x: Floats | None
     bound: float
     nodes: int
     stopped: str
+    dual: Floats | None = None
 
 
 def covering_program(model: Model, scale: float) -> tuple[Program, Ints, Ints]:
@@ -189,6 +192,7 @@ def minimise(
         bound=float(info.objective_function_value if relaxed else info.mip_dual_bound),
         nodes=0 if relaxed else max(int(info.mip_node_count), 0),
         stopped=stopped,
+        dual=np.asarray(highs.getSolution().row_dual) if relaxed and found else None,
     )
 
 
@@ -240,4 +244,6 @@ def _highs_lp(program: Program, relaxed: bool) -> highspy.HighsLp:
         kinds = highspy.HighsVarType
         rest = len(program.cost) - program.n_integer
         lp.integrality_ = [kinds.kInteger] * program.n_integer + [kinds.kContinuous] * rest
+        if program.integer is not None:
+            lp.integrality_ = [kinds.kInteger if whole else kinds.kContinuous for whole in program.integer.tolist()]
     return lp

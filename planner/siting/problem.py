@@ -19,6 +19,41 @@ Status = Literal["optimal", "feasible", "infeasible"]
 PROOF_TOLERANCE = 1e-6
 # Money is compared to a millionth of the budget: cents of 万元 do not survive sums in float64 exactly.
 MONEY_TOLERANCE = 1e-9
+# Sums of shares over some ten thousand units.
+RULE_TOLERANCE = 1e-7
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why no plan fits: a key of the catalogue's ``programme`` section and what its sentence names."""
+
+    key: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One linear condition on a plan::
+
+        Σ_k Σ_t take_kt · [action_k is done in year t] − (what ``tally`` counts as covered at the end of ``year``) ≤ most
+
+    Attributes:
+        reason: what a sentence says of it when it cannot be kept.
+        most: right-hand side.
+        action: (n,) numbers of the actions that it speaks of.
+        take: (n × n_years).
+        tally: row of `SitingProblem.tally`, −1 for none.
+        year: 0 … n_years − 1, of the tally.
+        worth: what one unit of a breach weighs when the least relaxation is looked for.
+    """
+
+    reason: Reason
+    most: float
+    action: Ints
+    take: Floats
+    tally: int = -1
+    year: int = -1
+    worth: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -28,13 +63,15 @@ class SitingProblem:
     The model is maximal covering (Church & ReVelle 1974) over actions and years::
 
         max  constant + Σ_t year_weight_t Σ_i unit_weight_i · y_it
-        y_it ≤ Σ_{j covers i} open_jt,  one action a place over all years, spending_t ≤ budget_t
+        need_i · y_it ≤ standing_i + Σ_j cover_ij open_jt,  one action a place over all years, spending_t ≤ budget_t, every rule
+
+    A problem with nothing below ``reductions`` is plain: actions only ever add coverage, and costs and limits are all there is to keep.
 
     Attributes:
-        unit_weight: (n_units,) what covering a unit is worth; existing sites cover none of these units.
-        cover: CSR (n_units × n_actions); a stored entry means that the action covers the unit.
+        unit_weight: (n_units,) what covering a unit is worth; existing sites that stay cover none of these units.
+        cover: CSR (n_units × n_actions); 1 where the action covers the unit, −1 where it closes a site that does.
         capital_cost: (n_actions,) paid in the year of opening.
-        operating_cost: (n_actions,) paid each year from the year of opening on.
+        operating_cost: (n_actions,) paid each year from the year of opening on; negative where a closing saves it.
         place: (n_actions,) number of the place; actions at one place exclude each other.
         budget: (n_years,).
         year_weight: (n_years,) how much the coverage at each year's end counts.
@@ -45,6 +82,13 @@ class SitingProblem:
         limit: (n_limits,) most that all chosen actions together may take up ("at most n of a mode", spacing, …).
         people: how many people a value of one stands for.
         reductions: sizes before and after merging, for the report.
+        standing: (n_units,) sites that may be closed and cover the unit today; None: there are none.
+        need: (n_units,) how many must cover a unit for it to count (2 is cross coverage); None: one.
+        price_level: (n_years,) what a price of today is in each year; None: the same.
+        rules: further conditions, all kept at once.
+        tally: CSR (n_tallies × n_units) what each unit adds to each tally (the share of a group, of a zone) when it is covered.
+        tally_constant: (n_tallies,) the same of what is covered in any case.
+        option_value: (n_actions × n_years) what doing an action in a year adds to the objective besides coverage; None: nothing.
     """
 
     unit_weight: Floats
@@ -61,6 +105,19 @@ class SitingProblem:
     limit: Floats = field(default_factory=lambda: np.zeros(0))
     people: float = 1.0
     reductions: Mapping[str, int] = field(default_factory=dict)
+    standing: Ints | None = None
+    need: Ints | None = None
+    price_level: Floats | None = None
+    rules: tuple["Rule", ...] = ()
+    tally: sparse.csr_array | None = None
+    tally_constant: Floats = field(default_factory=lambda: np.zeros(0))
+    option_value: Floats | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether actions only add coverage, and money, limits and required places are all the rules."""
+        extras = (self.standing, self.need, self.price_level, self.option_value)
+        return not self.rules and all(extra is None for extra in extras) and not (self.operating_cost < 0).any()
 
     @property
     def n_units(self) -> int:
@@ -77,13 +134,6 @@ class SitingProblem:
         """Number of years."""
         return len(self.budget)
 
-
-@dataclass(frozen=True)
-class Reason:
-    """Why no plan fits: a key of the catalogue's ``programme`` section and what its sentence names."""
-
-    key: str
-    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,25 +178,52 @@ def relative_gap(objective: float, bound: float) -> float:
     return float(difference / abs(objective)) if objective else float("inf")
 
 
+def is_open(problem: SitingProblem, build_year: Ints) -> Floats:
+    """Return which actions are done by the end of each year, (n_actions × n_years), 1 or 0."""
+    done = build_year[:, None]
+    return ((done > 0) & (done <= np.arange(1, problem.n_years + 1))).astype(float)
+
+
+def covered_units(problem: SitingProblem, build_year: Ints) -> NDArray[np.bool_]:
+    """Return which units are covered at the end of each year, (n_units × n_years)."""
+    count = problem.cover @ is_open(problem, build_year)
+    if problem.standing is not None:
+        count += problem.standing[:, None]
+    need = np.ones(1) if problem.need is None else problem.need
+    return np.asarray(count >= need[:, None] - 0.5)
+
+
 def objective_of(problem: SitingProblem, build_year: Ints) -> float:
     """Score a plan from scratch: Σ_t year_weight_t × (what existing sites and the plan cover at the end of year t)."""
-    never = problem.n_years + 1
-    year = np.where(build_year > 0, build_year, never)
-    first = np.full(problem.n_units, never)
-    units = np.repeat(np.arange(problem.n_units), np.diff(problem.cover.indptr))
-    np.minimum.at(first, units, year[problem.cover.indices])
-    # worth[y]: the weight of all years from y on, when the unit is covered.
-    worth = np.concatenate([[0.0], np.cumsum(problem.year_weight[::-1])[::-1], [0.0]])
-    return float(problem.constant * problem.year_weight.sum() + problem.unit_weight @ worth[first])
+    covered = covered_units(problem, build_year)
+    value = problem.constant * problem.year_weight.sum() + problem.unit_weight @ covered @ problem.year_weight
+    if problem.option_value is not None:
+        done = np.flatnonzero(build_year)
+        value += problem.option_value[done, build_year[done] - 1].sum()
+    return float(value)
+
+
+def tallies(problem: SitingProblem, build_year: Ints) -> Floats:
+    """Return what each tally counts at the end of each year, (n_tallies × n_years)."""
+    if problem.tally is None:
+        return np.zeros((0, problem.n_years))
+    return np.asarray(problem.tally_constant[:, None] + problem.tally @ covered_units(problem, build_year))
 
 
 def spending(problem: SitingProblem, build_year: Ints) -> Floats:
     """Return what each year costs, (n_years,): capital of the year's actions and operating cost of all that are open."""
-    spent = np.zeros(problem.n_years)
-    for t in range(problem.n_years):
-        opened, is_open = build_year == t + 1, (build_year > 0) & (build_year <= t + 1)
-        spent[t] = problem.capital_cost[opened].sum() + problem.operating_cost[is_open].sum()
-    return spent
+    level = np.ones(problem.n_years) if problem.price_level is None else problem.price_level
+    stands = is_open(problem, build_year)
+    opened = np.diff(stands, axis=1, prepend=0.0)
+    return np.asarray(level * (problem.capital_cost @ opened + problem.operating_cost @ stands))
+
+
+def excess(problem: SitingProblem, rule: Rule, build_year: Ints, counted: Floats) -> float:
+    """Return by how much a plan breaks a rule; not above 0 where it keeps it. ``counted`` is what `tallies` gave."""
+    year = build_year[rule.action]
+    done = np.flatnonzero(year)
+    used = float(rule.take[done, year[done] - 1].sum())
+    return used - (float(counted[rule.tally, rule.year]) if rule.tally >= 0 else 0.0) - rule.most
 
 
 def broken_rules(problem: SitingProblem, build_year: Ints) -> tuple[Reason, ...]:
@@ -164,4 +241,10 @@ def broken_rules(problem: SitingProblem, build_year: Ints) -> tuple[Reason, ...]
     places, count = np.unique(problem.place[build_year > 0], return_counts=True)
     broken += [Reason("two_actions", {"place": int(p)}) for p in places[count > 1]]
     broken += [Reason("required_missing", {"place": p}) for p in problem.required if p not in places]
+    counted = tallies(problem, build_year)
+    broken += [
+        rule.reason
+        for rule in problem.rules
+        if excess(problem, rule, build_year, counted) > RULE_TOLERANCE * max(1.0, abs(rule.most))
+    ]
     return tuple(broken)

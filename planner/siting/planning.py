@@ -1,0 +1,487 @@
+"""Problems with rules: every condition a row, one linear relaxation for the bound, exchanges for the plan, HiGHS for what is left.
+
+Takes a `SitingProblem` that is not plain; gives what `solving` gives. At the size of a planning study (hundreds of actions, ten thousand
+units) the relaxation of cover rows is nearly whole: its value bounds every plan, its point is a plan but for a few actions, and its
+reduced costs strike out the actions that no better plan contains.
+
+Columns are z_jt (action j is done by the end of year t) and y_it (unit i is covered then).
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from planner.siting.exchange import Board, Stand, exchange, move
+from planner.siting.milp import Outcome, Program, Progress, minimise
+from planner.siting.problem import (
+    MONEY_TOLERANCE,
+    PROOF_TOLERANCE,
+    Floats,
+    Ints,
+    Plan,
+    Reason,
+    Rule,
+    SitingProblem,
+    broken_rules,
+    covered_units,
+    is_open,
+    objective_of,
+    relative_gap,
+)
+
+# HiGHS works with absolute tolerances of 1e-6 to 1e-7; with all worth scaled to this, the lightest unit still shows.
+_SCALE = 1e4
+# Options that each pass of the search tries by force, and passes at most.
+_FORCED = 200
+_PASSES = 30
+# Options that the search fills up with: those that fall least short of the best at their place.
+_OPTIONS = 200
+# Searches, each with what the last has not struck out.
+_LOOKS = 3
+# Options that HiGHS is asked about first, and thrice as many each time that they do not settle it.
+_CORE = 250
+_INFINITY = highspy.kHighsInf
+
+
+def standard_rules(problem: SitingProblem) -> tuple[Rule, ...]:
+    """Return budgets, limits and required places as rules, before those that the problem brings along."""
+    everything = np.arange(problem.n_actions)
+    rules = []
+    prices, money = option_prices(problem), problem.budget
+    if problem.carry_over:
+        prices, money = np.cumsum(prices, axis=2), np.cumsum(money)
+    for t in np.flatnonzero(np.isfinite(money)):
+        reason = Reason("budget", {"year": int(t) + 1, "budget": float(money[t])})
+        rules.append(Rule(reason, float(money[t]), everything, prices[:, :, t], worth=1 / max(1.0, float(money[t]))))
+    if problem.limit_use is not None:
+        for number, use in enumerate(problem.limit_use.toarray()):
+            actions = np.flatnonzero(use)
+            take = np.repeat(use[actions, None], problem.n_years, axis=1)
+            rules.append(Rule(Reason("limit", {"limit": number}), float(problem.limit[number]), actions, take))
+    for place in problem.required:
+        at = np.flatnonzero(problem.place == place)
+        rules.append(Rule(Reason("required", {"place": place}), -1.0, at, -np.ones((len(at), problem.n_years))))
+    return (*rules, *problem.rules)
+
+
+def option_prices(problem: SitingProblem) -> Floats:
+    """Return what doing action j in year t takes from the money of year s, (n_actions × n_years × n_years)."""
+    years = np.arange(problem.n_years)
+    level = np.ones(problem.n_years) if problem.price_level is None else problem.price_level
+    opened = (years[:, None] == years[None, :]) * level
+    running = (years[:, None] <= years[None, :]) * level
+    return np.asarray(
+        problem.capital_cost[:, None, None] * opened + problem.operating_cost[:, None, None] * running, dtype=float
+    )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A problem as a program, and what its rows are.
+
+    Attributes:
+        program: minimise −objective × ``scale``, the first ``n_actions × n_years`` columns being z, the next y.
+        scale: see there.
+        first_rule: number of the row of the first rule.
+        rules: all of them, in the order of their rows.
+    """
+
+    program: Program
+    scale: float
+    first_rule: int
+    rules: tuple[Rule, ...]
+
+
+def rows_of(problem: SitingProblem, rules: Sequence[Rule]) -> Rows:
+    """Return the program of a problem under ``rules``."""
+    n_actions, years, m = problem.n_actions, problem.n_years, problem.n_units
+    n = n_actions * years
+    need = np.ones(m) if problem.need is None else problem.need.astype(float)
+    standing = np.zeros(m) if problem.standing is None else problem.standing.astype(float)
+    cover = problem.cover.tocoo()
+    unit, action = cover.coords
+    t = np.arange(years)
+    wide = ((unit[:, None] * years + t).ravel(), (action[:, None] * years + t).ravel())
+    covers = sparse.csr_array((np.repeat(-cover.data.astype(float), years), wide), (m * years, n))
+    # What is done stays done.
+    later = np.flatnonzero(np.arange(n) % years > 0)
+    steps = sparse.csr_array(
+        (np.tile([1.0, -1.0], len(later)),
+         (np.repeat(np.arange(len(later)), 2), np.column_stack([later, later - 1]).ravel())),
+        (len(later), n),
+    )  # fmt: skip
+    last = np.arange(n_actions) * years + years - 1
+    place, number, size = np.unique(problem.place, return_inverse=True, return_counts=True)
+    at_place = sparse.csr_array((np.ones(n_actions), (number, last)), (len(place), n))[size > 1]
+    z_rules, y_rules = _rule_rows(problem, rules)
+    program_rows = sparse.block_array(
+        [
+            [covers, sparse.diags_array(np.repeat(need, years))],
+            [steps, None],
+            [at_place, None],
+            [z_rules, y_rules],
+        ],
+        format="csc",
+    )
+    most = np.array([rule.most for rule in rules], dtype=float)
+    lower = [np.full(m * years, -_INFINITY), np.zeros(len(later)), np.full(at_place.shape[0] + len(rules), -_INFINITY)]
+    upper = [np.repeat(standing, years), np.full(len(later), _INFINITY), np.ones(at_place.shape[0]), most]
+    worth = np.outer(problem.unit_weight, problem.year_weight).ravel()
+    value = np.zeros((n_actions, years)) if problem.option_value is None else problem.option_value
+    of_z = value - np.concatenate([value[:, 1:], np.zeros((n_actions, 1))], axis=1)
+    total = float(worth.sum() + np.abs(value).max(axis=1).sum())
+    scale = _SCALE / total if total > 0 else 1.0
+    integer = np.zeros(n + m * years, bool)
+    integer[:n] = True
+    integer[n:] = np.repeat(need > 1, years)
+    program = Program(
+        cost=-scale * np.concatenate([of_z.ravel(), worth]),
+        matrix=program_rows,
+        lower=np.concatenate(lower),
+        upper=np.concatenate(upper),
+        x_lower=np.zeros(n + m * years),
+        x_upper=np.ones(n + m * years),
+        n_integer=n,
+        integer=integer,
+    )
+    return Rows(program, scale, m * years + len(later) + at_place.shape[0], tuple(rules))
+
+
+def _rule_rows(problem: SitingProblem, rules: Sequence[Rule]) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Return the rules as rows over z and over y: what an option takes is taken when z steps up."""
+    years, n, m = problem.n_years, problem.n_actions * problem.n_years, problem.n_units
+    z: list[tuple[Ints, Ints, Floats]] = []
+    y: list[tuple[Ints, Ints, Floats]] = []
+    for row, rule in enumerate(rules):
+        step = rule.take - np.concatenate([rule.take[:, 1:], np.zeros((len(rule.action), 1))], axis=1)
+        columns = (rule.action[:, None] * years + np.arange(years)).ravel()
+        z.append((np.full(columns.size, row), columns, step.ravel()))
+        if rule.tally >= 0 and problem.tally is not None:
+            units, amounts = _row(problem.tally, rule.tally)
+            y.append((np.full(len(units), row), units * years + rule.year, -amounts))
+    return _sparse(z, (len(rules), n)), _sparse(y, (len(rules), m * years))
+
+
+def _row(matrix: sparse.csr_array, row: int) -> tuple[Ints, Floats]:
+    part = slice(matrix.indptr[row], matrix.indptr[row + 1])
+    return matrix.indices[part].astype(np.int64), matrix.data[part].astype(float)
+
+
+def _sparse(parts: list[tuple[Ints, Ints, Floats]], shape: tuple[int, int]) -> sparse.csr_array:
+    if not parts:
+        return sparse.csr_array(shape)
+    row, column, value = (np.concatenate(side) for side in zip(*parts, strict=True))
+    matrix = sparse.csr_array((value, (row, column)), shape)
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def with_constants(problem: SitingProblem) -> tuple[Rule, ...]:
+    """Return all rules, what is covered in any case moved to their right-hand sides."""
+    return tuple(
+        rule if rule.tally < 0 else replace(rule, most=rule.most + float(problem.tally_constant[rule.tally]))
+        for rule in standard_rules(problem)
+    )
+
+
+def board_of(problem: SitingProblem, rules: Sequence[Rule], toll: Floats) -> Board:
+    """Return the arrays that the compiled search works on."""
+    years, n, m = problem.n_years, problem.n_actions * problem.n_years, problem.n_units
+    by_action = problem.cover.tocsc()
+    worth = np.outer(problem.unit_weight, problem.year_weight)
+    value = np.zeros(n) if problem.option_value is None else problem.option_value.ravel()
+    scale = float(worth.sum() + np.abs(value).sum()) or 1.0
+    parts = [
+        ((rule.action[:, None] * years + np.arange(years)).ravel(), np.full(rule.take.size, row), rule.take.ravel())
+        for row, rule in enumerate(rules)
+    ]
+    takes = _sparse(parts, (n, len(rules)))
+    units = []
+    for row, rule in enumerate(rules):
+        if rule.tally >= 0 and problem.tally is not None:
+            unit, amount = _row(problem.tally, rule.tally)
+            units.append((unit * years + rule.year, np.full(len(unit), row), -amount))
+    counts = _sparse(units, (m * years, len(rules)))
+    most = np.array([rule.most for rule in rules], dtype=float)
+    size = np.maximum(np.abs(most), 1e-3)
+    return Board(
+        action_ptr=by_action.indptr.astype(np.int64),
+        action_unit=by_action.indices.astype(np.int32),
+        action_sign=by_action.data.astype(np.int8),
+        standing=np.zeros(m, np.int32) if problem.standing is None else problem.standing.astype(np.int32),
+        need=np.ones(m, np.int32) if problem.need is None else problem.need.astype(np.int32),
+        worth=worth / scale,
+        option_value=value / scale,
+        option_ptr=takes.indptr.astype(np.int64),
+        option_rule=takes.indices.astype(np.int64),
+        option_take=takes.data.astype(float),
+        unit_ptr=counts.indptr.astype(np.int64),
+        unit_rule=counts.indices.astype(np.int64),
+        unit_take=counts.data.astype(float),
+        most=most + MONEY_TOLERANCE * np.maximum(1.0, np.abs(most)),
+        scale=1.0 / size,
+        place=problem.place.astype(np.int64),
+        toll=np.maximum(toll, 0.0) / scale,
+    )
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What the relaxation says of the plan to look for. Values are in the units of the objective, without its constant.
+
+    Attributes:
+        bound: no plan is better: the Lagrangian at the relaxation's own multipliers, which holds whatever the solver's tolerances.
+        short: (n_actions × n_years) a plan with this option is worse than ``bound`` by as much at least.
+        part: (n_actions × n_years) how much of each option the relaxation takes.
+        toll: (n_options,) what an option takes of money and other rules, at the relaxation's prices.
+    """
+
+    bound: float
+    short: Floats
+    part: Floats
+    toll: Floats
+
+
+def guide_of(problem: SitingProblem, rows: Rows, relaxed: Outcome) -> Guide:
+    """Price covering and rules by the relaxation's multipliers; what is left falls apart into one choice a place."""
+    assert relaxed.x is not None and relaxed.dual is not None
+    years, m, n_actions = problem.n_years, problem.n_units, problem.n_actions
+    price = np.maximum(0.0, -relaxed.dual / rows.scale)
+    cover, rule = price[: m * years].reshape(m, years), price[rows.first_rule :]
+    need = np.ones((m, 1)) if problem.need is None else problem.need[:, None]
+    worth = np.outer(problem.unit_weight, problem.year_weight)
+    toll = np.zeros((n_actions, years))
+    given = 0.0
+    for condition, mu in zip(rows.rules, rule.tolist(), strict=True):
+        if mu <= 0:
+            continue
+        given += mu * condition.most
+        np.add.at(toll, condition.action, mu * condition.take)
+        if condition.tally >= 0 and problem.tally is not None:
+            units, amounts = _row(problem.tally, condition.tally)
+            worth[units, condition.year] += mu * amounts
+    if problem.standing is not None:
+        given += float(problem.standing @ cover.sum(axis=1))
+    served = problem.cover.T @ cover
+    value = np.cumsum(served[:, ::-1], axis=1)[:, ::-1] - toll
+    if problem.option_value is not None:
+        value = value + problem.option_value
+    best = np.zeros(int(problem.place.max(initial=-1)) + 1)
+    np.maximum.at(best, problem.place, value.max(axis=1))
+    bound = given + float(np.maximum(worth - need * cover, 0.0).sum()) + float(best.sum())
+    z = relaxed.x[: n_actions * years].reshape(n_actions, years)
+    return Guide(bound, best[problem.place][:, None] - value, np.diff(z, axis=1, prepend=0.0), toll.ravel())
+
+
+def search(problem: SitingProblem, rules: Sequence[Rule], guide: Guide, allowed: NDArray[np.bool_]) -> Ints | None:
+    """Take what the relaxation takes for the most part, fill up and exchange; None where that keeps not every rule."""
+    board = board_of(problem, rules, guide.toll)
+    years = problem.n_years
+    stand = Stand(
+        year=np.full(problem.n_actions, years, np.int64),
+        count=np.repeat(board.standing[:, None], years, axis=1).astype(np.int64),
+        used=np.zeros(len(rules)),
+        busy=np.zeros(int(problem.place.max(initial=-1)) + 1, np.int64),
+        merit=np.zeros(2),
+    )
+    # What covers in any case, and what nothing done already breaks.
+    _begin(board, stand)
+    part, short = guide.part.ravel(), np.where(allowed, guide.short, np.inf).ravel()
+    for option in np.argsort(-part, kind="stable"):
+        if part[option] < 0.5:
+            break
+        if stand.busy[problem.place[option // years]] == 0:
+            move(board, stand, np.int64(option // years), np.int64(option % years), np.int64(1))
+    order = np.argsort(short, kind="stable")
+    options = order[np.isfinite(short[order])][:_OPTIONS]
+    exchange(board, stand, options.astype(np.int64), options[:_FORCED].astype(np.int64), np.int64(_PASSES))
+    found = np.where(stand.year < years, stand.year + 1, 0)
+    return None if broken_rules(problem, found) else found
+
+
+def _begin(board: Board, stand: Stand) -> None:
+    """Count what stands and is covered with nothing done."""
+    m, years = board.worth.shape
+    units, at = np.nonzero(stand.count >= board.need[:, None])
+    cells = units * years + at
+    for cell in cells[board.unit_ptr[cells + 1] > board.unit_ptr[cells]]:
+        part = slice(board.unit_ptr[cell], board.unit_ptr[cell + 1])
+        np.add.at(stand.used, board.unit_rule[part], board.unit_take[part])
+    stand.merit[0] = float((board.scale * np.maximum(0.0, stand.used - board.most)).sum())
+    stand.merit[1] = float(board.worth[units, at].sum())
+
+
+def solve_with_rules(
+    problem: SitingProblem,
+    *,
+    mip_gap: float = 0.005,
+    work_limit: int | None = 200,
+    time_limit_s: float | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Find the best plan that keeps every rule, and prove how good it is; what `planner.siting.solving.solve` does for plain problems.
+
+    Returns:
+        A plan; ``infeasible`` without reasons where the rules leave none (`planner.siting.conflict` finds them).
+    """
+    begun = time.perf_counter()
+    clock = Clock(begun, time_limit_s, progress)
+    rules = with_constants(problem)
+    rows = rows_of(problem, rules)
+    work = {**problem.reductions, "units": problem.n_units, "actions": problem.n_actions, "pairs": int(problem.cover.nnz),
+            "rules": len(rules), "nodes": 0}  # fmt: skip
+    best, bound, guide = None, math.inf, None
+    relaxed = minimise(rows.program, relaxed=True, time_limit_s=clock.left_s)
+    if relaxed.stopped == "conflict":
+        return _plan(problem, None, bound, "conflict", work, begun)
+    if relaxed.dual is not None:
+        guide = guide_of(problem, rows, relaxed)
+        bound = _constant(problem) + guide.bound
+        work["options"] = guide.short.size
+        for _ in range(_LOOKS):
+            allowed = np.ones(guide.short.shape, bool) if best is None else ~_beaten(problem, guide, best)
+            better = search(problem, rules, guide, allowed)
+            if better is None or (best is not None and objective_of(problem, better) <= objective_of(problem, best)):
+                break
+            best = better
+            clock.tell(objective_of(problem, best), bound)
+    stopped = "gap"
+    if best is None or _gap(problem, best, bound) > max(mip_gap, PROOF_TOLERANCE):
+        best, bound, stopped = _settle(problem, rows, guide, best, bound, mip_gap, work_limit, clock, work)
+    return _plan(problem, best, bound, stopped, work, begun)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How long there is, and whom to tell how it goes."""
+
+    begun: float
+    limit_s: float | None
+    progress: Progress | None
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds left; None is no limit."""
+        return None if self.limit_s is None else max(self.limit_s - (time.perf_counter() - self.begun), 0.0)
+
+    def tell(self, objective: float, bound: float) -> None:
+        """Tell the best plan and the bound."""
+        if self.progress is not None:
+            self.progress(objective, bound)
+
+
+def _settle(
+    problem: SitingProblem,
+    rows: Rows,
+    guide: Guide | None,
+    best: Ints | None,
+    bound: float,
+    mip_gap: float,
+    work_limit: int | None,
+    clock: Clock,
+    work: dict[str, int],
+) -> tuple[Ints | None, float, str]:
+    """Let HiGHS decide among the options that fall least short, and among ever more until the rest cannot matter.
+
+    Returns:
+        The best plan, the bound and what stopped the search.
+    """
+    ceiling, size = bound, _CORE
+    while True:
+        known = -math.inf if best is None else objective_of(problem, best)
+        allowed, outside = np.ones((problem.n_actions, problem.n_years), bool), -math.inf
+        if guide is not None:
+            left = np.ones_like(allowed) if best is None else ~_beaten(problem, guide, best)
+            shortest = np.sort(guide.short[left])
+            far = shortest[size] if size < len(shortest) and best is not None else math.inf
+            allowed, outside = left & (guide.short <= far), ceiling - far
+            work["options"] = int(left.sum())
+        program = replace(_only(rows.program, problem, allowed), offset=-rows.scale * _constant(problem))
+        outcome = minimise(
+            program,
+            start=None if best is None else _point(problem, best),
+            mip_gap=mip_gap,
+            abs_gap=1e-9 * _SCALE,
+            nodes=work_limit,
+            time_limit_s=clock.left_s,
+            progress=None if clock.progress is None else lambda a, b: clock.tell(-a / rows.scale, -b / rows.scale),
+        )
+        work["nodes"] += outcome.nodes
+        if outcome.x is not None:
+            z = outcome.x[: allowed.size].reshape(allowed.shape) > 0.5
+            found = np.where(z.any(axis=1), z.argmax(axis=1) + 1, 0)
+            if not broken_rules(problem, found) and objective_of(problem, found) > known:
+                best, known = found, objective_of(problem, found)
+        inside = known if outcome.stopped == "conflict" else -outcome.bound / rows.scale
+        # What was struck out is no better than the plan at hand, what was left outside no better than its shortfall lets it be.
+        bound = min(bound, max(inside, outside, known)) if math.isfinite(outcome.bound) or known > -math.inf else bound
+        if best is None:
+            return None, bound, outcome.stopped
+        if outcome.stopped in ("time", "interrupted"):
+            return best, bound, outcome.stopped
+        if _gap(problem, best, bound) <= max(mip_gap, PROOF_TOLERANCE) or far == math.inf:
+            return best, bound, "gap" if outcome.stopped == "conflict" else outcome.stopped
+        size *= 3
+
+
+def _point(problem: SitingProblem, build_year: Ints) -> Floats:
+    return np.concatenate([is_open(problem, build_year).ravel(), covered_units(problem, build_year).ravel()])
+
+
+def _beaten(problem: SitingProblem, guide: Guide, best: Ints) -> NDArray[np.bool_]:
+    """Tell which options no plan better than ``best`` contains."""
+    known = objective_of(problem, best) - _constant(problem)
+    return np.asarray(guide.bound - guide.short <= known + 1e-10 * _size(problem))
+
+
+def _only(program: Program, problem: SitingProblem, allowed: NDArray[np.bool_]) -> Program:
+    """Return the program in which only ``allowed`` options may be taken: elsewhere z may not step up."""
+    years, m = problem.n_years, problem.n_units
+    x_upper, upper = program.x_upper.copy(), program.upper.copy()
+    first = np.arange(problem.n_actions) * years
+    x_upper[first[~allowed[:, 0]]] = 0.0
+    if years > 1:
+        upper[m * years : m * years + problem.n_actions * (years - 1)][~allowed[:, 1:].ravel()] = 0.0
+    return replace(program, x_upper=x_upper, upper=upper)
+
+
+def _constant(problem: SitingProblem) -> float:
+    return problem.constant * float(problem.year_weight.sum())
+
+
+def _size(problem: SitingProblem) -> float:
+    value = 0.0 if problem.option_value is None else float(np.abs(problem.option_value).sum())
+    return float(problem.unit_weight.sum() * problem.year_weight.sum()) + abs(_constant(problem)) + value
+
+
+def _gap(problem: SitingProblem, best: Ints, bound: float) -> float:
+    value = objective_of(problem, best)
+    return relative_gap(value, max(value, bound)) if bound - value > 1e-9 * _size(problem) else 0.0
+
+
+def _plan(
+    problem: SitingProblem, best: Ints | None, bound: float, stopped: str, work: Mapping[str, int], begun: float
+) -> Plan:
+    seconds = time.perf_counter() - begun
+    if best is None:
+        none = np.zeros(problem.n_actions, np.int64)
+        return Plan(none, math.nan, math.nan, math.inf, "infeasible", seconds, work, (), stopped)
+    objective = objective_of(problem, best)
+    gap = _gap(problem, best, bound)
+    proven = gap <= PROOF_TOLERANCE
+    return Plan(
+        build_year=best,
+        objective=objective,
+        bound=objective if proven else max(bound, objective),
+        gap=0.0 if proven else gap,
+        status="optimal" if proven else "feasible",
+        seconds=seconds,
+        work=work,
+        stopped="proof" if proven else stopped,
+    )
