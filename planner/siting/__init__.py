@@ -2,7 +2,16 @@
 
 from planner.siting.covering import covering_problem
 from planner.siting.matrix import from_cost_matrix
-from planner.siting.problem import Plan, Reason, SitingProblem, broken_rules, objective_of, spending
+from planner.siting.problem import (
+    Plan,
+    Reason,
+    Rule,
+    SitingProblem,
+    broken_rules,
+    objective_of,
+    spending,
+    tallies,
+)
 from planner.siting.solving import solve
 from planner.siting.watch import Listener, Progress
 
@@ -11,6 +20,7 @@ __all__ = [
     "Plan",
     "Progress",
     "Reason",
+    "Rule",
     "SitingProblem",
     "broken_rules",
     "covering_problem",
@@ -18,4 +28,5 @@ __all__ = [
     "objective_of",
     "solve",
     "spending",
+    "tallies",
 ]

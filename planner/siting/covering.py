@@ -4,8 +4,8 @@ Takes pairs of demand and place within the service radius, week masks and costs;
 same actions cover are merged, so that it is as small as it can be without changing any plan's value.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -13,12 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from planner.siting.problem import Floats, Ints, SitingProblem
+from planner.siting.problem import Floats, Ints, Rule, SitingProblem
 
 if TYPE_CHECKING:
     from planner.coverage import Offers
 
 Bools = NDArray[np.bool_]
+# effective: working hours with an open, equipped site in reach; share: people with a site in reach; backup: with several;
+# walk: metres saved of the walk to the nearest site, as a fraction of the longest that counts.
+Measure = Literal["effective", "share", "backup", "walk"]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """A share to keep count of beside the objective: a measure over some of the demand, such as a group's or a zone's."""
+
+    measure: Measure
+    demand: Bools
 
 
 def covering_problem(
@@ -37,12 +48,22 @@ def covering_problem(
     year_weight: Sequence[float] | Floats | None = None,
     carry_over: bool = True,
     required: Sequence[int] = (),
-    objective: Literal["effective", "share"] = "effective",
+    objective: Measure | Mapping[Measure, float] = "effective",
+    closes: Bools | None = None,
+    backup: int = 2,
+    reach_m: Floats | None = None,
+    walk_cap_m: float = 0.0,
+    group_weight: Floats | None = None,
+    tallies: Sequence[Tally] = (),
+    price_level: Floats | None = None,
+    rules: Sequence[Rule] = (),
 ) -> SitingProblem:
     """Build the covering problem over (demand × working half-hour) units.
 
     Its objective is Σ_t year_weight_t × effective_share at the end of year t, existing sites and plan together; with
-    ``objective="share"`` it is Σ_t year_weight_t × share, for which hours and services do not matter.
+    ``objective="share"`` it is Σ_t year_weight_t × share, for which hours and services do not matter, and so for the other measures
+    and for weighted mixes of them. The walk is a covering problem too: a unit for each distance at which it has a site, worth the metres
+    to the next (ReVelle & Swain's p-median in the radius form of Cornuéjols, Nemhauser & Wolsey 1980).
 
     Args:
         reach_demand, reach_place: (n_pairs,) pairs within the service radius, each once.
@@ -57,63 +78,214 @@ def covering_problem(
         year_weight: (n_years,) summing to one; default: all years alike.
         carry_over: whether unspent money stays for later years.
         required: places that must get an action.
-        objective: what is maximised.
+        objective: what is maximised, or several measures with their weights.
+        closes: (n_actions,) which actions close the site at their place; default none.
+        backup: sites that make cross coverage.
+        reach_m: (n_pairs,) metres, needed by ``walk``.
+        walk_cap_m: a longer walk counts as this long.
+        group_weight: (n_groups,) how much a person of each group counts in the objective; default all alike.
+        tallies: shares that rules speak of, in the order of `Rule.tally`.
+        price_level: (n_years,) what a price of today is in each year.
+        rules: further conditions.
     """
-    if objective == "share":
-        profile = np.ones((len(profile), 1))
-        existing, actions = _always(existing), _always(actions)
-    classes, class_profile = _hour_classes(existing, actions, profile)
-    hours = classes.shape[1]
-    n_existing = len(existing.place)
-    serves = np.concatenate([existing.serves, actions.serves])
-    place = np.concatenate([existing.place, actions.place])
-    n_places = int(max(reach_place.max(initial=-1), place.max(initial=-1))) + 1
+    aims: Mapping[Measure, float] = {objective: 1.0} if isinstance(objective, str) else objective
+    counts = weight if group_weight is None else weight * group_weight[group]
+    closing = np.zeros(len(actions.place), bool) if closes is None else closes
+    blocks = []
+    for measure in dict.fromkeys([*(m for m, w in aims.items() if w > 0), *(tally.measure for tally in tallies)]):
+        wanted = [
+            (k, np.where(tally.demand, weight, 0.0)) for k, tally in enumerate(tallies) if tally.measure == measure
+        ]
+        people = [counts, *(members for _, members in wanted)]
+        asked = _Question(reach_demand, reach_place, group, people, existing, actions, closing)
+        match measure:
+            case "walk":
+                assert reach_m is not None
+                parts = _walk_blocks(asked, n_demand, reach_m, walk_cap_m)
+            case "effective":
+                parts = _hour_blocks(asked, n_demand, profile, 1)
+            case _:
+                asked = replace(asked, existing=_always(existing), actions=_always(actions))
+                parts = _hour_blocks(asked, n_demand, np.ones((len(profile), 1)), backup if measure == "backup" else 1)
+        rows = [-1, *(k for k, _ in wanted)]
+        blocks += [(part, rows, [aims.get(measure, 0.0), *(1.0 for _ in wanted)]) for part in parts]
 
-    # Demand units that reach the same places are one; their weight is kept for each group.
-    matrix = sparse.csr_array((np.ones(len(reach_demand), bool), (reach_demand, reach_place)), (n_demand, n_places))
-    same = _same_rows(matrix)
-    n_same = int(same.max(initial=-1)) + 1
-    first = np.full(n_same, n_demand)
-    np.minimum.at(first, same, np.arange(n_demand))
-    by_group = np.zeros((n_same, len(profile)))
-    np.add.at(by_group, (same, group), weight)
-    worth = by_group @ class_profile
-    total = float(worth.sum())
-    worth /= total if total > 0 else 1.0
-
-    # Places reached -> offers there, existing ones first; then one block of units for each class of hours.
-    offers_at = sparse.csr_array((np.ones(len(place), np.int8), (place, np.arange(len(place)))), (n_places, len(place)))
-    reached = (matrix[first].astype(np.int8) @ offers_at).tocsr()
-    blocks, unit_weight, constant = [], [], 0.0
-    for h in range(hours):
-        counts = (classes[:, h] & serves).astype(np.int8)
-        covering = (reached @ sparse.diags_array(counts, dtype=np.int8)).tocsr()
-        covering.eliminate_zeros()
-        covered = np.diff(covering[:, :n_existing].indptr) > 0
-        constant += float(worth[covered, h].sum())
-        by_actions = covering[:, n_existing:].tocsr()
-        open_units = np.flatnonzero(~covered & (worth[:, h] > 0) & (np.diff(by_actions.indptr) > 0))
-        blocks.append(by_actions[open_units])
-        unit_weight.append(worth[open_units, h])
-    stacked = (
-        sparse.vstack(blocks, format="csr") if blocks else sparse.csr_array((0, len(actions.place)), dtype=np.int8)
-    )
-    merged_weight, cover = merge_units(np.concatenate([np.zeros(0), *unit_weight]), stacked)
-    n_years = len(budget)
+    n_actions, n_years = len(actions.place), len(budget)
+    signs, standing, need = _stacked([part for part, _, _ in blocks], n_actions)
+    worth, given = np.zeros((len(standing), 1 + len(tallies))), np.zeros(1 + len(tallies))
+    at = 0
+    for part, rows, factors in blocks:
+        size = len(part.standing)
+        for row, factor, column, constant in zip(rows, factors, part.worth.T, part.constant, strict=True):
+            worth[at : at + size, row + 1] += factor * column
+            given[row + 1] += factor * constant
+        at += size
+    worth, cover, standing, need = _merged(worth, signs, standing, need)
+    extended = bool((standing > 0).any())
     return SitingProblem(
-        unit_weight=merged_weight,
+        unit_weight=worth[:, 0],
         cover=cover,
         capital_cost=np.asarray(capital_cost, float),
         operating_cost=np.asarray(operating_cost, float),
         place=np.asarray(actions.place, np.int64),
         budget=np.asarray(budget, float),
         year_weight=np.full(n_years, 1 / n_years) if year_weight is None else np.asarray(year_weight, float),
-        constant=constant,
+        constant=float(given[0]),
         carry_over=carry_over,
         required=tuple(int(p) for p in required),
         people=float(weight.sum()),
-        reductions={"demand": n_demand, "hour_classes": hours, "units_before": n_demand * hours},
+        reductions={
+            "demand": n_demand,
+            "hour_classes": len(blocks),
+            "units_before": n_demand * len(blocks),
+        },
+        standing=standing if extended else None,
+        need=need if (need > 1).any() else None,
+        price_level=price_level,
+        rules=tuple(rules),
+        tally=sparse.csr_array(worth[:, 1:].T) if tallies else None,
+        tally_constant=given[1:],
     )
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What a measure asks: who reaches what, how many count for objective and tallies, what stands and what may be done."""
+
+    demand: Ints
+    place: Ints
+    group: Ints
+    people: list[Floats]
+    existing: "Offers"
+    actions: "Offers"
+    closes: Bools
+
+    @property
+    def n_places(self) -> int:
+        everywhere = (self.place, self.existing.place, self.actions.place)
+        return int(max(places.max(initial=-1) for places in everywhere)) + 1
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some units: ``signs`` (units × actions), what stands and may close, how many are needed, and worth for the objective and tallies."""
+
+    signs: sparse.csr_array
+    standing: Ints
+    need: Ints
+    worth: Floats
+    constant: Floats
+
+
+def _hour_blocks(asked: _Question, n_demand: int, profile: Floats, need: int) -> list[_Part]:
+    """One block of units for each class of half-hours in which the same sites and actions are open."""
+    classes, class_profile = _hour_classes(asked.existing, asked.actions, profile)
+    serves = np.concatenate([asked.existing.serves, asked.actions.serves])
+    # Demand units that reach the same places are one; their weight is kept for each group.
+    shape = (n_demand, asked.n_places)
+    matrix = sparse.csr_array((np.ones(len(asked.demand), bool), (asked.demand, asked.place)), shape)
+    same = _same_rows(matrix)
+    n_same = int(same.max(initial=-1)) + 1
+    first = np.full(n_same, n_demand)
+    np.minimum.at(first, same, np.arange(n_demand))
+    worth = np.zeros((len(asked.people), n_same, classes.shape[1]))
+    for k, people in enumerate(asked.people):
+        by_group = np.zeros((n_same, len(profile)))
+        np.add.at(by_group, (same, asked.group), people)
+        worth[k] = by_group @ class_profile
+        total = float(worth[k].sum())
+        worth[k] /= total if total > 0 else 1.0
+    reached = matrix[first].astype(np.int8).tocsr()
+    return [_part(asked, reached, classes[:, h] & serves, worth[:, :, h].T, need) for h in range(classes.shape[1])]
+
+
+def _part(asked: _Question, reached: sparse.csr_array, offered: Bools, worth: Floats, need: int) -> _Part:
+    """Return the units at which something may still change; ``offered`` says which existing sites, then actions, count now."""
+    n_existing, n_places = len(asked.existing.place), asked.n_places
+    before = np.zeros(n_places, np.int8)
+    before[asked.existing.place] = offered[:n_existing]
+    after = np.where(asked.closes, 0, offered[n_existing:]).astype(np.int8)
+    may_close = np.zeros(n_places, bool)
+    may_close[asked.actions.place[asked.closes]] = True
+    change = after - before[asked.actions.place]
+    n_actions = len(change)
+    changes = sparse.csr_array(
+        (change[change != 0], (asked.actions.place[change != 0], np.flatnonzero(change))), (n_places, n_actions)
+    )
+    signs = (reached @ changes).tocsr()
+    fixed = reached.astype(np.int32) @ np.where(may_close, 0, before).astype(np.int32)
+    standing = reached.astype(np.int32) @ np.where(may_close, before, 0).astype(np.int32)
+    most = fixed + standing + np.asarray((signs > 0).sum(axis=1)).ravel()
+    sure = fixed >= need
+    open_units = np.flatnonzero(~sure & (most >= need) & (worth > 0).any(axis=1))
+    return _Part(
+        signs[open_units], standing[open_units].astype(np.int64), (need - fixed[open_units]).astype(np.int64),
+        worth[open_units], worth[sure].sum(axis=0),
+    )  # fmt: skip
+
+
+def _walk_blocks(asked: _Question, n_demand: int, reach_m: Floats, cap_m: float) -> list[_Part]:
+    """Units for each distance at which a demand unit has a place: worth the metres to the next, as a fraction of the cap.
+
+    What is covered in any case is the cap less the walk to the nearest site that stays.
+    """
+    closes = np.zeros(asked.n_places, bool)
+    closes[asked.actions.place[asked.closes]] = True
+    stands = np.zeros(asked.n_places, bool)
+    stands[asked.existing.place] = True
+    stays = stands & ~closes
+    fixed_m = np.full(n_demand, cap_m)
+    here = stays[asked.place]
+    np.minimum.at(fixed_m, asked.demand[here], reach_m[here])
+    shares = np.stack([people / people.sum() if people.sum() > 0 else people for people in asked.people], axis=1)
+    useful = ~stays[asked.place] & (reach_m < fixed_m[asked.demand])
+    demand, place, metres = asked.demand[useful], asked.place[useful], reach_m[useful]
+    order = np.lexsort((metres, demand))
+    demand, place, metres = demand[order], place[order], metres[order]
+    following = np.append(metres[1:], 0.0)
+    last = np.append(demand[1:] != demand[:-1], True) if len(demand) else np.zeros(0, bool)
+    following[last] = fixed_m[demand[last]]
+    step = following - metres
+    # Level k of a unit is covered by the first k places of its row: those with pairs from its row's start to k.
+    start = np.searchsorted(demand, demand)
+    number = np.flatnonzero(step > 0)
+    length = number - start[number] + 1
+    column = np.concatenate(
+        [np.arange(a, b + 1) for a, b in zip(start[number], number, strict=True)] or [np.zeros(0, int)]
+    )
+    reached = sparse.csr_array(
+        (np.ones(len(column), np.int8), place[column], np.concatenate([[0], np.cumsum(length)])),
+        (len(number), asked.n_places),
+    )
+    offered = np.concatenate([np.ones(len(asked.existing.place), bool), np.ones(len(asked.actions.place), bool)])
+    worth = shares[demand[number]] * (step[number] / cap_m)[:, None]
+    part = _part(asked, reached, offered, worth, 1)
+    given = (shares * ((cap_m - fixed_m) / cap_m)[:, None]).sum(axis=0)
+    return [replace(part, constant=part.constant + given)]
+
+
+def _stacked(parts: list[_Part], n_actions: int) -> tuple[sparse.csr_array, Ints, Ints]:
+    if not parts:
+        return sparse.csr_array((0, n_actions), dtype=np.int8), np.zeros(0, np.int64), np.zeros(0, np.int64)
+    signs = sparse.vstack([part.signs for part in parts], format="csr")
+    return signs, np.concatenate([part.standing for part in parts]), np.concatenate([part.need for part in parts])
+
+
+def _merged(
+    worth: Floats, signs: sparse.csr_array, standing: Ints, need: Ints
+) -> tuple[Floats, sparse.csr_array, Ints, Ints]:
+    """Merge units that the same actions cover and close, and that need the same; exact."""
+    m = signs.shape[0]
+    more, less = (signs > 0).astype(np.int8), (signs < 0).astype(np.int8)
+    state = standing * (int(need.max(initial=0)) + 1) + need
+    rest = sparse.csr_array((np.ones(m, np.int8), (np.arange(m), state)), (m, int(state.max(initial=0)) + 1))
+    same = _same_rows(sparse.hstack([more, less, rest], format="csr") if m else signs)
+    n_same = int(same.max(initial=-1)) + 1
+    first = np.full(n_same, m)
+    np.minimum.at(first, same, np.arange(m))
+    total = np.zeros((n_same, worth.shape[1]))
+    np.add.at(total, same, worth)
+    return total, signs[first].tocsr().astype(np.int8), standing[first], need[first]
 
 
 def merge_units(weight: Floats, cover: sparse.csr_array) -> tuple[Floats, sparse.csr_array]:

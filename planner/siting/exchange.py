@@ -39,7 +39,7 @@ class Stand(NamedTuple):
     """What is done, and what follows from it."""
 
     year: np.ndarray  # (n_actions,)
-    count: np.ndarray  # (n_units × n_years)
+    covers: np.ndarray  # (n_units × n_years)
     used: np.ndarray  # (n_rules,)
     busy: np.ndarray  # (n_places,) 1 + action that is done there, 0 for none
     merit: np.ndarray  # (2,) breach, value
@@ -70,8 +70,8 @@ def move(b, s, action, year, sign):
     for q in range(b.action_ptr[action], b.action_ptr[action + 1]):
         unit, step = np.int64(b.action_unit[q]), sign * np.int64(b.action_sign[q])
         for t in range(year, n_years):
-            before = s.count[unit, t]
-            s.count[unit, t] = before + step
+            before = s.covers[unit, t]
+            s.covers[unit, t] = before + step
             turn = np.int64(before + step >= b.need[unit]) - np.int64(before >= b.need[unit])
             if turn != 0:
                 value += turn * b.worth[unit, t]

@@ -26,7 +26,10 @@ _LOOK_S = 0.05
 
 @dataclass(frozen=True)
 class Program:
-    """``min cost·x`` subject to ``lower ≤ matrix·x ≤ upper`` and bounds on x; the first ``n_integer`` columns are integer (or those of ``integer``)."""
+    """``min cost·x`` subject to ``lower ≤ matrix·x ≤ upper`` and bounds on x.
+
+    The first ``n_integer`` columns are integer, or those of ``integer`` where it is given.
+    """
 
     cost: Floats
     matrix: sparse.csc_array

@@ -8,9 +8,9 @@ Columns are z_jt (action j is done by the end of year t) and y_it (unit i is cov
 """
 
 import math
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import highspy
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from planner.siting.exchange import Board, Stand, exchange, move
-from planner.siting.milp import Outcome, Program, Progress, minimise
+from planner.siting.milp import Outcome, Program, minimise
 from planner.siting.problem import (
     MONEY_TOLERANCE,
     PROOF_TOLERANCE,
@@ -34,6 +34,7 @@ from planner.siting.problem import (
     objective_of,
     relative_gap,
 )
+from planner.siting.watch import Step, Watch
 
 # HiGHS works with absolute tolerances of 1e-6 to 1e-7; with all worth scaled to this, the lightest unit still shows.
 _SCALE = 1e4
@@ -285,7 +286,7 @@ def search(problem: SitingProblem, rules: Sequence[Rule], guide: Guide, allowed:
     years = problem.n_years
     stand = Stand(
         year=np.full(problem.n_actions, years, np.int64),
-        count=np.repeat(board.standing[:, None], years, axis=1).astype(np.int64),
+        covers=np.repeat(board.standing[:, None], years, axis=1).astype(np.int64),
         used=np.zeros(len(rules)),
         busy=np.zeros(int(problem.place.max(initial=-1)) + 1, np.int64),
         merit=np.zeros(2),
@@ -307,8 +308,8 @@ def search(problem: SitingProblem, rules: Sequence[Rule], guide: Guide, allowed:
 
 def _begin(board: Board, stand: Stand) -> None:
     """Count what stands and is covered with nothing done."""
-    m, years = board.worth.shape
-    units, at = np.nonzero(stand.count >= board.need[:, None])
+    years = board.worth.shape[1]
+    units, at = np.nonzero(stand.covers >= board.need[:, None])
     cells = units * years + at
     for cell in cells[board.unit_ptr[cells + 1] > board.unit_ptr[cells]]:
         part = slice(board.unit_ptr[cell], board.unit_ptr[cell + 1])
@@ -317,116 +318,127 @@ def _begin(board: Board, stand: Stand) -> None:
     stand.merit[1] = float(board.worth[units, at].sum())
 
 
-def solve_with_rules(
-    problem: SitingProblem,
-    *,
-    mip_gap: float = 0.005,
-    work_limit: int | None = 200,
-    time_limit_s: float | None = None,
-    progress: Progress | None = None,
-) -> Plan:
+@dataclass(frozen=True)
+class Standing:
+    """The best plan and the bound at one moment; ``years`` is None as long as nothing keeps all rules."""
+
+    step: Step
+    years: Ints | None
+    objective: float
+    bound: float
+    stopped: str
+
+
+def solve_with_rules(problem: SitingProblem, watch: Watch, *, mip_gap: float, work_limit: int | None) -> Plan:
     """Find the best plan that keeps every rule, and prove how good it is; what `planner.siting.solving.solve` does for plain problems.
 
     Returns:
         A plan; ``infeasible`` without reasons where the rules leave none (`planner.siting.conflict` finds them).
     """
-    begun = time.perf_counter()
-    clock = Clock(begun, time_limit_s, progress)
+    work = {**problem.reductions, "units": problem.n_units, "actions": problem.n_actions, "pairs": int(problem.cover.nnz),
+            "rules": len(standard_rules(problem)), "nodes": 0}  # fmt: skip
+    last = watch.follow(_standings(problem, watch, mip_gap, work_limit, work))
+    common: dict[str, Any] = {"seconds": watch.seconds, "work": work, "time_limit_s": watch.limit_s}
+    if last is None or last.years is None:
+        none, stopped = np.zeros(problem.n_actions, np.int64), "conflict" if last is None else last.stopped
+        return Plan(none, math.nan, math.nan, math.inf, "infeasible", stopped=watch.stopped or stopped, **common)
+    gap = _gap(problem, last.objective, last.bound)
+    proven = gap <= PROOF_TOLERANCE
+    return Plan(
+        build_year=last.years,
+        objective=last.objective,
+        bound=last.objective if proven else last.bound,
+        gap=0.0 if proven else gap,
+        status="optimal" if proven else "feasible",
+        stopped="proof" if proven else watch.stopped or last.stopped,
+        **common,
+    )
+
+
+def _standings(
+    problem: SitingProblem, watch: Watch, mip_gap: float, work_limit: int | None, work: dict[str, int]
+) -> Iterator[Standing]:
+    """Relax, search, and settle what is left."""
     rules = with_constants(problem)
     rows = rows_of(problem, rules)
-    work = {**problem.reductions, "units": problem.n_units, "actions": problem.n_actions, "pairs": int(problem.cover.nnz),
-            "rules": len(rules), "nodes": 0}  # fmt: skip
-    best, bound, guide = None, math.inf, None
-    relaxed = minimise(rows.program, relaxed=True, time_limit_s=clock.left_s)
+    best = Standing("search", None, math.nan, math.inf, "work")
+    relaxed = minimise(rows.program, relaxed=True, time_limit_s=watch.left_s)
     if relaxed.stopped == "conflict":
-        return _plan(problem, None, bound, "conflict", work, begun)
+        yield replace(best, stopped="conflict")
+        return
+    guide = None
     if relaxed.dual is not None:
         guide = guide_of(problem, rows, relaxed)
-        bound = _constant(problem) + guide.bound
-        work["options"] = guide.short.size
+        best = replace(best, bound=_constant(problem) + guide.bound)
         for _ in range(_LOOKS):
-            allowed = np.ones(guide.short.shape, bool) if best is None else ~_beaten(problem, guide, best)
-            better = search(problem, rules, guide, allowed)
-            if better is None or (best is not None and objective_of(problem, better) <= objective_of(problem, best)):
+            allowed = np.ones(guide.short.shape, bool) if best.years is None else ~_beaten(problem, guide, best)
+            better = _better(problem, best, search(problem, rules, guide, allowed))
+            if better is best:
                 break
             best = better
-            clock.tell(objective_of(problem, best), bound)
-    stopped = "gap"
-    if best is None or _gap(problem, best, bound) > max(mip_gap, PROOF_TOLERANCE):
-        best, bound, stopped = _settle(problem, rows, guide, best, bound, mip_gap, work_limit, clock, work)
-    return _plan(problem, best, bound, stopped, work, begun)
+            yield best
+    if best.years is not None and _gap(problem, best.objective, best.bound) <= max(mip_gap, PROOF_TOLERANCE):
+        yield replace(best, stopped="gap")
+        return
+    yield from _settle(problem, rows, guide, best, watch, mip_gap, work_limit, work)
 
 
-@dataclass(frozen=True)
-class Clock:
-    """How long there is, and whom to tell how it goes."""
-
-    begun: float
-    limit_s: float | None
-    progress: Progress | None
-
-    @property
-    def left_s(self) -> float | None:
-        """Seconds left; None is no limit."""
-        return None if self.limit_s is None else max(self.limit_s - (time.perf_counter() - self.begun), 0.0)
-
-    def tell(self, objective: float, bound: float) -> None:
-        """Tell the best plan and the bound."""
-        if self.progress is not None:
-            self.progress(objective, bound)
+def _better(problem: SitingProblem, best: Standing, years: Ints | None) -> Standing:
+    """Return the better of the best plan and another."""
+    if years is None or broken_rules(problem, years):
+        return best
+    objective = objective_of(problem, years)
+    if best.years is not None and objective <= best.objective:
+        return best
+    return replace(best, years=years, objective=objective, bound=max(best.bound, objective))
 
 
 def _settle(
     problem: SitingProblem,
     rows: Rows,
     guide: Guide | None,
-    best: Ints | None,
-    bound: float,
+    best: Standing,
+    watch: Watch,
     mip_gap: float,
     work_limit: int | None,
-    clock: Clock,
     work: dict[str, int],
-) -> tuple[Ints | None, float, str]:
-    """Let HiGHS decide among the options that fall least short, and among ever more until the rest cannot matter.
+) -> Iterator[Standing]:
+    """Let HiGHS decide among the options that fall least short, and among ever more until the rest cannot matter."""
+    ceiling, size = best.bound, _CORE
 
-    Returns:
-        The best plan, the bound and what stopped the search.
-    """
-    ceiling, size = bound, _CORE
+    def tell(value: float, bound: float) -> bool:
+        return watch.tell("settle", max(best.objective, -value / rows.scale), min(best.bound, -bound / rows.scale))
+
     while True:
-        known = -math.inf if best is None else objective_of(problem, best)
-        allowed, outside = np.ones((problem.n_actions, problem.n_years), bool), -math.inf
-        if guide is not None:
-            left = np.ones_like(allowed) if best is None else ~_beaten(problem, guide, best)
+        allowed, far = np.ones((problem.n_actions, problem.n_years), bool), math.inf
+        if guide is not None and best.years is not None:
+            left = ~_beaten(problem, guide, best)
             shortest = np.sort(guide.short[left])
-            far = shortest[size] if size < len(shortest) and best is not None else math.inf
-            allowed, outside = left & (guide.short <= far), ceiling - far
+            far = float(shortest[size]) if size < len(shortest) else math.inf
+            allowed = left & (guide.short <= far)
             work["options"] = int(left.sum())
-        program = replace(_only(rows.program, problem, allowed), offset=-rows.scale * _constant(problem))
         outcome = minimise(
-            program,
-            start=None if best is None else _point(problem, best),
+            replace(_only(rows.program, problem, allowed), offset=-rows.scale * _constant(problem)),
+            start=None if best.years is None else _point(problem, best.years),
             mip_gap=mip_gap,
             abs_gap=1e-9 * _SCALE,
             nodes=work_limit,
-            time_limit_s=clock.left_s,
-            progress=None if clock.progress is None else lambda a, b: clock.tell(-a / rows.scale, -b / rows.scale),
+            time_limit_s=watch.left_s,
+            tell=None if best.years is None else tell,
         )
         work["nodes"] += outcome.nodes
         if outcome.x is not None:
             z = outcome.x[: allowed.size].reshape(allowed.shape) > 0.5
-            found = np.where(z.any(axis=1), z.argmax(axis=1) + 1, 0)
-            if not broken_rules(problem, found) and objective_of(problem, found) > known:
-                best, known = found, objective_of(problem, found)
-        inside = known if outcome.stopped == "conflict" else -outcome.bound / rows.scale
+            best = _better(problem, best, np.where(z.any(axis=1), z.argmax(axis=1) + 1, 0))
         # What was struck out is no better than the plan at hand, what was left outside no better than its shortfall lets it be.
-        bound = min(bound, max(inside, outside, known)) if math.isfinite(outcome.bound) or known > -math.inf else bound
-        if best is None:
-            return None, bound, outcome.stopped
-        if outcome.stopped in ("time", "interrupted"):
-            return best, bound, outcome.stopped
-        if _gap(problem, best, bound) <= max(mip_gap, PROOF_TOLERANCE) or far == math.inf:
-            return best, bound, "gap" if outcome.stopped == "conflict" else outcome.stopped
+        inside = -math.inf if outcome.stopped == "conflict" else -outcome.bound / rows.scale
+        highest = max(inside, ceiling - far, best.objective if best.years is not None else -math.inf)
+        best = replace(best, step="settle", bound=min(best.bound, highest), stopped=outcome.stopped)
+        done = best.years is None or outcome.stopped in ("time", "interrupted") or far == math.inf
+        if done or _gap(problem, best.objective, best.bound) <= max(mip_gap, PROOF_TOLERANCE):
+            yield best
+            return
+        yield best
         size *= 3
 
 
@@ -434,9 +446,9 @@ def _point(problem: SitingProblem, build_year: Ints) -> Floats:
     return np.concatenate([is_open(problem, build_year).ravel(), covered_units(problem, build_year).ravel()])
 
 
-def _beaten(problem: SitingProblem, guide: Guide, best: Ints) -> NDArray[np.bool_]:
+def _beaten(problem: SitingProblem, guide: Guide, best: Standing) -> NDArray[np.bool_]:
     """Tell which options no plan better than ``best`` contains."""
-    known = objective_of(problem, best) - _constant(problem)
+    known = best.objective - _constant(problem)
     return np.asarray(guide.bound - guide.short <= known + 1e-10 * _size(problem))
 
 
@@ -460,28 +472,5 @@ def _size(problem: SitingProblem) -> float:
     return float(problem.unit_weight.sum() * problem.year_weight.sum()) + abs(_constant(problem)) + value
 
 
-def _gap(problem: SitingProblem, best: Ints, bound: float) -> float:
-    value = objective_of(problem, best)
-    return relative_gap(value, max(value, bound)) if bound - value > 1e-9 * _size(problem) else 0.0
-
-
-def _plan(
-    problem: SitingProblem, best: Ints | None, bound: float, stopped: str, work: Mapping[str, int], begun: float
-) -> Plan:
-    seconds = time.perf_counter() - begun
-    if best is None:
-        none = np.zeros(problem.n_actions, np.int64)
-        return Plan(none, math.nan, math.nan, math.inf, "infeasible", seconds, work, (), stopped)
-    objective = objective_of(problem, best)
-    gap = _gap(problem, best, bound)
-    proven = gap <= PROOF_TOLERANCE
-    return Plan(
-        build_year=best,
-        objective=objective,
-        bound=objective if proven else max(bound, objective),
-        gap=0.0 if proven else gap,
-        status="optimal" if proven else "feasible",
-        seconds=seconds,
-        work=work,
-        stopped="proof" if proven else stopped,
-    )
+def _gap(problem: SitingProblem, objective: float, bound: float) -> float:
+    return relative_gap(objective, bound) if bound - objective > 1e-9 * _size(problem) else 0.0

@@ -135,7 +135,6 @@ class SitingProblem:
         return len(self.budget)
 
 
-
 @dataclass(frozen=True)
 class Plan:
     """Chosen actions with the proof of how good they are.
@@ -241,7 +240,7 @@ def broken_rules(problem: SitingProblem, build_year: Ints) -> tuple[Reason, ...]
     places, count = np.unique(problem.place[build_year > 0], return_counts=True)
     broken += [Reason("two_actions", {"place": int(p)}) for p in places[count > 1]]
     broken += [Reason("required_missing", {"place": p}) for p in problem.required if p not in places]
-    counted = tallies(problem, build_year)
+    counted = tallies(problem, build_year) if problem.rules else np.zeros((0, 0))
     broken += [
         rule.reason
         for rule in problem.rules

@@ -18,6 +18,7 @@ from planner.siting.bound import (
 from planner.siting.covering import merge_units
 from planner.siting.kernels import Model
 from planner.siting.milp import covering_program, minimise, plan_of, point_of
+from planner.siting.planning import solve_with_rules
 from planner.siting.problem import (
     MONEY_TOLERANCE,
     PROOF_TOLERANCE,
@@ -74,6 +75,9 @@ def solve(
 
 def solve_watched(problem: SitingProblem, watch: Watch, *, mip_gap: float, work_limit: int | None) -> Plan:
     """Do what `solve` does, under a watch that began earlier."""
+    if not problem.plain:
+        plan = solve_with_rules(problem, watch, mip_gap=mip_gap, work_limit=work_limit)
+        return replace(plan, reasons=conflict(problem)) if plan.status == "infeasible" else plan
     kept = useful_actions(problem)
     small = restrict(problem, kept)
     work = {**problem.reductions, **_sizes(problem, small)}

@@ -7,8 +7,8 @@ import pytest
 from scipy import sparse
 from small import all_plans
 
-from planner.siting import SitingProblem, covering_problem, objective_of, solve
-from planner.siting.covering import merge_units
+from planner.siting import SitingProblem, covering_problem, objective_of, solve, tallies
+from planner.siting.covering import Tally, merge_units
 
 HOURS = 6
 
@@ -121,3 +121,49 @@ def test_merge_units_adds_weights() -> None:
     weight, merged = merge_units(np.array([1.0, 2.0, 4.0]), cover)
     assert weight.tolist() == [5.0, 2.0]
     assert merged.toarray().tolist() == [[1, 0, 1], [0, 1, 0]]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_closing_cross_coverage_and_walks_are_what_their_definitions_say(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    town = random_town(rng)
+    closes = np.zeros(6, bool)
+    closes[1] = True  # closes the site at place 0, whose other action is number 0
+    metres = rng.integers(1, 20, len(town.pairs)).astype(float)
+    pairs = {(int(d), int(p)): m for (d, p), m in zip(town.pairs, metres, strict=True)}
+    people, cap_m = town.weight, 25.0
+    members = rng.random(len(people)) < 0.5
+    members[0] = True
+    problem = town.problem(
+        objective={"share": 0.5, "backup": 0.3, "walk": 0.2},
+        closes=closes,
+        reach_m=metres,
+        walk_cap_m=cap_m,
+        group_weight=np.array([1.0, 2.0]),
+        tallies=[Tally("backup", members), Tally("walk", np.ones(len(people), bool))],
+    )
+    counts = people * np.array([1.0, 2.0])[town.group]
+
+    def measured(done: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+        """By the definitions, demand by demand: sites that stand, how many are in reach, how far the nearest is."""
+        standing = ({0, 1} - set(town.actions.place[done & closes].tolist())) | set(
+            town.actions.place[done & ~closes].tolist()
+        )
+        near = [[m for p in standing if (m := pairs.get((d, p))) is not None] for d in range(len(people))]
+        total = weights.sum()
+        return {
+            "share": sum(w for w, m in zip(weights, near, strict=True) if m) / total,
+            "backup": sum(w for w, m in zip(weights, near, strict=True) if len(m) >= 2) / total,
+            "walk": sum(w * (cap_m - min([*m, cap_m])) / cap_m for w, m in zip(weights, near, strict=True)) / total,
+        }
+
+    for plan in list(all_plans(problem))[::11]:
+        expected = 0.0
+        for year, factor in ((1, 0.25), (2, 0.75)):
+            done = (plan > 0) & (plan <= year)
+            found = measured(done, counts)
+            expected += factor * (0.5 * found["share"] + 0.3 * found["backup"] + 0.2 * found["walk"])
+            counted = tallies(problem, plan)[:, year - 1]
+            assert counted[0] == pytest.approx(measured(done, np.where(members, people, 0.0))["backup"])
+            assert counted[1] == pytest.approx(measured(done, people)["walk"])
+        assert objective_of(problem, plan) == pytest.approx(expected)
