@@ -6,40 +6,32 @@ weight, which comes close to the linear relaxation in a few hundred rounds. Wher
 planned, the money row is kept and solved exactly as a fractional knapsack. An option is an action in a year.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from planner.siting.kernels import Model
 from planner.siting.problem import Floats, Ints
-
-# Seen to serve: each direction keeps 97 % of the last, the first step is 5 % of the gap, and shrinks by a fifth after 50 rounds in vain.
-_DEFLECTION = 0.97
-FIRST_STEP = 0.05
-_SHRINK = 0.8
-_PATIENCE = 50
-# A step so short moves nothing any more.
-SHORTEST_STEP = 1e-5
+from planner.siting.subgradient import Ascent, climb
 
 
 @dataclass(frozen=True)
 class Multipliers:
-    """Where the bound stands; `tighten` gives the next.
+    """Where the bound stands; `tighten` gives the next. Values are shares of all weight.
 
     Attributes:
         cover: (n_units × n_years) λ, between 0 and what the unit is worth in the year.
-        row: (n_years + n_limits,) μ of the budgets and the limits.
-        step: current step length.
-        bound: the least bound so far, as a share of all weight; it belongs to ``cover`` and ``row``.
-        rounds: subgradient rounds so far.
+        row: (n_rows,) μ of the budgets and the limits.
+        bound: the least bound so far; it belongs to ``cover`` and ``row``.
+        ascent: how it was found.
     """
 
     cover: Floats
     row: Floats
-    step: float = FIRST_STEP
-    bound: float = np.inf
-    rounds: int = 0
+    bound: float
+    ascent: Ascent
 
 
 @dataclass(frozen=True)
@@ -72,8 +64,9 @@ def relaxation(model: Model) -> Relaxation:
 def first_multipliers(model: Model, relaxed: Relaxation) -> Multipliers:
     """Return where to begin: half of each unit's worth, and a third of all weight for all money."""
     n_years = model.allowed.shape[1]
-    money = 0.3 / n_years * _inverse(model.has)
-    return Multipliers(0.5 * relaxed.worth, np.where(np.arange(len(money)) < n_years, money, 0.0))
+    cover, row = 0.5 * relaxed.worth, 0.3 / n_years * (np.arange(len(model.has)) < n_years) * inverse(model.has)
+    at = cover.ravel() if relaxed.knapsack else np.concatenate([cover.ravel(), row])
+    return Multipliers(cover, row, np.inf, Ascent(at))
 
 
 def option_values(model: Model, relaxed: Relaxation, at: Multipliers) -> tuple[Floats, Floats]:
@@ -98,43 +91,35 @@ def strike_out(model: Model, relaxed: Relaxation, at: Multipliers, known: float)
     return int(model.allowed.sum())
 
 
-def tighten(model: Model, relaxed: Relaxation, at: Multipliers, target: float, rounds: int) -> Multipliers:
+def tighten(
+    model: Model, relaxed: Relaxation, at: Multipliers, target: float, rounds: int, over: Callable[[], bool]
+) -> Multipliers:
     """Move the multipliers on for at most ``rounds`` rounds, or until the bound meets ``target``; return the best seen."""
-    scale = _inverse(model.has)
-    best, step, in_vain = at, at.step, 0
-    cover, row = at.cover, at.row
-    heading, row_heading = np.zeros_like(cover), np.zeros_like(row)
-    done = 0
-    while done < rounds and best.bound > target and step >= SHORTEST_STEP:
-        done += 1
-        bound, slope, row_slope, row = _look(model, relaxed, cover, row)
-        in_vain = 0 if bound < best.bound * (1 - 1e-7) else in_vain + 1
-        if bound < best.bound:
-            best = replace(best, cover=cover, row=row, bound=bound)
-        if in_vain >= _PATIENCE:
-            step, in_vain = step * _SHRINK, 0
-            cover, row = best.cover, best.row
-            heading, row_heading = np.zeros_like(cover), np.zeros_like(row)
-            continue
-        # At its limits a multiplier can only turn back.
-        slope[((cover <= 0) & (slope < 0)) | ((cover >= relaxed.worth) & (slope > 0))] = 0.0
-        heading = _DEFLECTION * heading + (1 - _DEFLECTION) * slope
-        length = float((relaxed.worth * heading * heading).sum())
-        if not relaxed.knapsack:
-            row_slope = row_slope * scale
-            row_slope[(row <= 0) & (row_slope < 0)] = 0.0
-            row_heading = _DEFLECTION * row_heading + (1 - _DEFLECTION) * row_slope
-            length += float(row_heading @ row_heading)
-        if length <= 0:
-            break
-        move = step * (bound - target) / length
-        cover = np.clip(cover + move * relaxed.worth * heading, 0.0, relaxed.worth)
-        if not relaxed.knapsack:
-            row = np.maximum(row + move * scale * row_heading, 0.0)
-    return replace(best, step=step, rounds=at.rounds + done)
+    shape, n = relaxed.worth.shape, relaxed.worth.size
+    worth = relaxed.worth.ravel()
+    free_rows = np.zeros(0) if relaxed.knapsack else inverse(model.has) ** 2
+    price_of_money = np.zeros(len(model.has))
+
+    def look(multipliers: Floats) -> tuple[float, Floats]:
+        row = price_of_money if relaxed.knapsack else multipliers[n:]
+        bound, slope, row_slope, _ = _look(model, relaxed, multipliers[:n].reshape(shape), row)
+        return -bound, slope.ravel() if relaxed.knapsack else np.concatenate([slope.ravel(), row_slope])
+
+    ascent = climb(
+        look,
+        at.ascent,
+        target=-target,
+        rounds=rounds,
+        scale=np.concatenate([worth, free_rows]),
+        cap=np.concatenate([worth, np.full(len(free_rows), np.inf)]),
+        over=over,
+    )
+    cover = ascent.at[:n].reshape(shape)
+    row = _look(model, relaxed, cover, price_of_money if relaxed.knapsack else ascent.at[n:])[3]
+    return Multipliers(cover, row, -ascent.bound, ascent)
 
 
-def _inverse(has: Floats) -> Floats:
+def inverse(has: Floats) -> Floats:
     """Return one over each budget and limit, 0 where there is next to nothing to share out."""
     return np.where(has > 1e-6 * has.max(initial=0.0), 1.0 / np.maximum(has, 1e-300), 0.0)
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.siting.bound import (
-    SHORTEST_STEP,
     first_multipliers,
     option_values,
     relaxation,
@@ -202,20 +201,20 @@ def _races(problem: SitingProblem, watch: Watch, mip_gap: float, work_limit: int
         return
     yield race
     if _pairs_left(race.model) > _SMALL:
-        for closer in _close_in(race, mip_gap):
+        for closer in _close_in(race, watch, mip_gap):
             race = closer
             yield race
     if race.gap > max(mip_gap, PROOF_TOLERANCE):
         yield _settle(problem, race, watch, mip_gap, work_limit)
 
 
-def _close_in(race: _Race, mip_gap: float) -> Iterator[_Race]:
+def _close_in(race: _Race, watch: Watch, mip_gap: float) -> Iterator[_Race]:
     """Lower the bound and look for plans near it, until the gap is small enough or the bound stalls."""
     model = race.model
     relaxed = relaxation(model)
     at = first_multipliers(model, relaxed)
     for look, rounds in enumerate(_ROUNDS):
-        at = tighten(model, relaxed, at, race.value + 0.5 * race.grain, rounds)
+        at = tighten(model, relaxed, at, race.value + 0.5 * race.grain, rounds, watch.over)
         set_toll(model, at.row)
         race = replace(
             race, step="bound", least=min(race.least, at.bound), reduced=option_values(model, relaxed, at)[0]
@@ -225,10 +224,10 @@ def _close_in(race: _Race, mip_gap: float) -> Iterator[_Race]:
         options = strike_out(model, relaxed, at, known)
         if options < race.work["options"]:
             race = replace(race, floor=max(race.floor, race.value if race.grain > 0 else known))
-        race = replace(race, work={**race.work, "options": options, "rounds": at.rounds})
+        race = replace(race, work={**race.work, "options": options, "rounds": at.ascent.rounds})
         yield race
         enough = race.gap <= (PROOF_TOLERANCE if look < _LOOKS else max(mip_gap, PROOF_TOLERANCE))
-        if enough or at.step < SHORTEST_STEP or _pairs_left(model) <= _SMALL:
+        if enough or at.ascent.spent or _pairs_left(model) <= _SMALL:
             break
 
 
