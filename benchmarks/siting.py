@@ -127,7 +127,13 @@ def run_one(case, solver, limit, folder):
     """Run one solver on one case in this process; print the outcome as JSON."""
     if solver == "planner":
         for objective in ("mclp", "lscp", "p_median", "p_center"):
-            ours(objective, *town(40, 400, 2_000), 2_000 if objective in ("mclp", "lscp") else None, 12, 10)
+            ours(
+                objective,
+                *town(40, 400, 2_000),
+                2_000 if objective in ("mclp", "lscp") else None,
+                None if objective == "lscp" else 12,
+                10,
+            )
     data = problem(case, folder)
     begun = time.perf_counter()
     outcome = SOLVERS[solver](*data, limit)

@@ -6,26 +6,25 @@ columns, objective, bound, gap and status. Knows nothing of years, hours or stre
 
 import math
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from planner.errors import InputError
+from planner.siting.center import solve_center
+from planner.siting.choice import Choice
 from planner.siting.covering import merge_units
+from planner.siting.given import Given, Objective, checked, not_negative
 from planner.siting.median import solve_median
-from planner.siting.problem import PROOF_TOLERANCE, Floats, Ints, Plan, Reason, SitingProblem, relative_gap
+from planner.siting.problem import PROOF_TOLERANCE, Plan, Reason, SitingProblem, Status
 from planner.siting.setcover import solve_cover
 from planner.siting.solving import solve_watched
 from planner.siting.watch import Listener, Watch
 
-Objective = Literal["mclp", "lscp", "p_median", "p_center"]
-
 
 def from_cost_matrix(
     cost_matrix: ArrayLike | sparse.sparray,
-    weights: ArrayLike,
+    weights: ArrayLike | None,
     *,
     objective: Objective,
     service_radius: float | None = None,
@@ -40,217 +39,141 @@ def from_cost_matrix(
     """Solve a location problem on a cost matrix.
 
     Args:
-        cost_matrix: demand rows × facility columns, dense or scipy sparse, ≥ 0, in any unit. Unreachable is an absent pair of a sparse
-            matrix, and inf or nan of a dense one; a stored zero is a walk of nothing.
-        weights: (n_demand,) ≥ 0.
+        cost_matrix: demand rows × facility columns of numbers ≥ 0 in any unit, dense or scipy sparse (each pair once; not bsr or dia,
+            which cannot tell a stored zero from padding). Unreachable is an absent pair of a sparse matrix, and inf, nan or a masked entry
+            of either; a stored zero is a walk of nothing.
+        weights: (n_demand,) ≥ 0; None is all alike.
         objective: ``mclp`` covers most weight within the radius (Church & ReVelle 1974); ``lscp`` covers everybody with fewest or
             cheapest facilities (Toregas et al. 1971; weights play no part); ``p_median`` makes Σ weight × cost to the nearest least
             (Hakimi 1964); ``p_center`` makes the largest cost to the nearest least (weights play no part).
         service_radius: needed by mclp and lscp; for the others pairs beyond it count as unreachable.
-        p_facilities: how many to choose, exactly.
+        p_facilities: how many to choose (mclp, p_median, p_center): exactly, but for mclp with a budget at most.
         facility_costs: (n_facilities,) for ``budget`` or lscp; default: all alike.
         budget: most that the chosen facilities may cost (mclp, lscp).
-        predefined: column numbers, or a mask of columns, that are chosen in any case.
+        predefined: column numbers, each once, or a mask of True and False, of facilities that are chosen in any case.
         time_limit: most seconds; None searches until the proof.
         mip_gap: stop when the gap is proven to be no more than this fraction.
         progress: called with a `Progress` while searching, in the caller's thread; returning True stops.
 
     Returns:
         A plan: ``selected`` are column numbers, ``objective`` is covered weight, cost, weighted walk or worst walk. ``status`` is
-        ``infeasible`` with its reasons where no choice meets the demand. A search that is stopped by ``time_limit``, by ``progress`` or by
-        Ctrl-C gives the best plan so far with the bound so far, and ``stopped`` says what ended it.
+        ``infeasible`` with its reasons where no choice meets the demand, and ``unknown`` where a search that was stopped had found none. A
+        search that is stopped by ``time_limit``, by ``progress`` or by Ctrl-C gives the best plan so far with the bound so far, and
+        ``stopped`` says what ended it.
 
     Raises:
-        InputError: sizes do not fit, a value is negative, or a parameter that the objective needs is missing.
+        InputError: sizes do not fit, a value is negative or no number, or a parameter that the objective needs is missing or has no use.
     """
-    watch = Watch(time_limit, progress)
-    if objective not in ("mclp", "lscp", "p_median", "p_center"):
-        raise InputError("matrix_objective", objective=objective)
-    if objective in ("mclp", "lscp") and service_radius is None:
-        raise InputError("matrix_missing", objective=objective, parameter="service_radius")
-    if objective in ("p_median", "p_center") and p_facilities is None:
-        raise InputError("matrix_missing", objective=objective, parameter="p_facilities")
-    if objective == "mclp" and p_facilities is None and budget is None:
-        raise InputError("matrix_missing", objective=objective, parameter="p_facilities")
-    walk = _pairs(cost_matrix, math.inf if service_radius is None else service_radius)
-    n_demand, n_facilities = walk.shape
-    weight = np.asarray(weights, dtype=float)
-    cost = np.ones(n_facilities) if facility_costs is None else np.asarray(facility_costs, dtype=float)
-    for name, values, size in (("weights", weight, n_demand), ("facility_costs", cost, n_facilities)):
-        if values.shape != (size,):
-            raise InputError("matrix_size", name=name, size=size, given=str(values.shape))
-        if not np.isfinite(values).all() or (values < 0).any():
-            raise InputError("matrix_negative", name=name)
-    if p_facilities is not None and not 0 < p_facilities <= n_facilities:
-        raise InputError("matrix_p", p=p_facilities, facilities=n_facilities)
-    fixed = _columns(predefined, n_facilities)
-    if p_facilities is not None and len(fixed) > p_facilities:
-        reason = Reason("predefined_over_p", {"predefined": len(fixed), "p": p_facilities})
-        return _infeasible(n_facilities, watch, reason)
-    if objective == "mclp":
-        problem = _covering(walk, weight, cost, p_facilities, budget, fixed)
-        plan = solve_watched(problem, watch, work_limit=None, mip_gap=mip_gap)
-        return _filled_up(plan, p_facilities if budget is None else None, watch)
-    unreached = np.flatnonzero((np.diff(walk.indptr) == 0) & ((objective != "p_median") | (weight > 0)))
-    if len(unreached):
-        return _infeasible(
-            n_facilities, watch, Reason("demand_unreachable", {"rows": len(unreached), "first": int(unreached[0])})
+    watch = Watch(None if time_limit is None else not_negative("time_limit", time_limit), progress)
+    mip_gap = not_negative("mip_gap", mip_gap)
+    given = checked(cost_matrix, weights, objective, service_radius, p_facilities, facility_costs, budget, predefined)
+    if given.p is not None and len(given.fixed) > given.p:
+        return _without(
+            given, watch, "infeasible", Reason("predefined_over_p", {"predefined": len(given.fixed), "p": given.p})
         )
-    if objective == "lscp":
-        cover = solve_cover(_pattern(walk), cost, fixed, watch, mip_gap=mip_gap)
-        assert cover.chosen is not None
-        if budget is not None and cover.cost > budget:
-            key = "cover_over_budget" if cover.bound > budget else "no_plan_in_time"
-            return _infeasible(n_facilities, watch, Reason(key, {"cost": cover.bound, "budget": budget}))
-        return _plan(n_facilities, cover.chosen, cover.cost, cover.bound, cover.stopped, cover.work, watch)
-    assert p_facilities is not None
-    if objective == "p_center":
-        return _least_worst(walk, p_facilities, fixed, watch)
-    served = np.diff(walk.indptr) > 0
-    found = solve_median(walk[served], weight[served], p_facilities, fixed, watch, mip_gap=mip_gap)
-    if found.chosen is None:
-        return _infeasible(n_facilities, watch, Reason("p_too_few", {"p": p_facilities}))
-    return _plan(n_facilities, found.chosen, found.cost, found.bound, found.stopped, found.work, watch)
+    return _SOLVERS[objective](given, watch, mip_gap)
 
 
-def _pairs(cost_matrix: ArrayLike | sparse.sparray, radius: float) -> sparse.csr_array:
-    """Return the pairs within the radius as CSR that keeps stored zeros."""
-    if sparse.issparse(cost_matrix):
-        pairs = sparse.coo_array(cost_matrix)
-        row, column, value = pairs.row, pairs.col, np.asarray(pairs.data, dtype=float)
-        shape = pairs.shape
-    else:
-        dense = np.asarray(cost_matrix, dtype=float)
-        if dense.ndim != 2:
-            raise InputError("matrix_size", name="cost_matrix", size="n × m", given=str(dense.shape))
-        shape = dense.shape
-        # Only pairs within the radius are ever looked at; nan compares false, so that it is absent too.
-        within = dense <= radius if math.isfinite(radius) else np.isfinite(dense)
-        row, column = np.nonzero(within)
-        value = dense[row, column]
-        if (dense < 0).any():
-            raise InputError("matrix_negative", name="cost_matrix")
-    kept = np.isfinite(value) & (value <= radius)
-    if (value[kept] < 0).any():
-        raise InputError("matrix_negative", name="cost_matrix")
-    row, column, value = row[kept], column[kept], value[kept]
-    order = np.lexsort((column, row)) if sparse.issparse(cost_matrix) else slice(None)
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
-    return sparse.csr_array((value[order], column[order].astype(np.int32), indptr.astype(np.int32)), shape=shape)
+def _mclp(given: Given, watch: Watch, mip_gap: float) -> Plan:
+    plan = solve_watched(_covering(given), watch, work_limit=None, mip_gap=mip_gap)
+    if plan.status == "infeasible" or given.budget is not None:
+        return plan
+    # The field counts exactly p: facilities that cover nothing more fill up.
+    assert given.p is not None
+    year = plan.build_year.copy()
+    year[np.flatnonzero(year == 0)[: given.p - len(plan.selected)]] = 1
+    return replace(plan, build_year=year)
 
 
-def _columns(predefined: ArrayLike | None, n: int) -> Ints:
-    if predefined is None:
-        return np.zeros(0, np.int64)
-    given = np.asarray(predefined)
-    columns = np.flatnonzero(given) if given.dtype == bool else np.unique(given.astype(np.int64))
-    if (given.dtype == bool and given.shape != (n,)) or (len(columns) and not (columns[0] >= 0 and columns[-1] < n)):
-        raise InputError("matrix_predefined", facilities=n)
-    return columns
+def _lscp(given: Given, watch: Watch, mip_gap: float) -> Plan:
+    if reason := _unreachable(given, np.ones(len(given.weight), bool)):
+        return _without(given, watch, "infeasible", reason)
+    choice = solve_cover(given.walk, given.cost, given.fixed, watch, mip_gap=mip_gap)
+    assert choice is not None
+    if given.budget is not None and choice.objective > given.budget:
+        values = {"cost": choice.bound, "budget": given.budget}
+        if choice.bound > given.budget:
+            return _without(given, watch, "infeasible", Reason("cover_over_budget", values))
+        return _without(given, watch, "unknown", Reason("no_plan_in_time", values))
+    return _plan(given, choice, watch)
 
 
-def _pattern(walk: sparse.csr_array) -> sparse.csr_array:
-    return sparse.csr_array((np.ones(walk.nnz, np.int8), walk.indices, walk.indptr), walk.shape)
+def _p_median(given: Given, watch: Watch, mip_gap: float) -> Plan:
+    if reason := _unreachable(given, given.weight > 0):
+        return _without(given, watch, "infeasible", reason)
+    assert given.p is not None
+    return _plan(given, solve_median(given.walk, given.weight, given.p, given.fixed, watch, mip_gap=mip_gap), watch)
 
 
-def _covering(
-    walk: sparse.csr_array, weight: Floats, cost: Floats, p: int | None, budget: float | None, fixed: Ints
-) -> SitingProblem:
+def _p_center(given: Given, watch: Watch, mip_gap: float) -> Plan:
+    if reason := _unreachable(given, np.ones(len(given.weight), bool)):
+        return _without(given, watch, "infeasible", reason)
+    assert given.p is not None
+    return _plan(given, solve_center(given.walk, given.p, given.fixed, watch), watch)
+
+
+_SOLVERS = {"mclp": _mclp, "lscp": _lscp, "p_median": _p_median, "p_center": _p_center}
+
+
+def _unreachable(given: Given, asked: np.ndarray) -> Reason | None:
+    rows = np.flatnonzero((np.diff(given.walk.indptr) == 0) & asked)
+    return Reason("demand_unreachable", {"rows": len(rows), "first": int(rows[0])}) if len(rows) else None
+
+
+def _covering(given: Given) -> SitingProblem:
     """Return mclp as a siting problem of one year: p facilities at one each, or a budget, or both."""
+    walk, budget, p = given.walk, given.budget, given.p
     n = walk.shape[1]
-    reached = np.flatnonzero((np.diff(walk.indptr) > 0) & (weight > 0))
-    units, cover = merge_units(weight[reached], _pattern(walk)[reached])
+    pattern = sparse.csr_array((np.ones(walk.nnz, np.int8), walk.indices, walk.indptr), walk.shape)
+    reached = np.flatnonzero((np.diff(walk.indptr) > 0) & (given.weight > 0))
+    units, cover = merge_units(given.weight[reached], pattern[reached])
     counted = budget is not None and p is not None
     return SitingProblem(
         unit_weight=units,
         cover=cover,
-        capital_cost=np.ones(n) if budget is None else cost,
+        capital_cost=np.ones(n) if budget is None else given.cost,
         operating_cost=np.zeros(n),
         place=np.arange(n),
         budget=np.array([budget if budget is not None else p], dtype=float),
         year_weight=np.ones(1),
-        required=tuple(fixed.tolist()),
+        required=tuple(given.fixed.tolist()),
         limit_use=sparse.csr_array(np.ones((1, n))) if counted else None,
         limit=np.array([p], dtype=float) if counted else np.zeros(0),
     )
 
 
-def _filled_up(plan: Plan, p: int | None, watch: Watch) -> Plan:
-    """Add facilities that cover nothing more until there are exactly p, as the field counts."""
-    year = plan.build_year.copy()
-    if p is not None and plan.status != "infeasible":
-        year[np.flatnonzero(year == 0)[: p - len(plan.selected)]] = 1
-    return replace(plan, build_year=year, seconds=watch.seconds)
-
-
-def _least_worst(walk: sparse.csr_array, p: int, fixed: Ints, watch: Watch) -> Plan:
-    """Halve the list of distinct walks: the shortest within which p facilities cover everybody."""
-    n = walk.shape[1]
-    levels = np.unique(walk.data)
-    # Nobody can do better than the unit whose nearest facility is farthest.
-    low = int(np.searchsorted(levels, np.minimum.reduceat(walk.data, walk.indptr[:-1]).max()))
-    high, best, sure = len(levels), None, True
-    work = {"coverings": 0, "nodes": 0}
-    proven = low
-    while low < high:
-        middle = (low + high) // 2
-        near = walk.data <= levels[middle]
-        indptr = np.concatenate([[0], np.cumsum(near)])[walk.indptr]
-        pattern = sparse.csr_array((np.ones(int(near.sum()), np.int8), walk.indices[near], indptr), walk.shape)
-        # No plan is known yet to speak of: any choice has the farthest walk of all at worst.
-        inside = watch.inner("search", float(levels[min(high, len(levels) - 1)]), float(levels[proven]))
-        cover = solve_cover(pattern, np.ones(n), fixed, inside, at_most=float(p))
-        watch.stopped = watch.stopped or inside.stopped
-        work["coverings"] += 1
-        work["nodes"] += cover.work.get("nodes", 0)
-        if cover.chosen is not None and len(cover.chosen) <= p:
-            best, high = cover.chosen, middle
-        else:
-            low = middle + 1
-            if cover.chosen is None or cover.bound > p:
-                proven = low if sure else proven
-            else:
-                sure = False
-    if best is None:
-        return _infeasible(n, watch, Reason("p_too_few", {"p": p}))
-    idle = np.setdiff1d(np.arange(n), best)[: p - len(best)]
-    chosen = np.union1d(best, idle)
-    is_open = np.zeros(n, bool)
-    is_open[chosen] = True
-    value = float(np.minimum.reduceat(np.where(is_open[walk.indices], walk.data, np.inf), walk.indptr[:-1]).max())
-    bound = value if sure else float(levels[proven])
-    return _plan(n, chosen, value, bound, "proof" if sure else watch.stopped or "work", work, watch)
-
-
-def _plan(
-    n: int, chosen: Ints, objective: float, bound: float, stopped: str, work: dict[str, int], watch: Watch
-) -> Plan:
-    year = np.zeros(n, np.int64)
-    year[chosen] = 1
-    gap = relative_gap(objective, bound)
-    proven = gap <= PROOF_TOLERANCE
+def _plan(given: Given, choice: Choice, watch: Watch) -> Plan:
+    if math.isinf(choice.objective):
+        # Nothing serves everybody, or the search was stopped before it knew.
+        status: Status = "infeasible" if math.isinf(choice.bound) else "unknown"
+        key = "p_too_few" if status == "infeasible" else "no_service_in_time"
+        return _without(given, watch, status, Reason(key, {"p": given.p}))
+    year = np.zeros(given.walk.shape[1], np.int64)
+    year[choice.chosen] = 1
+    proven = choice.gap <= PROOF_TOLERANCE
     return Plan(
         build_year=year,
-        objective=objective,
-        bound=objective if proven else bound,
-        gap=0.0 if proven else gap,
+        objective=choice.objective,
+        bound=choice.objective if proven else choice.bound,
+        gap=0.0 if proven else choice.gap,
         status="optimal" if proven else "feasible",
         seconds=watch.seconds,
-        work=work,
-        stopped="proof" if proven else stopped,
+        work=choice.work,
+        stopped="proof" if proven else watch.stopped or choice.stopped,
         time_limit_s=watch.limit_s,
     )
 
 
-def _infeasible(n: int, watch: Watch, *reasons: Reason) -> Plan:
+def _without(given: Given, watch: Watch, status: Status, *reasons: Reason) -> Plan:
+    """Return a plan that chooses nothing, with the reasons."""
     return Plan(
-        build_year=np.zeros(n, np.int64),
+        build_year=np.zeros(given.walk.shape[1], np.int64),
         objective=math.nan,
         bound=math.nan,
         gap=math.inf,
-        status="infeasible",
+        status=status,
         seconds=watch.seconds,
         reasons=reasons,
-        stopped="conflict",
+        stopped="conflict" if status == "infeasible" else watch.stopped or "work",
         time_limit_s=watch.limit_s,
     )

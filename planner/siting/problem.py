@@ -3,6 +3,7 @@
 Years are numbered 1 … n in a plan, 0 meaning "not chosen"; the calendar belongs to `programme`. Knows neither streets nor hours.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from scipy import sparse
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Status = Literal["optimal", "feasible", "infeasible"]
+Status = Literal["optimal", "feasible", "infeasible", "unknown"]
 
 # A plan is called optimal only within this fraction of its bound, which is what sums in float64 can tell apart.
 PROOF_TOLERANCE = 1e-6
@@ -144,7 +145,8 @@ class Plan:
         objective: value of the plan; nan where infeasible.
         bound: no plan is better than this (above for covering, below where cost or distance is minimised).
         gap: ``|bound − objective| ÷ |objective|``.
-        status: ``optimal`` only where the gap is proven below 1e-6.
+        status: ``optimal`` only where the gap is proven below 1e-6; ``infeasible`` only where it is proven that nothing fits; ``unknown``
+            where a search was stopped before it found a plan (`from_cost_matrix` only).
         seconds: time taken.
         work: counts that explain the proof: units, actions and nonzeros before and after reductions, nodes, swaps.
         reasons: why nothing fits, where infeasible.
@@ -171,10 +173,11 @@ class Plan:
 
 def relative_gap(objective: float, bound: float) -> float:
     """Return ``|bound − objective| ÷ |objective|``; 0 where both are equal, also at 0."""
-    difference = abs(bound - objective)
-    if difference == 0:
+    if objective == bound:
         return 0.0
-    return float(difference / abs(objective)) if objective else float("inf")
+    if objective == 0 or not math.isfinite(objective):
+        return math.inf
+    return abs(bound - objective) / abs(objective)
 
 
 def is_open(problem: SitingProblem, build_year: Ints) -> Floats:
