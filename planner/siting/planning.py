@@ -419,7 +419,7 @@ def _settle(
             work["options"] = int(left.sum())
         outcome = minimise(
             replace(_only(rows.program, problem, allowed), offset=-rows.scale * _constant(problem)),
-            start=None if best.years is None else _point(problem, best.years),
+            start=None if best.years is None else point_of_plan(problem, best.years),
             mip_gap=mip_gap,
             abs_gap=1e-9 * _SCALE,
             nodes=work_limit,
@@ -442,7 +442,8 @@ def _settle(
         size *= 3
 
 
-def _point(problem: SitingProblem, build_year: Ints) -> Floats:
+def point_of_plan(problem: SitingProblem, build_year: Ints) -> Floats:
+    """Return a plan as a point of `rows_of`."""
     return np.concatenate([is_open(problem, build_year).ravel(), covered_units(problem, build_year).ravel()])
 
 

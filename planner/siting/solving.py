@@ -14,6 +14,7 @@ from planner.siting.bound import (
     strike_out,
     tighten,
 )
+from planner.siting.conflict import explain_conflict
 from planner.siting.covering import merge_units
 from planner.siting.kernels import Model
 from planner.siting.milp import covering_program, minimise, plan_of, point_of
@@ -76,7 +77,7 @@ def solve_watched(problem: SitingProblem, watch: Watch, *, mip_gap: float, work_
     """Do what `solve` does, under a watch that began earlier."""
     if not problem.plain:
         plan = solve_with_rules(problem, watch, mip_gap=mip_gap, work_limit=work_limit)
-        return replace(plan, reasons=conflict(problem)) if plan.status == "infeasible" else plan
+        return replace(plan, reasons=explain_conflict(problem)) if plan.status == "infeasible" else plan
     kept = useful_actions(problem)
     small = restrict(problem, kept)
     work = {**problem.reductions, **_sizes(problem, small)}
