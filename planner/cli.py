@@ -235,6 +235,12 @@ def check(
         typer.echo(f"  {file}")
 
 
+Extract = Annotated[
+    Path | None,
+    typer.Option(help="本机上的 OSM 文件,不用网络 / an OSM file on this computer (.osm.pbf, .osm.bz2); no network"),
+]
+
+
 @app.command()
 def new(
     folder: Annotated[Path, typer.Argument(help="新文件夹 / a new folder", metavar="DIR")],
@@ -244,28 +250,59 @@ def new(
             help="地名、代码、边界图层或 西,南,东,北 / a place, its code, a boundary layer, or west,south,east,north"
         ),
     ] = None,
+    extract: Extract = None,
     lang: Language = None,
 ) -> None:
-    """新建研究项目:设置与表格模板 / Start a study: settings and table templates."""
+    """新建研究项目:设置与表格模板 / Start a study: settings and table templates; with --extract its streets and candidates."""
     from planner.starting import start_study
 
     speech = _speak(lang)
-    for file in start_study(folder, area, lang=speech):
+    start = start_study(folder, area, extract=extract, lang=speech)
+    for file in start.files:
         typer.echo(f"  {file}")
-    typer.echo(say(speech, "new.written", folder=folder))
+    if start.trouble:
+        typer.echo(start.trouble.text(speech))
+    typer.echo(say(speech, "new.written" if start.streets else "new.written_no_streets", folder=folder))
 
 
 @app.command()
 def fetch(
-    place: Annotated[str, typer.Argument(help="地名 / place name, e.g. Dongyang, Zhejiang", metavar="PLACE")],
+    place: Annotated[
+        str,
+        typer.Argument(
+            help="地名、代码、边界图层或 西,南,东,北 / a place, its code, a boundary layer, or west,south,east,north",
+            metavar="PLACE",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="文件夹 / folder for streets.gpkg")],
+    extract: Extract = None,
+    places: Annotated[
+        bool, typer.Option("--places", help="还要银行、公厕等场所的表 / banks, toilets and the like as tables, too")
+    ] = False,
+    kinds: Annotated[
+        str | None, typer.Option(help="哪些类别,逗号分隔 / which kinds, by commas: bank,toilet,fuel", metavar="KINDS")
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="表格写成 csv / tables as csv, not xlsx")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="范围很大也下载 / download however large")] = False,
     lang: Language = None,
 ) -> None:
-    """从 OpenStreetMap 下载街道(需要网络)/ Download a place's walkable streets from OpenStreetMap (needs the network)."""
-    from planner.osm import fetch_streets
+    """下载或从本机 OSM 文件裁出街道与场所 / Streets (and places) of an area, downloaded from OpenStreetMap or cut from a file."""
+    from planner.gather.fetching import ALL_KINDS, Wishes, fetch
+    from planner.gather.region import region_of
 
-    _speak(lang)
-    typer.echo(f"  {fetch_streets(place, out)}")
+    speech = _speak(lang)
+    _refuse_file(out)
+    chosen = tuple(kind.strip() for kind in kinds.split(",") if kind.strip()) if kinds else ALL_KINDS if places else ()
+    wishes = Wishes(chosen, ".csv" if csv else ".xlsx", extract, yes)
+
+    def waiting(why: str, seconds: float) -> None:
+        typer.echo(say(speech, "cli.waiting", why=why, seconds=seconds), err=True)
+
+    files = fetch(region_of(place), out, wishes, lang=speech, waiting=waiting)
+    for file in files:
+        typer.echo(f"  {file}")
+    if chosen:
+        typer.echo(say(speech, "cli.look_through"))
 
 
 @app.command("app")

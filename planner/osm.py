@@ -1,7 +1,7 @@
-"""OpenStreetMap -> street lines for `network.from_lines`. The only module that talks to a network.
+"""OpenStreetMap -> street lines for `network.from_lines`.
 
-Takes an extract (.osm, .osm.bz2, .osm.gz, .osm.pbf), an osmnx graph or a place's name; gives lines that end where streets meet,
-with the way they come from. Which ways a mode may use is decided here and nowhere else.
+Takes an extract (.osm, .osm.bz2, .osm.gz, .osm.pbf) or an osmnx graph; gives lines that end where streets meet, with the way they come
+from. Which ways a mode may use is decided here and nowhere else.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from planner.errors import InputError, MissingPackageError, SurroundingsError
+from planner.errors import InputError, MissingPackageError
 
 WGS84 = "EPSG:4326"
 ATTRIBUTION = "© OpenStreetMap contributors (ODbL)"
@@ -31,6 +31,22 @@ NOT_BUILT = frozenset(
 )
 YES = frozenset({"yes", "designated", "permissive", "official"})
 NO = frozenset({"no", "private"})
+# What `may_use` and `direction` look at, and what a line keeps.
+WAY_TAGS = frozenset(
+    {
+        "highway",
+        "name",
+        "access",
+        "service",
+        "area",
+        "foot",
+        "bicycle",
+        "oneway",
+        "oneway:foot",
+        "oneway:bicycle",
+        "junction",
+    }
+)
 NOWHERE = 2**31 - 1  # how an extract says that it holds a way but not this node of it
 
 
@@ -96,41 +112,78 @@ def read_streets(file: Path, mode: Mode = WALK) -> gpd.GeoDataFrame:
         MissingPackageError: pyosmium is not installed.
         InputError: not an OSM file, damaged, or without a single way for the mode.
     """
-    if not file.is_file() or not file.name.endswith(SUFFIXES):
-        raise InputError("osm_unreadable", file=file.name, detail=", ".join(SUFFIXES))
-    nodes, x, y, first = array("q"), array("i"), array("i"), array("q")
-    ways: list[tuple[int, str, str, bool]] = []
+    refuse_no_extract(file)
+    ways = Ways(mode)
     try:
         for way in _ways(file):
-            tags = way.tags
-            if not may_use(mode, tags):
-                continue
-            drawn = [(n.ref, n.x, n.y) for n in way.nodes]
-            if direction(mode, tags) < 0:
-                drawn.reverse()
-            about = (way.id, tags["highway"], tags.get("name", ""), direction(mode, tags) != 0)
-            for part in _unbroken(drawn):
-                first.append(len(nodes))
-                ways.append(about)
-                refs, xs, ys = zip(*part, strict=True)
-                nodes.extend(refs)
-                x.extend(xs)
-                y.extend(ys)
+            if may_use(mode, way.tags):
+                ways.add(way.id, way.tags, [(n.ref, n.x, n.y) for n in way.nodes])
     except RuntimeError as error:
         raise InputError("osm_unreadable", file=file.name, detail=str(error)) from error
-    if not ways:
+    if not ways.about:
         raise InputError("osm_no_streets", file=file.name, tag=mode.tag)
-    xy = np.column_stack([np.frombuffer(x, dtype=np.int32), np.frombuffer(y, dtype=np.int32)]) / 1e7
-    lines, way_of = _cut_at_junctions(np.frombuffer(nodes, dtype=np.int64), xy, np.frombuffer(first, dtype=np.int64))
-    columns = pd.DataFrame(ways, columns=["osm_id", "highway", "name", "oneway"]).iloc[way_of].reset_index(drop=True)
-    return gpd.GeoDataFrame(columns, geometry=lines, crs=WGS84)
+    return ways.lines()
 
 
-def _ways(file: Path) -> Iterator[Any]:
+def refuse_no_extract(file: Path) -> None:
+    """Refuse what is no OSM file by its name.
+
+    Raises:
+        InputError: it is none, or isn't there.
+    """
+    if not file.is_file() or not file.name.endswith(SUFFIXES):
+        raise InputError("osm_unreadable", file=file.name, detail=", ".join(SUFFIXES))
+
+
+class Ways:
+    """Collects the ways of a mode while a file is read, in flat arrays; `lines` cuts them where they meet.
+
+    Attributes:
+        about: of each unbroken stretch the way's id, class, name, and whether it is one-way.
+    """
+
+    def __init__(self, mode: Mode) -> None:
+        self.mode = mode
+        self.about: list[tuple[int, str, str, bool]] = []
+        self._nodes, self._x, self._y, self._first = array("q"), array("i"), array("i"), array("q")
+
+    def add(self, identifier: int, tags: Mapping[str, str], drawn: list[tuple[int, int, int]]) -> None:
+        """Add a way that the mode may use, drawn as node, x, y in 1e-7 degrees; nodes that are `NOWHERE` break it."""
+        way = direction(self.mode, tags)
+        if way < 0:
+            drawn = drawn[::-1]
+        for part in _unbroken(drawn):
+            self._first.append(len(self._nodes))
+            self.about.append((identifier, tags["highway"], tags.get("name", ""), way != 0))
+            refs, xs, ys = zip(*part, strict=True)
+            self._nodes.extend(refs)
+            self._x.extend(xs)
+            self._y.extend(ys)
+
+    def lines(self) -> gpd.GeoDataFrame:
+        """Return the lines between junctions, as `read_streets` does."""
+        xy = np.column_stack([np.frombuffer(self._x, dtype=np.int32), np.frombuffer(self._y, dtype=np.int32)]) / 1e7
+        nodes, first = np.frombuffer(self._nodes, dtype=np.int64), np.frombuffer(self._first, dtype=np.int64)
+        lines, way_of = _cut_at_junctions(nodes, xy, first)
+        columns = pd.DataFrame(self.about, columns=["osm_id", "highway", "name", "oneway"])
+        return gpd.GeoDataFrame(columns.iloc[way_of].reset_index(drop=True), geometry=lines, crs=WGS84)
+
+
+def pyosmium() -> Any:
+    """Return the package that reads OSM files.
+
+    Raises:
+        MissingPackageError: it is not installed.
+    """
     try:
         import osmium
     except ImportError as error:
         raise MissingPackageError("package_missing", package="osmium", extra="osm") from error
+    return osmium
+
+
+def _ways(file: Path) -> Iterator[Any]:
+    osmium = pyosmium()
     entities = osmium.osm.NODE | osmium.osm.WAY
     kept = osmium.filter.EntityFilter(osmium.osm.WAY), osmium.filter.KeyFilter("highway")
     processor = osmium.FileProcessor(str(file), entities).with_locations()
@@ -185,32 +238,6 @@ def _joined(lines: gpd.GeoDataFrame, column: str) -> list[str]:
         return [""] * len(lines)
     values = (v if isinstance(v, list) else [v] for v in lines[column])
     return [";".join(str(v) for v in several if not (isinstance(v, float) and np.isnan(v))) for several in values]
-
-
-def fetch_streets(place: str, out: Path) -> Path:
-    """Download a place's walkable streets and write them to ``out``/streets.gpkg; return that file.
-
-    Raises:
-        InputError: OpenStreetMap knows no such place.
-        SurroundingsError: it can't be reached, or the disk refuses.
-    """
-    import osmnx
-    from osmnx._errors import InsufficientResponseError
-
-    try:
-        graph = osmnx.graph_from_place(place, network_type="walk", retain_all=True)
-    except (InsufficientResponseError, TypeError) as error:  # nothing found; found, but no area
-        raise InputError("place_not_found", place=place) from error
-    except (OSError, ValueError) as error:  # not reached; reached, but refused
-        raise SurroundingsError("fetch_failed", place=place, detail=str(error)) from error
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        target, part = out / "streets.gpkg", out / "streets.part.gpkg"
-        from_graph(graph).to_file(part, layer="streets", engine="pyogrio")
-        part.replace(target)
-    except OSError as error:
-        raise SurroundingsError("fetch_failed", place=place, detail=str(error)) from error
-    return target
 
 
 def near(lines: gpd.GeoDataFrame, area: gpd.GeoSeries | gpd.GeoDataFrame, margin_m: float) -> gpd.GeoDataFrame:

@@ -30,6 +30,7 @@ ORDER = (
     "study",
     "embedded datum hours tables",
     "intake osm",
+    "gather",
     "kernels",
     "network",
     "reach",

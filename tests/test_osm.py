@@ -8,14 +8,13 @@ import osmnx
 import pandas as pd
 import pytest
 import shapely
-from osmnx._errors import InsufficientResponseError
 from shapely import LineString, box
 from toys import CRS, grid
 
 from planner import osm
-from planner.errors import InputError, MissingPackageError, SurroundingsError
+from planner.errors import InputError, MissingPackageError
 from planner.network import Network, from_lines
-from planner.osm import BICYCLE, WALK, cached_streets, direction, fetch_streets, from_graph, may_use, near, read_streets
+from planner.osm import BICYCLE, WALK, cached_streets, direction, from_graph, may_use, near, read_streets
 
 EXTRACTS = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "osm"
 
@@ -192,31 +191,6 @@ def test_a_graph_of_osmnx_becomes_street_lines() -> None:
     assert from_lines(lines).length_km == pytest.approx(0.1 + 2 * np.hypot(20, 50) / 1000)
     ridden = from_graph(small_graph(), BICYCLE)
     assert (len(ridden), ridden.oneway.all()) == (3, True)
-
-
-def test_a_fetched_place_is_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(osmnx, "graph_from_place", lambda *_, **__: small_graph())
-    file = fetch_streets("Dongyang", tmp_path / "new")
-    assert [f.name for f in file.parent.iterdir()] == ["streets.gpkg"]
-    assert len(gpd.read_file(file)) == 2
-
-
-@pytest.mark.parametrize(
-    ("raised", "expected"),
-    [
-        (InsufficientResponseError("nothing found"), InputError),
-        (ConnectionError("no route"), SurroundingsError),
-    ],
-)
-def test_a_place_that_cannot_be_fetched_says_why(
-    raised: Exception, expected: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise raised
-
-    monkeypatch.setattr(osmnx, "graph_from_place", refuse)
-    with pytest.raises(expected, match="Dongyang"):
-        fetch_streets("Dongyang", tmp_path)
 
 
 def test_lines_near_an_area_are_kept_whole() -> None:

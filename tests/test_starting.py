@@ -7,7 +7,7 @@ import pytest
 import shapely
 import small_study as small
 
-from planner.errors import InputError
+from planner.errors import InputError, SurroundingsError
 from planner.intake import read_inputs, read_table
 from planner.starting import start_study
 from planner.study import load_study
@@ -54,6 +54,24 @@ def test_an_area_that_is_none(tmp_path: Path, area: str, key: str):
     with pytest.raises(InputError) as caught:
         start_study(tmp_path / "s", area, lang="zh")
     assert caught.value.key == key and not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_without_a_network_a_code_still_begins_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lang: str):
+    """In an office without a network all but the streets is written, and a sentence says how to get them."""
+    from planner.gather import overpass
+
+    def refuse(*_: object) -> None:
+        raise SurroundingsError("fetch_offline", place="330783", detail="ConnectionError")
+
+    monkeypatch.setattr(overpass.Servers, "place", refuse)
+    start = start_study(tmp_path / "s", "330783", lang=lang)
+    assert not start.streets and start.trouble is not None
+    assert "zhejiang-latest.osm.pbf" in start.trouble.text(lang) and "330783" in start.trouble.text(lang)
+    assert load_study(tmp_path / "s").crs == "EPSG:4549"
+    assert {f.name for f in start.files} == {f"{n}.xlsx" for n in ("sites", "candidates", "options", "workers")} | {
+        "study.toml"
+    }
 
 
 def test_a_folder_in_use_is_left_alone(small_study: Path):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from planner.intake.cells import plain
+from planner.words import Lang
 
 # Compared without case, spaces, datum words and what stands in brackets; where several fit, the first of a field's list wins.
 HEADINGS: dict[str, tuple[str, ...]] = {
@@ -71,6 +72,12 @@ def declared_datum(text: str) -> str:
     """Return the datum that words name ("gcj02_lng", "百度坐标"), or "" where they name none or several."""
     named = [datum for datum, words in _DATUM_WORDS.items() if re.search(words, plain(text).lower())]
     return named[0] if len(named) == 1 else ""
+
+
+def heading_of(field: str, lang: Lang) -> str:
+    """Return the heading of a field in our own tables: the first of its words, in Latin letters for English."""
+    words = HEADINGS[field]
+    return words[0] if lang == "zh" else next(word for word in words if word.isascii())
 
 
 def field_of(heading: str) -> str:
