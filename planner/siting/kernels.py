@@ -176,6 +176,14 @@ def _swap(m, s, action, year, by_toll, opened, closed, closed_year):
 
 
 @njit(cache=True, nogil=True)
+def _value(m, s):
+    value = 0.0
+    for unit in range(len(m.weight)):
+        value += m.weight[unit] * m.worth[s.first[unit]]
+    return value
+
+
+@njit(cache=True, nogil=True)
 def grow(m, s, first, forced, by_toll, passes):
     """Open what fits of ``first`` (options in their order), fill up, and swap until nothing improves.
 
@@ -218,7 +226,91 @@ def grow(m, s, first, forced, by_toll, passes):
                 better |= _swap(m, s, np.int64(action), np.int64(year), by_toll, opened, closed, closed_year)
         if not better:
             break
-    value = 0.0
-    for unit in range(len(m.weight)):
-        value += m.weight[unit] * m.worth[s.first[unit]]
-    return value
+    return _value(m, s)
+
+
+@njit(cache=True, nogil=True)
+def _fill(m, s, by_toll, out, n_out, into, n_in):
+    """Open what fits, best first, but nothing of ``out``; note it in ``into``; return the value and the new length."""
+    value, n_years = 0.0, np.int64(m.allowed.shape[1])
+    while True:
+        best_action, best_year, best = np.int64(-1), np.int64(0), 0.0
+        for action in range(len(m.place)):
+            if s.busy[m.place[action]] > 0:
+                continue
+            for year in range(n_years):
+                gain = s.gain[action, year]
+                if gain <= NOTHING or not m.allowed[action, year]:
+                    continue
+                score = gain / (1e-9 + m.toll[action * n_years + year]) if by_toll > 0 else gain
+                if score > best and _fits(m, s, action, year):
+                    barred = False
+                    for q in range(n_out):
+                        barred |= out[q] == action
+                    if not barred:
+                        best_action, best_year, best = np.int64(action), np.int64(year), score
+        if best_action < 0:
+            return value, n_in
+        value += _move(m, s, best_action, best_year, np.int64(1))
+        into[n_in] = best_action
+        n_in += 1
+
+
+@njit(cache=True, nogil=True)
+def wander(m, s, steps, heat, most_out, seed):
+    """Exchange open actions picked by a fixed sequence for what then fits best, also where that loses a little, ever less.
+
+    Threshold accepting (Dueck & Scheuer 1990).
+
+    Args:
+        m: model.
+        s: state of a plan that keeps the rules; changed in place.
+        steps: how many exchanges to try.
+        heat: what an exchange may lose at first, as a share of what an open action is worth on average.
+        most_out: most actions that are closed at once; from 2 on gains are weighed against tolls in every other exchange.
+        seed: where the sequence begins.
+
+    Returns:
+        The years of the best plan seen, and its value.
+    """
+    n_actions, n_years = len(m.place), np.int64(m.allowed.shape[1])
+    movable, n = np.empty(n_actions, np.int64), np.int64(0)
+    for action in range(n_actions):
+        if s.year[action] < n_years and not m.must[m.place[action]]:
+            movable[n] = action
+            n += 1
+    value = _value(m, s)
+    best, best_year = value, s.year.copy()
+    out, out_year, into = np.empty(most_out, np.int64), np.empty(most_out, np.int64), np.empty(n_actions, np.int64)
+    number, size = np.uint64(seed), value / max(n, 1)
+    for step in range(1, steps + 1):
+        if n == 0:
+            break
+        # A linear congruential sequence (Knuth 1997): its upper bits pick what is closed.
+        number = number * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+        n_out = min(np.int64(1) + np.int64((number >> np.uint64(60)) % np.uint64(most_out)), n)
+        before = value
+        for q in range(n_out):
+            number = number * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+            at = np.int64((number >> np.uint64(33)) % np.uint64(n))
+            out[q], out_year[q] = movable[at], s.year[movable[at]]
+            n -= 1
+            movable[at] = movable[n]
+            value += _move(m, s, out[q], out_year[q], np.int64(-1))
+        by_toll = np.int64(step % 2) if most_out > 1 else np.int64(0)
+        added, n_in = _fill(m, s, by_toll, out, n_out, into, np.int64(0))
+        value += added
+        if value < before - heat * size * (1.0 - step / steps) ** 2:
+            for q in range(n_in):
+                value += _move(m, s, into[q], s.year[into[q]], np.int64(-1))
+            for q in range(n_out):
+                value += _move(m, s, out[q], out_year[q], np.int64(1))
+                movable[n] = out[q]
+                n += 1
+        else:
+            for q in range(n_in):
+                movable[n] = into[q]
+                n += 1
+        if value > best + NOTHING:
+            best, best_year[:] = value, s.year
+    return best_year, best

@@ -5,12 +5,16 @@ Takes a problem; gives build years. The moves are compiled in `kernels`. Nothing
 
 import numpy as np
 
-from planner.siting.kernels import Model, State, grow
+from planner.siting.kernels import Model, State, grow, wander
 from planner.siting.problem import MONEY_TOLERANCE, Floats, Ints, SitingProblem
 
 # Years (n: never) and the value as a share of all weight.
 Found = tuple[Ints, float]
 _PASSES = 50
+# Exchanges tried in one walk: as many as this many elementary operations allow, within limits.
+_OPERATIONS, _FEWEST, _MOST = 1e8, 2_000, 20_000
+# What an exchange may lose at first, as a share of what an open action is worth.
+_HEAT = 0.15
 _NO_OPTIONS = np.zeros(0, np.int64)
 
 
@@ -109,6 +113,18 @@ def improve(model: Model, year: Ints, value: Floats, *, forced: int = 100) -> Fo
     action = np.flatnonzero(year < model.allowed.shape[1])
     first = action * model.allowed.shape[1] + year[action]
     return _grown(model, first, _promising(model, value, forced), not _same_price(model))
+
+
+def walk_on(model: Model, year: Ints, seed: int) -> Found | None:
+    """Return the best plan seen on a long walk of exchanges from a plan that keeps the rules."""
+    state = empty_state(model)
+    chosen = np.flatnonzero(year < model.allowed.shape[1])
+    grow(model, state, chosen * model.allowed.shape[1] + year[chosen], _NO_OPTIONS, np.int64(0), np.int64(0))
+    sharing = len(model.unit_action) / max(len(model.weight), 1)
+    per_step = model.allowed.size + 4 * sharing * len(model.action_unit) / max(len(model.place), 1)
+    steps = int(np.clip(_OPERATIONS / per_step, _FEWEST, _MOST))
+    years, value = wander(model, state, steps, _HEAT, np.int64(1 if _same_price(model) else 3), np.int64(seed))
+    return years, float(value)
 
 
 def _grown(model: Model, first: Ints, forced: Ints, by_toll: bool) -> Found | None:

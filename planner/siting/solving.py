@@ -31,7 +31,7 @@ from planner.siting.problem import (
     objective_of,
     relative_gap,
 )
-from planner.siting.search import Found, improve, model_of, prices, search, search_near, set_toll
+from planner.siting.search import Found, improve, model_of, prices, search, search_near, set_toll, walk_on
 from planner.siting.watch import Listener, Step, Watch
 
 # HiGHS works with absolute tolerances of 1e-6 to 1e-7; with all weight scaled to this, the lightest unit still shows.
@@ -39,6 +39,8 @@ _SCALE = 1e4
 # Rounds of the Lagrangian bound between two looks at plans near it; the first few looks are always taken.
 _ROUNDS = (100, 100, 200, 200, 400, 400, 600, 1000, 1000)
 _LOOKS = 5
+# Looks after which a long walk is taken among the options that are left.
+_WALKS = (4, 6, 8)
 # So few pairs of option and unit are quicker settled by HiGHS at once.
 _SMALL = 6_000
 # HiGHS is asked only where its linear programs stay below this many nonzeros; beyond, they take minutes and prove little.
@@ -202,6 +204,8 @@ def _races(problem: SitingProblem, watch: Watch, mip_gap: float, work_limit: int
         return
     yield race
     if _pairs_left(race.model) > _SMALL:
+        race = race.taking(walk_on(race.model, race.years, seed=0))
+        yield race
         for closer in _close_in(race, watch, mip_gap):
             race = closer
             yield race
@@ -221,6 +225,8 @@ def _close_in(race: _Race, watch: Watch, mip_gap: float) -> Iterator[_Race]:
             race, step="bound", least=min(race.least, at.bound), reduced=option_values(model, relaxed, at)[0]
         )
         race = race.taking(search_near(model, race.reduced))
+        if look in _WALKS:
+            race = race.taking(walk_on(model, race.years, seed=look))
         known = race.value + max(1e-8 * abs(race.value) + 1e-12, race.grain * (1 - 1e-6))
         options = strike_out(model, relaxed, at, known)
         if options < race.work["options"]:
