@@ -122,7 +122,7 @@ def walk_on(model: Model, year: Ints, seed: int) -> Found | None:
     grow(model, state, chosen * model.allowed.shape[1] + year[chosen], _NO_OPTIONS, np.int64(0), np.int64(0))
     sharing = len(model.unit_action) / max(len(model.weight), 1)
     per_step = model.allowed.size + 4 * sharing * len(model.action_unit) / max(len(model.place), 1)
-    steps = int(np.clip(_OPERATIONS / per_step, _FEWEST, _MOST))
+    steps = int(np.clip(_OPERATIONS / max(per_step, 1.0), _FEWEST, _MOST))
     years, value = wander(model, state, steps, _HEAT, np.int64(1 if _same_price(model) else 3), np.int64(seed))
     return years, float(value)
 

@@ -1,8 +1,5 @@
 """The field's four problems against brute force; sparse zeros; OR-Library's published optima; honest limits."""
 
-import itertools
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from scipy import sparse
@@ -11,96 +8,6 @@ from planner.errors import InputError
 from planner.siting import from_cost_matrix
 
 INF = np.inf
-
-
-def random_matrix(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A small matrix with ties, zeros and unreachable pairs, and whole or broken weights."""
-    n, m = int(rng.integers(1, 9)), int(rng.integers(1, 7))
-    matrix = rng.integers(0, 8, (n, m)).astype(float)
-    matrix[rng.random((n, m)) < 0.25] = INF
-    weight = rng.integers(0, 6, n).astype(float) if rng.random() < 0.5 else rng.random(n)
-    return matrix, weight
-
-
-def subsets(m: int, sizes: range, fixed: list[int]) -> list[list[int]]:
-    return [list(s) for k in sizes for s in itertools.combinations(range(m), k) if set(fixed) <= set(s)]
-
-
-def as_sparse(matrix: np.ndarray) -> sparse.csr_array:
-    row, column = np.nonzero(np.isfinite(matrix))
-    return sparse.csr_array(sparse.coo_array((matrix[row, column], (row, column)), matrix.shape))
-
-
-def fixed_by_chance(rng: np.random.Generator, m: int, p: int) -> list[int]:
-    return (
-        sorted(rng.choice(m, int(rng.integers(0, min(p, 2) + 1)), replace=False).tolist()) if rng.random() < 0.4 else []
-    )
-
-
-def nearest(matrix: np.ndarray, chosen: list[int]) -> np.ndarray:
-    return matrix[:, chosen].min(axis=1) if chosen else np.full(len(matrix), INF)
-
-
-@pytest.mark.parametrize("kind", [np.asarray, as_sparse])
-@pytest.mark.parametrize("seed", range(4))
-def test_every_objective_equals_brute_force(seed: int, kind: Callable[[np.ndarray], object]) -> None:
-    rng = np.random.default_rng(seed)
-    seen = {"optimal": 0, "infeasible": 0}
-    for _ in range(40):
-        matrix, weight = random_matrix(rng)
-        m, radius = matrix.shape[1], float(rng.integers(0, 8))
-        p = int(rng.integers(1, m + 1))
-        fixed = fixed_by_chance(rng, m, p)
-        costs = rng.integers(1, 5, m).astype(float)
-        exactly = subsets(m, range(p, p + 1), fixed)
-        anyhow = subsets(m, range(m + 1), fixed)
-
-        def walk(s: list[int], matrix: np.ndarray = matrix, weight: np.ndarray = weight) -> float:
-            return float(sum(w * d for w, d in zip(weight, nearest(matrix, s), strict=True) if w > 0))
-
-        near = matrix <= radius
-        covers = [s for s in anyhow if near[:, s].any(axis=1).all()]
-        cases = {
-            "mclp": (
-                {"service_radius": radius, "p_facilities": p},
-                max(weight[near[:, s].any(axis=1)].sum() for s in exactly),
-            ),
-            "lscp": (
-                {"service_radius": radius, "facility_costs": costs},
-                min((costs[s].sum() for s in covers), default=INF),
-            ),
-            "p_median": ({"p_facilities": p}, min(walk(s) for s in exactly)),
-            "p_center": ({"p_facilities": p}, min(float(nearest(matrix, s).max()) for s in exactly)),
-        }
-        for objective, (settings, best) in cases.items():
-            plan = from_cost_matrix(kind(matrix), weight, objective=objective, predefined=fixed or None, **settings)
-            seen[plan.status] += 1
-            if np.isinf(best):
-                assert plan.status == "infeasible" and plan.reasons, objective
-                continue
-            assert plan.status == "optimal" and plan.gap == 0.0, objective
-            assert plan.objective == pytest.approx(best, abs=1e-9), objective
-            assert set(fixed) <= set(plan.selected.tolist())
-            if objective != "lscp":
-                assert len(plan.selected) == p
-    assert min(seen.values()) > 5
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_mclp_with_costs_budget_and_number_equals_brute_force(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    for _ in range(30):
-        matrix, weight = random_matrix(rng)
-        m = matrix.shape[1]
-        costs, budget, p = rng.integers(1, 5, m).astype(float), float(rng.integers(0, 10)), int(rng.integers(1, m + 1))
-        near = matrix <= 3
-        allowed = [s for s in subsets(m, range(p + 1), []) if costs[s].sum() <= budget]
-        best = max(weight[near[:, s].any(axis=1)].sum() for s in allowed)
-        plan = from_cost_matrix(
-            matrix, weight, objective="mclp", service_radius=3, p_facilities=p, facility_costs=costs, budget=budget
-        )
-        assert plan.objective == pytest.approx(best)
-        assert costs[plan.selected].sum() <= budget and len(plan.selected) <= p
 
 
 def test_stored_zero_is_a_walk_of_nothing_and_an_absent_pair_is_no_walk() -> None:
