@@ -162,7 +162,7 @@ def test_optimum_equals_spopts(objective: str) -> None:
     from siting import spopt
 
     matrix, weight = grid(80, 25, 3)
-    radius = 25 if objective in ("mclp", "lscp") else None
+    radius = 40 if objective in ("mclp", "lscp") else None
     p = None if objective == "lscp" else 6
     peer = spopt("cbc")(objective, sparse.csr_array(matrix), weight, radius, p, 60)
     plan = from_cost_matrix(matrix, weight, objective=objective, service_radius=radius, p_facilities=p)
