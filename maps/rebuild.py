@@ -1,11 +1,12 @@
 """Draw the planning maps of the embedded study again: ``python maps/rebuild.py`` (about two minutes).
 
-Runs the study and writes every sheet beside this file, zh/ and en/, as PNG; the layout plan map as PDF and SVG too.
+Runs the study and writes every sheet beside this file, zh/ and en/, as PNG; the layout plan map as PDF and SVG too, the atlas as PDF.
 """
 
 from pathlib import Path
 
-from planner.draw.sheet import write_sheets
+from planner.draw.pen import Format
+from planner.draw.series import ATLAS, write_sheets
 from planner.draw.themes import all_themes
 from planner.embedded import folder
 from planner.pipeline import run
@@ -21,7 +22,8 @@ def main() -> None:
     """Run the embedded study and write its sheets."""
     result = run(load_study(folder()))
     for lang in LANGS:
-        formats = {name: ("pdf", "svg", "png") if name == "layout" else ("png",) for name in all_themes(result, lang)}
+        formats: dict[str, tuple[Format, ...]] = dict.fromkeys(all_themes(result, lang), ("png",))
+        formats |= {"layout": ("pdf", "svg", "png"), ATLAS: ("pdf",)}
         for file in write_sheets(result, HERE / lang, lang, formats=formats, dpi=DPI):
             print(file.relative_to(HERE))
 

@@ -28,6 +28,20 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 Out = Annotated[Path, typer.Option(help="文件夹 / folder for the deliverables")]
 Language = Annotated[str | None, typer.Option("--lang", help="zh | en", metavar="zh|en")]
+Sheets = Annotated[
+    str | None,
+    typer.Option(
+        "--sheets",
+        help="all,或其中几种 / all, or some of: existing,effective,gaps,layout,years,atlas",
+        metavar="NAME,…",
+    ),
+]
+Pdf = Annotated[
+    bool, typer.Option("--pdf", help="报告另存为 PDF(需 LibreOffice)/ the report as PDF too (needs LibreOffice)")
+]
+Exchange = Annotated[
+    bool, typer.Option("--exchange", help="另写 GeoJSON、CSV 和数据字典 / GeoJSON, CSV and a data dictionary too")
+]
 StudyPlace = Annotated[
     Path, typer.Argument(help="含 study.toml 的文件夹,或该文件 / folder with study.toml, or that file", metavar="STUDY")
 ]
@@ -133,19 +147,45 @@ def _root(version: Annotated[bool, typer.Option("--version", help="版本 / vers
 
 
 @app.command()
-def demo(out: Out = Path("out/demo"), lang: Language = None) -> None:
+def demo(
+    out: Out = Path("out/demo"),
+    lang: Language = None,
+    sheets: Sheets = None,
+    pdf: Pdf = False,
+    exchange: Exchange = False,
+) -> None:
     """运行自带示例(武汉)/ Run the main job on the embedded study of Wuhan."""
     from planner.embedded import folder
 
     _speak(lang)
-    _run(folder(), out, lang)
+    _run(folder(), out, lang, _wanted(sheets, pdf, exchange))
 
 
 @app.command()
-def run(study: StudyPlace, out: Out = Path("out/run"), lang: Language = None) -> None:
+def run(
+    study: StudyPlace,
+    out: Out = Path("out/run"),
+    lang: Language = None,
+    sheets: Sheets = None,
+    pdf: Pdf = False,
+    exchange: Exchange = False,
+) -> None:
     """运行一个研究项目 / Run a study and write its deliverables."""
     _speak(lang)
-    _run(study, out, lang)
+    _run(study, out, lang, _wanted(sheets, pdf, exchange))
+
+
+def _wanted(sheets: str | None, pdf: bool, exchange: bool) -> dict[str, Any]:
+    """Return what the command line asks for beyond the study's own settings."""
+    from planner.study import SHEETS
+
+    wanted: dict[str, Any] = {key: True for key, asked in (("pdf", pdf), ("exchange", exchange)) if asked}
+    if sheets is not None:
+        names = [name.strip() for name in sheets.split(",") if name.strip()]
+        if not names or any(name not in (*SHEETS, "all") for name in names):
+            raise typer.BadParameter(",".join(("all", *SHEETS)), param_hint="--sheets")
+        wanted["sheets"] = SHEETS if "all" in names else tuple(name for name in SHEETS if name in names)
+    return wanted
 
 
 def _refuse_file(out: Path) -> None:
@@ -157,13 +197,16 @@ def _refuse_file(out: Path) -> None:
         raise SurroundingsError("out_is_file", folder=str(out))
 
 
-def _run(place: Path, out: Path, lang: str | None) -> None:
+def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any]) -> None:
     from planner.study import load_study
 
     study = load_study(place)
     speech = _speak(lang, study.language)
     if lang:
         study = study.model_copy(update={"language": speech})
+    maps = study.map.model_copy(update={k: v for k, v in wanted.items() if k == "sheets"})
+    output = study.output.model_copy(update={k: v for k, v in wanted.items() if k != "sheets"})
+    study = study.model_copy(update={"map": maps, "output": output})
     _refuse_file(out)
     # What is slow to import waits until the settings are known to be right.
     from planner import pipeline

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from planner.draw.sheet import write_sheets
+from planner.draw.series import drawing
 from planner.draw.web import write_map
 from planner.errors import PlannerError, SurroundingsError
 from planner.pipeline import Progress, Result, quiet
@@ -17,6 +17,9 @@ from planner.report.layers import write_layers
 from planner.report.workbook import write_workbook
 from planner.summary import summary_json
 from planner.words import Lang
+
+# What writing the tables and the web map takes, measured in sheets.
+TABLES_COST = 2.5
 
 
 def deliver(result: Result, folder: Path, *, lang: Lang | None = None, progress: Progress = quiet) -> list[Path]:
@@ -63,16 +66,18 @@ def write_whole(folder: Path, write: Callable[[Path], None], *, stale: str = "")
 
 def write_set(result: Result, folder: Path, lang: Lang, progress: Progress = quiet) -> None:
     """Write each deliverable into an empty folder."""
-    progress("layers")
-    write_layers(result, folder / "plan.gpkg", lang)
-    progress("sheets")
-    sheets = write_sheets(result, folder / "maps", lang)
-    progress("workbook")
-    write_workbook(result, folder / "programme.xlsx", lang)
+    # The sheets take longest: a second process begins them while the tables are written here.
+    with drawing(result, folder / "maps", lang, meanwhile=TABLES_COST) as finish_sheets:
+        progress("layers")
+        write_layers(result, folder / "plan.gpkg", lang)
+        progress("workbook")
+        write_workbook(result, folder / "programme.xlsx", lang)
+        progress("map")
+        write_map(result, folder / "map.html", lang)
+        progress("sheets")
+        sheets = finish_sheets()
     progress("document")
     write_document(result, folder / "report.docx", lang, sheets=sheets)
-    progress("map")
-    write_map(result, folder / "map.html", lang)
     (folder / "summary.json").write_text(summary_json(result), encoding="utf-8", newline="\n")
 
 

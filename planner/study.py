@@ -7,7 +7,7 @@ import difflib
 import re
 import tomllib
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -288,6 +288,10 @@ class PlanSettings(_Settings):
         return tuple(w / sum(weights) for w in weights)
 
 
+Sheet = Literal["existing", "effective", "gaps", "layout", "years", "atlas"]
+SHEETS: tuple[Sheet, ...] = get_args(Sheet)
+
+
 class MapSettings(_Settings):
     """What the title block of the layout plan map says. An empty `approval_number` prints 内部用图; none is ever invented."""
 
@@ -296,6 +300,18 @@ class MapSettings(_Settings):
     date: str = ""
     approval_number: str = ""
     paper: Literal["A4", "A3", "A2", "A1"] = "A3"
+    orientation: Literal["landscape", "portrait"] = "landscape"
+    # Which sheets a run draws; `years` is a sheet for each year of the plan, `atlas` a page for each zone.
+    sheets: tuple[Sheet, ...] = ("layout",)
+
+
+class OutputSettings(_Settings):
+    """What a run writes besides its standing set."""
+
+    # GeoJSON and CSV for databases of other offices, with a dictionary of their columns.
+    exchange: bool = False
+    # The report as PDF too, where LibreOffice is installed.
+    pdf: bool = False
 
 
 class Study(_Settings):
@@ -330,6 +346,7 @@ class Study(_Settings):
     capacity: Capacity | None = None
     plan: PlanSettings | None = None
     map: MapSettings = MapSettings()
+    output: OutputSettings = OutputSettings()
 
     @field_validator("crs")
     @classmethod

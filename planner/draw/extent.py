@@ -66,6 +66,12 @@ class Frame:
         """The rectangle on paper."""
         return shapely.box(*self.edges)
 
+    @property
+    def ground(self) -> Geometry:
+        """The rectangle on the ground, in the projected CRS, with a little more around it."""
+        half_x, half_y = (0.51 * side / self.mm_per_m for side in (self.width, self.height))
+        return shapely.box(self.east - half_x, self.north - half_y, self.east + half_x, self.north + half_y)
+
 
 def fit(bounds: tuple[float, float, float, float], crs: str, rectangle: tuple[float, float, float, float]) -> Frame:
     """Return the frame in which ``bounds`` fill the rectangle at the largest round scale.

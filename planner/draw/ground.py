@@ -18,6 +18,7 @@ from shapely import Geometry
 from planner.draw import pen, place, style
 from planner.draw.extent import Frame, cells, letter, to_paper
 from planner.draw.fonts import MM_PER_PT, clean, width_mm
+from planner.draw.page import Page
 from planner.draw.themes import Theme
 from planner.pipeline import Result
 
@@ -36,6 +37,8 @@ THINNEST_MM = 0.16
 # Point demand: the area of a dot is proportional to its people.
 BIGGEST_DOT_MM = 1.3
 SMALLEST_DOT_MM = 0.42
+# The edge of the zone that an atlas page is about, on A3.
+FOCUS_MM = 0.3
 # Bends smaller than this don't show on paper.
 BEND_MM = 0.04
 
@@ -45,6 +48,7 @@ class Base:
     """What all sheets of a run share, in mm on paper.
 
     Attributes:
+        page: how the sheet is arranged.
         frame: where the ground lies.
         unit: sizes on this sheet relative to A3.
         water: parts of the waters within the frame, with ``water_names``.
@@ -57,6 +61,7 @@ class Base:
         density: (n_demand,) units' length in km, to turn people into people per km; NaN for points.
     """
 
+    page: Page
     frame: Frame
     unit: float
     water: tuple[Geometry, ...]
@@ -82,7 +87,7 @@ class Drawn:
         dot_mm: diameter of a dot for one worker; 0 without point demand.
         heaviest_dot: most people at a point.
         modes, statuses, tiers: of the marks drawn, in the order of the symbology.
-        streets, water, zones, area: whether each is seen.
+        streets, water, zones, area, focus: whether each is seen.
     """
 
     shades: tuple[int, ...]
@@ -97,14 +102,18 @@ class Drawn:
     water: bool
     zones: bool
     area: bool
+    focus: bool
 
 
-def lay_out(result: Result, frame: Frame, unit: float) -> Base:
+def lay_out(result: Result, page: Page, frame: Frame) -> Base:
     """Turn what all sheets share into millimetres."""
-    water = _paper(result.water, frame)
+    unit = page.unit
+    waters_near = _near(result.water, frame)
+    water = _paper(waters_near, frame)
     seen = shapely.intersects(water, frame.box)
     waters = shapely.intersection(water[seen], frame.box.buffer(2))
-    zones = _paper(result.zones, frame)
+    zones_near = _near(result.zones, frame)
+    zones = _paper(zones_near, frame)
     area = None
     if len(zones):
         # Zones drawn by hand rarely meet to the millimetre.
@@ -113,19 +122,23 @@ def lay_out(result: Result, frame: Frame, unit: float) -> Base:
     lines = result.demand["line"]
     is_line = lines.notna().to_numpy()
     shapes = np.where(is_line, lines.to_numpy(), result.demand.geometry.to_numpy()).astype(object)
-    shapes = to_paper(frame, shapes)
+    left, bottom, right, top = frame.ground.bounds
+    x0, y0, x1, y1 = shapely.bounds(shapes).T
+    near = (x1 >= left) & (x0 <= right) & (y1 >= bottom) & (y0 <= top)
+    shapes[near] = to_paper(frame, shapes[near])
     return Base(
+        page=page,
         frame=frame,
         unit=unit,
         water=tuple(waters),
-        water_names=tuple(clean(name) for name in result.water["name"][seen]),
-        streets=_streets(result.streets, frame, unit),
+        water_names=tuple(clean(name) for name in waters_near["name"][seen]),
+        streets=_streets(_near(result.streets, frame), frame, unit),
         area=area,
         zones=tuple(land),
-        zone_names=tuple(clean(name) for name in result.zones["name"]),
+        zone_names=tuple(clean(name) for name in zones_near["name"]),
         is_line=is_line,
         shapes=shapes,
-        inside=shapely.intersects(shapes, frame.box),
+        inside=near & shapely.intersects(shapes, frame.box),
         length_km=np.where(is_line, result.demand["length_m"].to_numpy(dtype=float) / 1000, np.nan),
     )
 
@@ -144,13 +157,15 @@ def draw(axes: Axes, base: Base, theme: Theme) -> Drawn:
         # The outer edge of all zones: how far the figures reach. Borders between zones are not drawn.
         edges = [p.exterior for p in shapely.get_parts(base.area)]
         pen.area_line(axes, edges, unit, clip=frame.edges)
+    if theme.focus is not None:
+        _focus(axes, base, theme.focus)
     lines = _line_demand(axes, base, theme)
     dots = _point_demand(axes, base, theme)
     marks, boxes = _marks(axes, base, theme)
     streets_ink = [(line, 0.3) for streets in base.streets.values() for line in streets]
     _names(axes, base, place.ink(frame.edges, streets_ink + [(line, 1.0) for line in lines.shapes]), boxes)
     _border(axes, frame, unit)
-    sites = marks[marks["status"] != "gap"]
+    sites = marks[~marks["status"].isin(["gap", "page"])]
     return Drawn(
         shades=tuple(i for i in range(len(theme.shades)) if i in lines.shades or i in dots.shades),
         mm_per_density=lines.mm_per_density,
@@ -158,13 +173,30 @@ def draw(axes: Axes, base: Base, theme: Theme) -> Drawn:
         dot_mm=dots.mm,
         heaviest_dot=dots.heaviest,
         modes=tuple(m for m in style.SHAPES if (sites["mode"] == m).any()),
-        statuses=tuple(s for s in ("existing", "upgraded", "chosen", "closed", "gap") if (marks["status"] == s).any()),
+        statuses=tuple(
+            s for s in ("existing", "upgraded", "chosen", "closed", "gap", "page") if (marks["status"] == s).any()
+        ),
         tiers=tuple(t for t in style.TIER_SIZES if (sites["tier"] == t).any()),
         streets=bool(base.streets),
         water=bool(base.water),
         zones=bool(base.zones),
         area=base.area is not None,
+        focus=theme.focus is not None,
     )
+
+
+def _focus(axes: Axes, base: Base, focus: Geometry) -> None:
+    """Veil what lies outside the area that the sheet is about, and draw its edge."""
+    on_paper = to_paper(base.frame, np.array([focus], dtype=object))[0]
+    outside = shapely.difference(base.frame.box, on_paper)
+    pen.areas(axes, [outside], style.PAPER, opacity=0.6, clip=base.frame.edges, order=4.1)
+    edges = [p.exterior for p in shapely.get_parts(on_paper)]
+    pen.lines(axes, edges, FOCUS_MM * base.unit, style.ZONE_INK, clip=base.frame.edges, order=4.2)
+
+
+def _near(layer: gpd.GeoDataFrame, frame: Frame) -> gpd.GeoDataFrame:
+    """Return the rows of a layer that the frame may show, in their order."""
+    return layer.iloc[np.sort(layer.sindex.query(frame.ground))]
 
 
 def _paper(layer: gpd.GeoDataFrame, frame: Frame) -> Shapes:
@@ -195,7 +227,7 @@ class _Lines:
 
 
 def _line_demand(axes: Axes, base: Base, theme: Theme) -> _Lines:
-    """Draw line demand as wide as its people per km, in its shade. Gaps are hollow and lie on a pale wash."""
+    """Draw line demand as wide as its people per km, in its shade; gaps are hollow."""
     unit, clip = base.unit, base.frame.edges
     rows = base.is_line & base.inside & (theme.weight > 0)
     if not rows.any():
@@ -207,11 +239,6 @@ def _line_demand(axes: Axes, base: Base, theme: Theme) -> _Lines:
     width = np.round(np.clip(density * per_density, THINNEST_MM * unit, 1.25 * BUSIEST_MM * unit), 2)
     keys = sorted(set(zip(shade.tolist(), width.tolist(), strict=True)))
     merged = {(i, mm): _merged(shapes[(shade == i) & (width == mm)]) for i, mm in keys}
-    # The wash is wider than its street, and would stick out of the study.
-    washed = clip if base.area is None else shapely.intersection(base.area, base.frame.box).bounds
-    for (i, mm), lines in merged.items():
-        if theme.shades[i].gap:
-            pen.lines(axes, lines, mm + 1.7 * unit, style.GAP_WASH, clip=washed, cap="round", order=1.5)
     for (_, mm), lines in merged.items():
         pen.lines(axes, lines, mm + 0.45 * unit, style.WHITE, clip=clip, order=2)
     for (i, mm), lines in merged.items():
@@ -288,7 +315,7 @@ def _numbered(
     shape, status, colour = look
     pen.symbol(axes, *at, mm, shape, status, colour, halo_mm=0.3 * unit, order=order)
     pt = (7.4 if number < 100 else 5.8) * mm / SITE_MM
-    ink = style.WHITE if status == "existing" else style.ink_on(colour) if status == "gap" else style.INK
+    ink = style.WHITE if status == "existing" else style.ink_on(colour) if status in ("gap", "page") else style.INK
     lift = 0.09 * mm if status == "upgraded" else 0.0
     pen.words(axes, at[0], at[1] + lift, number, pt, ink, across="center", middle=True, order=order + 5e-4)
 
@@ -300,7 +327,7 @@ def _names(axes: Axes, base: Base, under: place.Ink, taken: Floats) -> None:
         taken = np.vstack([taken, _water_name(axes, name, shape, unit, under, taken)])
     pt, gap = 7.2 * unit, 0.9 * unit
     for name, shape in zip(base.zone_names, base.zones, strict=True):
-        parts = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon"]
+        parts = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon" and not p.is_empty]
         if not name or not parts:
             continue
         width, height = width_mm(name, pt) + gap * (len(name) - 1), pt * MM_PER_PT

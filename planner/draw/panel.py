@@ -5,7 +5,7 @@ about the map.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,8 @@ from pyproj import CRS
 from planner.draw import pen, style
 from planner.draw.extent import Frame, bar_m, cell_of, on_paper_mm, round_down, to_paper
 from planner.draw.fonts import MM_PER_PT, clean, width_mm, wrap
-from planner.draw.ground import CELL_MM, PRIMARY_MM, SITE_MM, Drawn
+from planner.draw.ground import CELL_MM, FOCUS_MM, PRIMARY_MM, SITE_MM, Base, Drawn
+from planner.draw.page import readable
 from planner.draw.themes import Bar, Entry, Listing, Shade, Theme, figure
 from planner.pipeline import Result
 from planner.words import Lang, say, term
@@ -61,7 +62,9 @@ def title(column: Column, top: float, theme: Theme) -> float:
         pen.words(column.axes, column.left, y, row, pt, serif=True, limit_mm=column.width)
         y -= pt * MM_PER_PT * 0.22
     y -= 0.6 * unit
-    for line in theme.below:
+    said = " · ".join(clean(line) for line in theme.below)
+    fits = width_mm(said, 7.4 * unit) <= column.width
+    for line in [said] if fits else theme.below:
         for row in wrap(clean(line), 7.4 * unit, column.width, lines=2):
             y -= 4.0 * unit
             pen.words(column.axes, column.left, y, row, 7.4 * unit, style.MUTED)
@@ -95,11 +98,13 @@ def heading(column: Column, top: float, text: str, right: str = "") -> float:
     return y - 2.6 * unit
 
 
-def coverage(column: Column, top: float, result: Result, bars: Sequence[Bar]) -> float:
+def coverage(column: Column, top: float, result: Result, theme: Theme) -> float:
     """Draw the bars: who has a site in reach, and for how much of the working time that really helps."""
     unit = column.unit
-    y = heading(column, top, column.say("coverage"), column.say("of_people", groups=_people(result, column.lang)))
-    for bar in bars:
+    y = heading(
+        column, top, column.say("coverage"), column.say("of_people", groups=_people(result, theme, column.lang))
+    )
+    for bar in theme.bars:
         y -= 5.8 * unit
         _bar(column, y, bar)
     y -= 4.4 * unit
@@ -125,24 +130,27 @@ def _bar(column: Column, y: float, bar: Bar) -> None:
     pen.box(axes, left, y, width * bar.share, high, edge=bar.colour, edge_mm=0.3 * unit, order=1.3)
     # Each figure stands at the end of its bar, where there is room for it: inside, or just outside.
     room = 9 * unit
-    outside = width * (1 - bar.share) > room
-    x = left + width * bar.share + (1.2 if outside else -1.2) * unit
-    pen.words(axes, x, middle, f"{bar.share:.0%}", 7.0 * unit, across="left" if outside else "right", middle=True)
-    if width * bar.effective > room:
-        x, ink = left + width * bar.effective - 1.2 * unit, style.ink_on(bar.colour)
+    # Groups with long hours weigh more in what is effective, which can therefore be the longer bar.
+    end = max(bar.share, bar.effective)
+    outside = width * (1 - end) > room
+    x = left + width * end + (1.2 if outside else -1.2) * unit
+    ink = style.INK if outside or bar.share > bar.effective else style.ink_on(bar.colour)
+    pen.words(axes, x, middle, f"{bar.share:.0%}", 7.0 * unit, ink, across="left" if outside else "right", middle=True)
+    if width * bar.effective > (room if outside or bar.share - bar.effective > room / width else 2 * room):
+        shift = 1.2 * unit if outside or bar.share - bar.effective > room / width else room + 1.2 * unit
+        x, ink = left + width * bar.effective - shift, style.ink_on(bar.colour)
         pen.words(axes, x, middle, f"{bar.effective:.0%}", 7.0 * unit, ink, across="right", middle=True)
     elif width * (bar.share - bar.effective) > room * (1 if outside else 2):
         x = left + width * bar.effective + 0.8 * unit
         pen.words(axes, x, middle, f"{bar.effective:.0%}", 7.0 * unit, middle=True)
 
 
-def _people(result: Result, lang: Lang) -> str:
-    parts = []
-    for group, settings in result.study.groups.items():
-        people = float(result.demand.loc[result.demand["group"] == group, "weight"].sum())
-        parts.append(
-            say(lang, "sheet.group_people", name=settings.name, people=figure(people), unit=settings.unit_name)
-        )
+def _people(result: Result, theme: Theme, lang: Lang) -> str:
+    everybody = result.demand.groupby("group")["weight"].sum().to_dict() if theme.people is None else theme.people
+    parts = [
+        say(lang, "sheet.group_people", name=g.name, people=figure(everybody.get(group, 0.0)), unit=g.unit_name)
+        for group, g in result.study.groups.items()
+    ]
     return say(lang, "sheet.and").join(parts)
 
 
@@ -182,8 +190,11 @@ def legend(column: Column, top: float, result: Result, theme: Theme, drawn: Draw
                 middle, room = at + 1.5 * unit, right - left - indent
                 key.draw(left, middle)
                 pt = min(7.0, 7.0 * room / max(width_mm(clean(key.text), 7.0 * unit), room) + 1e-9)
-                pt = max(pt, 5.6) * unit
-                pen.words(column.axes, left + indent, middle, key.text, pt, limit_mm=room, middle=True)
+                pt = readable(max(pt, 5.6) * unit)
+                lines = wrap(clean(key.text), pt, room, lines=2)
+                for i, line in enumerate(lines):
+                    pen.words(column.axes, left + indent, middle - i * 1.2 * pt * MM_PER_PT, line, pt, middle=True)
+                at -= (len(lines) - 1) * 1.2 * pt * MM_PER_PT
             at -= 1.0 * unit
         ends.append(at)
     return min(ends) - 1.0 * unit
@@ -222,7 +233,15 @@ def _width_sample(column: Column, drawn: Drawn) -> Draw:
         for i, density in enumerate(_steps(drawn.densities[0], drawn.densities[-1])):
             at, mm = x + i * 3.9 * unit, density * drawn.mm_per_density
             pen.rule(axes, at, y - 0.5 * unit, at + 2.6 * unit, y - 0.5 * unit, mm, style.MUTED)
-            pen.words(axes, at + 1.3 * unit, y + 0.6 * unit, f"{density:g}", 4.6 * unit, style.MUTED, across="center")
+            pen.words(
+                axes,
+                at + 1.3 * unit,
+                y + 0.6 * unit,
+                f"{density:g}",
+                readable(4.6 * unit),
+                style.MUTED,
+                across="center",
+            )
 
     return draw
 
@@ -233,7 +252,7 @@ def _dot_sample(column: Column, drawn: Drawn) -> Draw:
         for i, people in enumerate(_steps(max(drawn.heaviest_dot / 10, 1), drawn.heaviest_dot)):
             at, mm = x + (1.3 + i * 3.9) * unit, float(np.sqrt(people)) * drawn.dot_mm
             pen.dots(axes, np.array([[at, y - 0.5 * unit]]), np.array([mm]), style.MUTED)
-            pen.words(axes, at, y + 0.6 * unit, f"{people:g}", 4.6 * unit, style.MUTED, across="center")
+            pen.words(axes, at, y + 0.6 * unit, f"{people:g}", readable(4.6 * unit), style.MUTED, across="center")
 
     return draw
 
@@ -260,7 +279,11 @@ def _base_keys(column: Column, drawn: Drawn) -> list[Key]:
     def zone(x: float, y: float) -> None:
         pen.spaced(axes, x + wide / 2, y, column.say("zone_sample"), 6.4 * unit, 0.9 * unit, style.ZONE_INK)
 
+    def focus(x: float, y: float) -> None:
+        pen.rule(axes, x, y, x + wide, y, FOCUS_MM * unit, style.ZONE_INK)
+
     samples: tuple[tuple[str, bool, Draw], ...] = (
+        ("focus", drawn.focus, focus),
         ("streets", drawn.streets, street),
         ("water", drawn.water, water),
         ("area", drawn.area, area),
@@ -269,17 +292,22 @@ def _base_keys(column: Column, drawn: Drawn) -> list[Key]:
     return [Key(draw, column.say(word)) for word, seen, draw in samples if seen]
 
 
+# Marks that are no sites.
+_LOOKS = {"gap": ("hexagon", style.GAP), "page": ("square", style.MUTED)}
+
+
 def _status_keys(column: Column, drawn: Drawn) -> list[Key]:
     def sample(status: str) -> Draw:
         def draw(x: float, y: float) -> None:
             mm = (2.8 if status in ("existing", "closed") else 4.0) * column.unit
-            shape, colour = ("hexagon", style.GAP) if status == "gap" else ("circle", style.YEARS[0])
+            shape, colour = _LOOKS.get(status, ("circle", style.YEARS[0]))
             pen.symbol(column.axes, x + 3 * column.unit, y, mm, shape, status, colour, halo_mm=0)
 
         return draw
 
     return [
-        Key(sample(s), column.say("gap_mark") if s == "gap" else term(column.lang, "status", s)) for s in drawn.statuses
+        Key(sample(s), column.say(f"{s}_mark") if s in _LOOKS else term(column.lang, "status", s))
+        for s in drawn.statuses
     ]
 
 
@@ -321,6 +349,10 @@ _LIST_SETTINGS = (
 )
 
 
+# Below this height, on A3, a list is not begun.
+LEAST_LIST_MM = 16.0
+
+
 @dataclass(frozen=True)
 class _Row:
     height: float
@@ -329,29 +361,33 @@ class _Row:
     lines: int = 1
 
 
-def listing(column: Column, top: float, bottom: float, theme: Theme, frame: Frame) -> None:
-    """List what the numbers of the map mean, as a table where there is room, else in columns of names.
+def listing(column: Column, top: float, bottom: float, theme: Theme, said: Listing | None, frame: Frame) -> float:
+    """List what the numbers of the map mean, as a table where there is room, else in columns of names; return where it ends.
 
     The type shrinks until all fits above ``bottom``; what never fits is counted in the last line.
     """
-    if theme.listing is None:
-        return
-    unit, said = column.unit, theme.listing
+    unit = column.unit
+    if said is None or top - bottom < LEAST_LIST_MM * unit:
+        return top
     y = heading(column, top, said.heading)
-    for pt, columns, table in _LIST_SETTINGS:
+    for size, columns, table in (s for s in _LIST_SETTINGS if said.names_alone or s[2]):
+        pt = readable(size * unit)
         width = (column.width - 4 * unit * (columns - 1)) / columns
-        rows = _rows(column, theme, said, frame, pt * unit, width, table=table)
+        rows = _rows(column, theme, said, frame, pt, width, table=table)
         parts = _flow(rows, columns, y - bottom)
         # Two tables side by side are good for short names only.
         if parts is not None and not (table and columns > 1 and any(row.lines > 1 for row in rows)):
             break
     else:
-        parts = _cut(column, said, rows, columns, y - bottom, pt * unit)
+        parts = _cut(column, said, rows, columns, y - bottom, pt)
+    ends = [y]
     for i, part in enumerate(parts):
         x, at = column.left + i * (width + 4 * unit), y
         for row in part:
             row.draw(x, at)
             at -= row.height
+        ends.append(at)
+    return min(ends) - 3.0 * unit
 
 
 def _rows(
@@ -368,12 +404,13 @@ def _rows(
     tabs = _tabs(said, pt, width - (3.4 * em if numbered else 0.0)) if table else []
     room = (tabs[0] - _tab_widths(said, pt)[0] - 1.2 * em if tabs else width - 3.0 * em) - indent
 
-    def head(text: str, colour: str) -> Draw:
+    def head(text: str, colour: str, down: float) -> Draw:
         def draw(x: float, y: float) -> None:
-            pen.words(axes, x, y - 1.75 * em, text, pt * 1.06, limit_mm=room + indent)
+            pen.words(axes, x, y - 1.75 * em, text, pt * 1.06, limit_mm=width if down > 2 * em else room + indent)
             for tab, word in zip(tabs, said.tabs, strict=bool(tabs)):
-                pen.words(axes, x + tab, y - 1.75 * em, word, pt * 0.86, style.MUTED, across="right")
-            pen.rule(axes, x, y - 2.15 * em, x + width, y - 2.15 * em, 0.4 * column.unit, colour)
+                pen.words(axes, x + tab, y - down, word, readable(pt * 0.86), style.MUTED, across="right")
+            foot = y - down - 0.4 * em
+            pen.rule(axes, x, foot, x + width, foot, 0.4 * column.unit, colour)
 
         return draw
 
@@ -389,13 +426,24 @@ def _rows(
             mark = marks[entry.number]
             pen.words(axes, x + 1.55 * em, middle, entry.number, pt, across="right", middle=True)
             pen.symbol(axes, x + 2.6 * em, middle, 0.98 * em, mark["shape"], mark["status"], mark["colour"], halo_mm=0)
-            pen.words(axes, x + width, middle, square[entry.number], pt * 0.9, style.MUTED, across="right", middle=True)
+            pen.words(
+                axes,
+                x + width,
+                middle,
+                square[entry.number],
+                readable(pt * 0.9),
+                style.MUTED,
+                across="right",
+                middle=True,
+            )
 
         return draw
 
     rows: list[_Row] = []
     for section in said.sections:
-        rows.append(_Row(2.5 * em, head(section.head, section.colour), head=True))
+        # The names of the tabs go below a heading that leaves them no room.
+        down = 1.75 * em if not tabs or width_mm(clean(section.head), pt * 1.06) <= room + indent else 3.05 * em
+        rows.append(_Row(down + 0.75 * em, head(section.head, section.colour, down), head=True))
         for entry in section.entries:
             lines = wrap(clean(entry.name), pt, room, lines=2)
             rows.append(_Row((1.45 + 1.2 * (len(lines) - 1)) * em, item(entry, lines), lines=len(lines)))
@@ -406,7 +454,7 @@ def _tab_widths(said: Listing, pt: float) -> list[float]:
     """Return how wide each tab is: its heading, or its widest value."""
     entries = [entry for section in said.sections for entry in section.entries]
     return [
-        max([width_mm(clean(word), pt * 0.86), *(width_mm(clean(e.values[i]), pt) for e in entries)])
+        max([width_mm(clean(word), readable(pt * 0.86)), *(width_mm(clean(e.values[i]), pt) for e in entries)])
         for i, word in enumerate(said.tabs)
     ]
 
@@ -451,20 +499,20 @@ def _cut(column: Column, said: Listing, rows: list[_Row], columns: int, height: 
     return []
 
 
-def title_block(column: Column, bottom: float, result: Result, frame: Frame, *, number: int, count: int) -> float:
+def title_block(column: Column, bottom: float, result: Result, base: Base, number: str) -> float:
     """Draw the title block from the foot of the column upwards and return its upper edge."""
-    unit, study = column.unit, result.study
+    unit, study, frame = column.unit, result.study, base.frame
     block, settings = study.map, study.plan
     period = column.say("no_plan")
     if settings:
         years = {"first": settings.years[0], "last": settings.years[-1], "year": settings.years[0]}
         period = column.say("years" if len(settings.years) > 1 else "year", **years)
-    scale = column.say("scale_value", scale=figure(frame.scale), paper=block.paper)
+    scale = column.say("scale_value", scale=figure(frame.scale), paper=base.page.paper)
     pairs = [
         (("compiling_unit", block.compiling_unit), ("period", period)),
         (("crs", crs_name(study.crs, column.lang)), ("scale", scale)),
         (("base_map", study.streets.source), ("date", block.date)),
-        (("standard", study.standard.name), ("number", column.say("number_value", number=number, count=count))),
+        (("standard", study.standard.name), ("number", number)),
         (("approval", block.approval_number or column.say("internal")), ("run", result.run_id)),
     ]
     pt, high, split = 6.2 * unit, 5.9 * unit, column.width * 0.6

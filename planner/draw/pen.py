@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
@@ -30,8 +31,9 @@ Box = tuple[float, float, float, float]
 Across = Literal["left", "center", "right"]
 Cap = Literal["butt", "round", "projecting"]
 Format = Literal["pdf", "svg", "png"]
-PAPER_MM = {"A4": (297.0, 210.0), "A3": (420.0, 297.0), "A2": (594.0, 420.0), "A1": (841.0, 594.0)}
 PNG_DPI = 300
+# A hollow line: its rim, and below which width it is dashed instead, on A3.
+RIM_MM, SLIM_MM = 0.13, 0.42
 # Everything that a file's bytes hang on, whatever the user's own settings of matplotlib say.
 _SETTINGS = {
     "pdf.fonttype": 3,  # outlines, with a table of characters: text can be searched and copied
@@ -46,9 +48,8 @@ _SETTINGS = {
 }
 
 
-def sheet(paper: str) -> Axes:
-    """Return an empty landscape sheet that counts in mm."""
-    width, height = PAPER_MM[paper]
+def sheet(width: float, height: float) -> Axes:
+    """Return an empty sheet that counts in mm."""
     figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor=style.WHITE)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -78,6 +79,18 @@ def save(axes: Axes, stem: Path, formats: Sequence[Format], *, title: str, dpi: 
             file.write_bytes(content.getvalue())
             files.append(file)
     return files
+
+
+def save_pages(pages: Iterable[Axes], file: Path, *, title: str) -> Path:
+    """Write sheets as the pages of one PDF. The same sheets give the same bytes."""
+    settings: dict[Any, Any] = {**mpl.rcParamsDefault, "backend": "agg", **_SETTINGS}
+    with (
+        mpl.rc_context(settings),
+        PdfPages(file, metadata={"Title": title, "CreationDate": None, "ModDate": None}) as book,
+    ):
+        for axes in pages:
+            book.savefig(axes.get_figure(root=True))
+    return file
 
 
 def picture(axes: Axes, dpi: int) -> Image.Image:
@@ -139,11 +152,17 @@ def coverage_line(
     clip: Box | None = None,
     order: float,
 ) -> None:
-    """Draw streets of one coverage; those in a gap are hollow, so that they are told apart without colours too."""
-    lines(axes, shapes, mm, colour, clip=clip, order=order)
-    if gap:
-        rim = min(0.15 * unit, 0.3 * mm)
-        lines(axes, shapes, mm - 2 * rim, style.GAP_CORE, clip=clip, order=order + 0.05)
+    """Draw streets of one coverage; those in a gap are hollow, or dashed where they are slim: told apart without colours too.
+
+    A gap is where nothing is. Its ink whispers where few people are, so that what is covered carries the sheet.
+    """
+    if not gap:
+        lines(axes, shapes, mm, colour, clip=clip, order=order)
+    elif mm < SLIM_MM * unit:
+        lines(axes, shapes, mm, colour, clip=clip, order=order, dash_mm=(1.1 * unit, 0.7 * unit))
+    else:
+        lines(axes, shapes, mm, colour, clip=clip, order=order)
+        lines(axes, shapes, mm - 2 * RIM_MM * unit, style.GAP_CORE, clip=clip, order=order + 0.05)
 
 
 def area_line(
@@ -168,6 +187,7 @@ def areas(
     *,
     edge: str = "none",
     edge_mm: float = 0.0,
+    opacity: float = 1.0,
     clip: Box | None = None,
     order: float = 1,
 ) -> None:
@@ -180,7 +200,13 @@ def areas(
     outline = _outline(rings)
     if outline is not None:
         patch = PathPatch(
-            outline, facecolor=colour, edgecolor=edge, linewidth=edge_mm / MM_PER_PT, joinstyle="round", zorder=order
+            outline,
+            facecolor=colour,
+            edgecolor=edge,
+            linewidth=edge_mm / MM_PER_PT,
+            joinstyle="round",
+            alpha=opacity if opacity < 1 else None,
+            zorder=order,
         )
         _add(axes, patch, clip)
 
@@ -270,7 +296,7 @@ def symbol(
     """Draw a site: ``shape`` as in `style.SHAPES`, the fill by status, ``colour`` of the moment from which it serves.
 
     A site that is kept is solid, one that is upgraded half filled, a new one open with a bold rim; a closed one is struck through.
-    The mark of a gap is solid in ``colour``.
+    The mark of a gap, and that of a page of the atlas, is solid in ``colour``.
     """
     corners = np.array(style.outline(shape)) * mm + (x, y)
     body = shapely.Polygon(corners)
@@ -294,7 +320,7 @@ def symbol(
             half = mm * 0.32
             for sign in (-1, 1):
                 rule(axes, x - half, y - sign * half, x + half, y + sign * half, 0.3, style.MUTED, order=order)
-        case "gap":
+        case "gap" | "page":
             areas(axes, [body], colour, edge=style.WHITE, edge_mm=0.3, order=order)
         case _:
             areas(axes, [body], style.TODAY, order=order)

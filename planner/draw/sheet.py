@@ -1,87 +1,73 @@
-"""Result -> the print sheets: the layout plan map 布局规划图, and on request the existing sites, effective coverage, gaps and years.
+"""Result -> one print sheet: the layout plan map 布局规划图, the existing sites, effective coverage, gaps, a year, a page of the atlas.
 
-Takes a `Result` and a folder, writes maps/*.pdf|svg|png. Every figure on a sheet is the Result's; nothing comes from the clock or by
-chance.
+Takes a `Result` and a theme, gives a sheet that `pen.save` writes. Every figure on a sheet is the Result's; nothing comes from the clock
+or by chance.
 """
-
-from collections.abc import Mapping
-from pathlib import Path
 
 from matplotlib.axes import Axes
 
 from planner.draw import ground, panel, pen
 from planner.draw.extent import Frame, fit
-from planner.draw.themes import Theme, all_themes
+from planner.draw.page import BAND_MM, Page, arrange
+from planner.draw.themes import Theme
 from planner.pipeline import Result
 from planner.words import Lang
 
-MARGIN_MM, BAND_MM, FOOT_MM, PANEL_MM, GUTTER_MM = 9.0, 4.0, 13.0, 106.0, 7.0
-# Ground beyond the area that is studied, as a share of its width and height.
+# Ground beyond the area that is shown, as a share of its width and height.
 PADDING = 0.015
-# What a run writes by itself: the layout plan in full. The other sheets take as long again, and are made where they are wanted.
-DEFAULT: Mapping[str, tuple[pen.Format, ...]] = {"layout": ("pdf", "svg", "png")}
+
+Bounds = tuple[float, float, float, float]
 
 
-def write_sheets(
-    result: Result,
-    folder: Path,
-    lang: Lang,
-    *,
-    formats: Mapping[str, tuple[pen.Format, ...]] | None = None,
-    dpi: int = pen.PNG_DPI,
-) -> list[Path]:
-    """Write sheets of a run and return the files.
+def lay_out(result: Result, page: Page | None = None, bounds: Bounds | None = None) -> ground.Base:
+    """Lay out the map on a sheet.
 
     Args:
-        formats: formats of each sheet by its name: ``existing``, ``effective``, ``gaps``, ``layout``, ``year-2027`` …; what is not named
-            is not drawn. By default the layout plan as PDF, SVG and PNG.
-        dpi: pixels an inch of the PNGs.
-
-    Raises:
-        MissingPackageError: the package with the fonts is not installed.
+        page: how the sheet is arranged; as the study asks by default.
+        bounds: (min x, min y, max x, max y) of what must be seen, in the study's CRS; all that is studied by default.
     """
-    formats = DEFAULT if formats is None else formats
-    folder.mkdir(parents=True, exist_ok=True)
-    base, files = lay_out(result), list[Path]()
-    wanted = {name: make for name, make in all_themes(result, lang).items() if name in formats}
-    for number, (name, make) in enumerate(wanted.items(), 1):
-        theme = make()
-        axes = draw(result, base, theme, lang, number=number, count=len(wanted))
-        files += pen.save(axes, folder / name, formats[name], title=theme.title, dpi=dpi)
-    return files
+    page = page or arrange(result.study.map.paper, result.study.map.orientation)
+    return ground.lay_out(result, page, _frame(result, page, bounds or _studied(result)))
 
 
-def lay_out(result: Result) -> ground.Base:
-    """Lay out the map on a sheet of the study's paper size."""
-    width, height = pen.PAPER_MM[result.study.map.paper]
-    unit = height / pen.PAPER_MM["A3"][1]
-    return ground.lay_out(result, map_frame(result, unit, width, height), unit)
+def draw(result: Result, base: ground.Base, theme: Theme, lang: Lang, *, number: str) -> Axes:
+    """Draw one sheet: the map, beside or below it what explains it, and under its frame scale and notes.
 
-
-def draw(result: Result, base: ground.Base, theme: Theme, lang: Lang, *, number: int = 1, count: int = 1) -> Axes:
-    """Draw one sheet: the map on the left, what explains it on the right, scale and notes below."""
-    study, frame, unit = result.study, base.frame, base.unit
-    axes = pen.sheet(study.map.paper)
-    width, height = pen.PAPER_MM[study.map.paper]
+    Args:
+        number: what the title block says of the sheet's place in its set.
+    """
+    page, frame, unit = base.page, base.frame, base.unit
+    axes = pen.sheet(page.width, page.height)
     drawn = ground.draw(axes, base, theme)
-    beside = panel.Column(axes, width - (MARGIN_MM + PANEL_MM) * unit, width - MARGIN_MM * unit, unit, lang)
-    y = panel.title(beside, height - MARGIN_MM * unit, theme)
-    y = panel.coverage(beside, y, result, theme.bars)
-    y = panel.legend(beside, y, result, theme, drawn)
-    block = panel.title_block(beside, MARGIN_MM * unit, result, frame, number=number, count=count)
-    panel.listing(beside, y, block + 2.5 * unit, theme, frame)
-    below = panel.Column(axes, MARGIN_MM * unit, frame.right + BAND_MM * unit, unit, lang)
-    panel.foot(below, frame.bottom - BAND_MM * unit, frame, study.illustrative)
+    head, *columns = (panel.Column(axes, left, right, unit, lang) for left, _, right, _ in (page.head, *page.columns))
+    tops = [panel.title(head, page.head[3], theme), *(top for *_, top in page.columns[1:])]
+    if page.head != page.columns[0]:
+        tops = [top for *_, top in page.columns]
+    y = panel.coverage(columns[0], tops[0], result, theme)
+    tops[0] = panel.legend(columns[0], y, result, theme, drawn)
+    # The title block closes the last column; the lists take what room is left, column by column.
+    floors = [bottom for _, bottom, *_ in page.columns]
+    floors[-1] = panel.title_block(columns[-1], floors[-1], result, base, number) + 2.5 * unit
+    at = min(1, len(columns) - 1)
+    tops[at] = panel.listing(columns[at], tops[at], floors[at], theme, theme.listing, frame)
+    if at + 1 < len(columns):
+        at += 1
+    panel.listing(columns[at], tops[at], floors[at], theme, theme.second, frame)
+    below = panel.Column(axes, page.foot[0], page.foot[2], unit, lang)
+    panel.foot(below, frame.bottom - BAND_MM * unit, frame, result.study.illustrative)
     return axes
 
 
-def map_frame(result: Result, unit: float, width: float, height: float) -> Frame:
-    """Return the map's frame on a sheet: what the zones cover, or the demand where the study has none."""
+def _studied(result: Result) -> Bounds:
+    """Return the bounds of what the zones cover, or of the demand where the study has none."""
     layer = result.zones if len(result.zones) else result.demand
-    x0, y0, x1, y1 = layer.total_bounds
+    x0, y0, x1, y1 = (float(v) for v in layer.total_bounds)
+    return x0, y0, x1, y1
+
+
+def _frame(result: Result, page: Page, bounds: Bounds) -> Frame:
+    x0, y0, x1, y1 = bounds
     pad_x, pad_y = PADDING * (x1 - x0), PADDING * (y1 - y0)
-    left, bottom = (MARGIN_MM + BAND_MM) * unit, (MARGIN_MM + FOOT_MM + BAND_MM) * unit
-    right = width - (MARGIN_MM + PANEL_MM + GUTTER_MM + BAND_MM) * unit
-    top = height - (MARGIN_MM + BAND_MM) * unit
-    bounds = (x0 - pad_x, y0 - pad_y, x1 + pad_x, y1 + pad_y)
-    return fit(bounds, result.study.crs, (left, bottom, right - left, top - bottom))
+    left, bottom, right, top = page.map
+    seen = (x0 - pad_x, y0 - pad_y, x1 + pad_x, y1 + pad_y)
+    return fit(seen, result.study.crs, (left, bottom, right - left, top - bottom))

@@ -18,16 +18,16 @@ FAINT = "#c9ced0"
 WATER = "#d9e7ee"
 WATER_EDGE = "#a5c1cf"
 WATER_INK = "#5a88a0"
-STREET = "#dad8cf"
+STREET = "#e2e0d8"
 TRACK = "#eceae3"
 ZONE_INK = "#85877f"
 # Coverage is one cool family, darkest for today and lighter with each year: lightness (CIE L*) 21, then 43, 62, 81.
 TODAY = "#23436a"
 YEARS = ("#1f6aa0", "#3fa3b5", "#8fcfd6")
-# The one warm accent.
+# The one warm accent: strong for marks and figures, softer for the streets, which are many.
 GAP = "#cf5a1c"
-GAP_CORE = "#f8cfb0"
-GAP_WASH = "#fcebdf"
+GAP_LINE = "#e0955f"
+GAP_CORE = "#fdf1e6"
 # Why people are not covered: told apart by lightness too, the one accent for what is too far.
 REASONS = {
     "too_far": GAP,
@@ -38,7 +38,7 @@ REASONS = {
 }
 # Every colour that is printed as it is.
 _GROUND = (WHITE, PAPER, INK, MUTED, FAINT, WATER, WATER_EDGE, WATER_INK, STREET, TRACK, ZONE_INK)
-COLOURS = tuple(dict.fromkeys((*_GROUND, TODAY, *YEARS, GAP, GAP_CORE, GAP_WASH, *REASONS.values())))
+COLOURS = tuple(dict.fromkeys((*_GROUND, TODAY, *YEARS, GAP, GAP_LINE, GAP_CORE, *REASONS.values())))
 
 SHAPES = {
     "": "circle",

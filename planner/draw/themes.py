@@ -10,6 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from shapely import Geometry
 
 from planner.draw import style
 from planner.pipeline import Result
@@ -68,12 +69,21 @@ class Section:
 
 @dataclass(frozen=True)
 class Listing:
-    """The list beside the map. ``more`` says how many entries found no room: it is asked with their number."""
+    """The list beside the map.
+
+    Attributes:
+        heading: of the list.
+        tabs: headings of the values.
+        sections: the entries.
+        more: key of the words that say how many entries found no room.
+        names_alone: whether the names say something without their values, where there is no room for a table.
+    """
 
     heading: str
     tabs: tuple[str, ...]
     sections: tuple[Section, ...]
     more: str
+    names_alone: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +103,9 @@ class Theme:
         marks: what stands on the map: columns number (0: none), x, y (projected), shape, status, colour, size (relative to a numbered
             township's site), mode and tier ("" for what is no site).
         listing: the list; None for none.
+        people: people of each group that the figures speak of; None for all that are studied.
+        second: a list for what room is left on a large sheet; None for none.
+        focus: the area that the sheet is about, in the projected CRS; None for all that is studied.
     """
 
     name: str
@@ -106,6 +119,9 @@ class Theme:
     weight_word: str
     marks: pd.DataFrame
     listing: Listing | None
+    people: Mapping[str, float] | None = None
+    second: Listing | None = None
+    focus: Geometry | None = None
 
 
 def figure(value: float, digits: int = 0) -> str:
@@ -125,7 +141,7 @@ def layout(result: Result, lang: Lang, *, until: int | None = None) -> Theme:
     shades = [Shade(say(lang, "sheet.lines_today"), colour[0])]
     shades += [Shade(say(lang, "sheet.lines_year", year=year), colour[year]) for year in years]
     never = "lines_never_today" if not years else "lines_never" if until is None else "lines_never_yet"
-    shades.append(Shade(say(lang, f"sheet.{never}", year=until), style.GAP, gap=True))
+    shades.append(Shade(say(lang, f"sheet.{never}", year=until), style.GAP_LINE, gap=True))
     index = {0: 0, **{year: i for i, year in enumerate(years, 1)}}
     title = layout_title(result, lang)
     kind = LAYOUT_KIND if LAYOUT_KIND in title else title
@@ -143,6 +159,7 @@ def layout(result: Result, lang: Lang, *, until: int | None = None) -> Theme:
         weight_word="line_width",
         marks=_sites(result, years),
         listing=_programme(result, lang, years, colour) if len(result.actions) else None,
+        second=_zones_by_people(result, lang),
     )
 
 
@@ -153,7 +170,7 @@ def existing(result: Result, lang: Lang) -> Theme:
     shades = (
         Shade(say(lang, "sheet.within_backup", count=backup), style.TODAY),
         Shade(say(lang, "sheet.within_one" if backup == 2 else "sheet.within_fewer", count=backup - 1), style.YEARS[1]),
-        Shade(say(lang, "sheet.lines_never_today"), style.GAP, gap=True),
+        Shade(say(lang, "sheet.lines_never_today"), style.GAP_LINE, gap=True),
     )
     marks = _sites(result, ())
     sites = result.sites.set_index("id").loc[marks["id"]]
@@ -170,7 +187,7 @@ def existing(result: Result, lang: Lang) -> Theme:
     section = Section(say(lang, "sheet.existing_count", count=len(entries)), style.TODAY, entries)
     return Theme(
         name="existing",
-        title=say(lang, "sheet.of", subject=_subject(result, lang), kind=say(lang, "sheet.existing_kind")),
+        title=say(lang, "sheet.of", subject=subject(result, lang), kind=say(lang, "sheet.existing_kind")),
         kind=say(lang, "sheet.existing_kind"),
         below=_below(result, lang),
         bars=_group_bars(result, lang),
@@ -196,10 +213,10 @@ def effective(result: Result, lang: Lang) -> Theme:
     labels = [say(lang, "sheet.effective_from", low=f"{low:.0%}", high=f"{low + 0.25:.0%}") for low in limits]
     labels[-1] = say(lang, "sheet.effective_below", high="25%")
     shades = [Shade(label, colour) for label, colour in zip(labels, colours, strict=True)]
-    shades.append(Shade(say(lang, "sheet.effective_none"), style.GAP, gap=True))
+    shades.append(Shade(say(lang, "sheet.effective_none"), style.GAP_LINE, gap=True))
     return Theme(
         name="effective",
-        title=say(lang, "sheet.of", subject=_subject(result, lang), kind=say(lang, "sheet.effective_kind")),
+        title=say(lang, "sheet.of", subject=subject(result, lang), kind=say(lang, "sheet.effective_kind")),
         kind=say(lang, "sheet.effective_kind"),
         below=(*_below(result, lang), _shifts(result, lang)),
         bars=_group_bars(result, lang),
@@ -242,23 +259,15 @@ def gaps(result: Result, lang: Lang) -> Theme:
         Entry(
             rank,
             _gap_name(result, gap, lang),
-            (figure(gap["weight"]), term(lang, "reason", str(gap["reason"])), _metres(gap["nearest_m"])),
+            (figure(gap["weight"]), term(lang, "reason", str(gap["reason"])), metres(gap["nearest_m"])),
         )
         for rank, gap in enumerate(top.to_dict("records"), 1)
     )
-    total = float(result.gaps["weight"].sum())
-    head = say(
-        lang,
-        "sheet.gaps_head",
-        shown=len(top),
-        count=len(result.gaps),
-        people=figure(float(top["weight"].sum())),
-        total=figure(total),
-    )
+    head = gaps_head(lang, top, result.gaps)
     tabs = tuple(say(lang, f"sheet.tab_{key}") for key in ("people", "reason", "nearest"))
     return Theme(
         name="gaps",
-        title=say(lang, "sheet.of", subject=_subject(result, lang), kind=say(lang, "sheet.gaps_kind")),
+        title=say(lang, "sheet.of", subject=subject(result, lang), kind=say(lang, "sheet.gaps_kind")),
         kind=say(lang, "sheet.gaps_kind"),
         below=(*_below(result, lang), say(lang, "sheet.gaps_below", radius=radius)),
         bars=_group_bars(result, lang),
@@ -267,8 +276,21 @@ def gaps(result: Result, lang: Lang) -> Theme:
         weight=np.where(why == "", result.demand["weight"].to_numpy(dtype=float) * 0.25, lost),
         weight_word="line_width_lost",
         marks=pd.concat([_sites(result, ()), marks], ignore_index=True),
-        listing=Listing(say(lang, "sheet.gaps_list"), tabs, (Section(head, style.GAP, entries),), "sheet.gaps_more"),
+        listing=Listing(
+            say(lang, "sheet.gaps_list"),
+            tabs,
+            (Section(head, style.GAP, entries),),
+            "sheet.gaps_more",
+            names_alone=False,
+        ),
     )
+
+
+def gaps_head(lang: Lang, top: pd.DataFrame, gaps: pd.DataFrame) -> str:
+    """Say how many of the gaps are listed, and how many people they stand for."""
+    people, total = (figure(float(some["weight"].sum())) for some in (top, gaps))
+    key = "sheet.gaps_head" if len(top) < len(gaps) else "sheet.gaps_head_all"
+    return say(lang, key, shown=len(top), count=len(gaps), people=people, total=total)
 
 
 def all_themes(result: Result, lang: Lang) -> dict[str, Callable[[], Theme]]:
@@ -291,10 +313,10 @@ def layout_title(result: Result, lang: Lang) -> str:
     return result.study.map.title or say(lang, "sheet.layout_title")
 
 
-def _subject(result: Result, lang: Lang) -> str:
+def subject(result: Result, lang: Lang) -> str:
     """Return what the layout plan is a plan of: its title without 布局规划图."""
-    subject = layout_title(result, lang).removesuffix(LAYOUT_KIND).strip()
-    return subject if subject != layout_title(result, lang) else say(lang, "sheet.subject")
+    short = layout_title(result, lang).removesuffix(LAYOUT_KIND).strip()
+    return short if short != layout_title(result, lang) else say(lang, "sheet.subject")
 
 
 def _below(result: Result, lang: Lang) -> tuple[str, ...]:
@@ -394,6 +416,12 @@ def _programme(result: Result, lang: Lang, years: Sequence[int], colour: Mapping
     return Listing(say(lang, "sheet.programme"), tabs, tuple(sections), "sheet.programme_more")
 
 
+def _zones_by_people(result: Result, lang: Lang) -> Listing | None:
+    people = {zone: f["total_weight"] for zone, f in result.indicators[0]["by_zone"].items() if f["total_weight"] > 0}
+    order = sorted(people, key=lambda zone: (-people[zone], zone))
+    return zones_over_time(result, lang, dict.fromkeys(order, 0), heading=say(lang, "sheet.zones_plan"))
+
+
 def _zones(result: Result, lang: Lang) -> Listing | None:
     """List today's coverage by zone, those first where most people are missed."""
     by_zone = [(zone, f) for zone, f in result.indicators[0]["by_zone"].items() if f["total_weight"] > 0]
@@ -410,7 +438,40 @@ def _zones(result: Result, lang: Lang) -> Listing | None:
     )
     tabs = tuple(say(lang, f"sheet.tab_{key}") for key in ("weight", "share", "effective", "missed"))
     head = say(lang, "sheet.zones_head", count=len(entries))
-    return Listing(say(lang, "sheet.zones_list"), tabs, (Section(head, style.TODAY, entries),), "sheet.zones_more")
+    return Listing(
+        say(lang, "sheet.zones_list"),
+        tabs,
+        (Section(head, style.TODAY, entries),),
+        "sheet.zones_more",
+        names_alone=False,
+    )
+
+
+def zones_over_time(result: Result, lang: Lang, numbers: Mapping[str, int], *, heading: str) -> Listing | None:
+    """List zones with their people and how effective coverage grows from today to the plan's end.
+
+    Args:
+        numbers: of the zones to list, by their ids, in the order of the list; 0 for what has no number on the map.
+        heading: of the list.
+    """
+    today, end = (result.indicators[moment]["by_zone"] for moment in (0, max(result.indicators)))
+
+    def percent(share: float | None) -> str:
+        return "—" if share is None else f"{share:.0%}"
+
+    entries = tuple(
+        Entry(
+            number,
+            result.zone_name(zone) if zone else say(lang, "sheet.no_zone"),
+            (figure(today[zone]["total_weight"]), *(percent(f[zone]["effective_share"]) for f in (today, end))),
+        )
+        for zone, number in numbers.items()
+    )
+    if not entries:
+        return None
+    tabs = tuple(say(lang, f"sheet.tab_{key}") for key in ("weight", "effective_today", "effective_end"))
+    section = Section(say(lang, "sheet.zones_head", count=len(entries)), style.MUTED, entries)
+    return Listing(heading, tabs, (section,), "sheet.zones_more", names_alone=any(numbers.values()))
 
 
 def _way(action: Mapping[Hashable, object], lang: Lang) -> str:
@@ -431,5 +492,6 @@ def _gap_name(result: Result, gap: Mapping[Hashable, object], lang: Lang) -> str
     return say(lang, "sheet.gap_name", zone=zone, group=group) if zone else group
 
 
-def _metres(distance: object) -> str:
+def metres(distance: object) -> str:
+    """Return a distance, or a dash where there is none."""
     return figure(float(distance)) + " m" if isinstance(distance, float) and np.isfinite(distance) else "—"

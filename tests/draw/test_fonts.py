@@ -62,7 +62,7 @@ def test_the_last_line_says_that_there_is_more():
 
 
 def test_a_text_is_as_wide_as_it_was_measured():
-    axes = pen.sheet("A4")
+    axes = pen.sheet(297, 210)
     text = pen.words(axes, 20, 100, "环卫工人爱心休息点 Rest points 39", 12)
     assert text is not None
     renderer = axes.figure.canvas.get_renderer()
@@ -77,7 +77,7 @@ def test_chinese_is_drawn_where_the_system_has_no_font_at_all(monkeypatch, tmp_p
     for name in ("ttflist", "afmlist"):
         monkeypatch.setattr(manager.fontManager, name, [])
     monkeypatch.setattr(manager, "findSystemFonts", nothing)
-    axes = pen.sheet("A4")
+    axes = pen.sheet(297, 210)
     pen.words(axes, 20, 150, "环卫工人爱心休息点布局规划图", 30)
     pen.words(axes, 20, 100, "长江", 30, serif=True)
     files = pen.save(axes, tmp_path / "text", ("pdf", "svg", "png"), title="字", dpi=72)
@@ -95,7 +95,7 @@ def test_different_characters_look_different():
     # A font without the glyphs draws the same box for each.
     pictures = set()
     for char in "环卫工人爱心休息点":
-        axes = pen.sheet("A4")
+        axes = pen.sheet(297, 210)
         pen.words(axes, 100, 100, char, 60)
         axes.figure.canvas.draw()
         pictures.add(np.asarray(axes.figure.canvas.buffer_rgba()).tobytes())

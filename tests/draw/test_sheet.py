@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from PIL import Image
 from pyproj import Geod, Transformer
 
-from planner.draw import extent, pen, place, sheet, style, themes
+from planner.draw import atlas, extent, page, panel, pen, place, series, sheet, style, themes
 from planner.draw.fonts import clean
 from planner.draw.ground import BUSIEST_MM
 from planner.words import LANGS, say, term
@@ -26,11 +26,10 @@ NAMES = ("existing", "effective", "gaps", "layout", "year-2027", "year-2028")
 HOSTILE = "<script>alert('x')</script>&\u202e$\\frac{1}{0}$\n🏦" + "很长的名称" * 12
 
 
-def draw(result, name: str, lang: str):
-    made = themes.all_themes(result, lang)
-    theme = made[name]()
-    base = sheet.lay_out(result)
-    return theme, base, sheet.draw(result, base, theme, lang, number=list(made).index(name) + 1, count=len(made))
+def draw(result, name: str, lang: str, paper: str = "A3", orientation: page.Orientation = "landscape"):
+    theme = themes.all_themes(result, lang)[name]()
+    base = sheet.lay_out(result, page.arrange(paper, orientation))
+    return theme, base, sheet.draw(result, base, theme, lang, number=say(lang, "sheet.number_value", number=1, count=1))
 
 
 def texts(axes) -> list[tuple[str, np.ndarray]]:
@@ -103,7 +102,7 @@ def drawn(cases):
 )
 def test_no_text_leaves_the_page_or_lies_on_another(drawn, case, name, lang):
     _, base, axes = drawn(name, lang, case)
-    width, height = pen.PAPER_MM["A3"]
+    width, height = page.PAPER_MM["A3"]
     said = texts(axes)
     for text, box in said:
         assert box[0] > 5, text
@@ -113,6 +112,101 @@ def test_no_text_leaves_the_page_or_lies_on_another(drawn, case, name, lang):
     # Extents are those of the line, higher than the letters; numbers of a crowd of ninety sites cannot all be free.
     beside = [item for item in said if item[1][0] > base.frame.right or item[1][3] < base.frame.bottom]
     assert clashes(beside if case == "dense" else said, slack_mm=0.35) == []
+
+
+PAGES = [
+    (paper, way) for paper in page.PAPER_MM for way in ("landscape", "portrait") if (paper, way) != ("A3", "landscape")
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "paper", "way"), [*(("plain", *p) for p in PAGES), *(("dense", *p) for p in PAGES if p[0] == "A4")]
+)
+def test_every_size_of_paper_is_readable_either_way_up(cases, case, paper, way):
+    _, base, axes = draw(cases[case], "layout", "zh" if way == "landscape" else "en", paper, way)
+    said, (left, bottom, right, top) = texts(axes), base.page.map
+    for text, box in said:
+        assert min(box[:2]) > 5, text
+        assert box[2] < base.page.width - 5, text
+        assert box[3] < base.page.height - 5, text
+    beside = [item for item in said if item[1][0] > right or item[1][3] < bottom or item[1][1] > top]
+    assert clashes(beside if case == "dense" else said, slack_mm=0.35 * base.unit) == []
+    assert min(t.get_fontsize() for t in axes.findobj(Text) if t.get_text()) >= page.LEAST_PT
+    assert (right - left) * (top - bottom) > base.page.width * base.page.height / 3
+
+
+def test_a_large_sheet_shows_more_not_only_larger(small_result):
+    said = {paper: [t for t, _ in texts(draw(small_result, "layout", "zh", paper)[2])] for paper in ("A3", "A1")}
+    assert page.UNITS["A1"] < 297 / 210 * page.UNITS["A3"] * 1.1
+    assert say("zh", "sheet.zones_plan") in said["A1"]
+    scales = [sheet.lay_out(small_result, page.arrange(paper)).frame.scale for paper in ("A4", "A3", "A2", "A1")]
+    assert scales == sorted(scales, reverse=True)
+    assert scales[0] > scales[-1]
+
+
+def test_figures_of_a_bar_stand_apart_whichever_is_longer(drawn, small_result):
+    theme, _, _ = drawn("layout", "zh")
+    pairs = [(s / 20, e / 20) for s in range(0, 21, 2) for e in range(0, 21, 3)]
+    for i in range(0, len(pairs), 4):
+        bars = tuple(themes.Bar("年", "", s, e, style.YEARS[1]) for s, e in pairs[i : i + 4])
+        axes = pen.sheet(120, 60)
+        panel.coverage(panel.Column(axes, 5, 111, 1.0, "zh"), 55, small_result, dataclasses.replace(theme, bars=bars))
+        said = [item for item in texts(axes) if item[0].endswith("%")]
+        assert clashes(said, slack_mm=0.2) == []
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_atlas_has_an_index_and_a_page_for_each_zone(small_result, lang):
+    order = atlas.zones(small_result)
+    assert sorted(order) == sorted(small_result.zones["id"])
+    for position, axes in enumerate(atlas.draw(small_result, lang), 1):
+        said = texts(axes)
+        assert clashes(said, slack_mm=0.3) == []
+        words = [text for text, _ in said]
+        assert clean(say(lang, "sheet.atlas_number", number=position, count=len(order) + 1)) in words
+        if position > 1:
+            name = small_result.zone_name(order[position - 2])
+            assert any(text.startswith(clean(name)) for text in words)
+            by_zone = small_result.indicators[max(small_result.indicators)]["by_zone"][order[position - 2]]
+            assert f"{by_zone['share']:.0%}" in words
+        frame = page.arrange(atlas.PAPER).map
+        on_map = [t for t, b in said if t.isdigit() and frame[0] < b[0] and b[2] < frame[2] and b[1] > frame[1]]
+        listed = [t for t, b in said if t.isdigit() and b[0] > frame[2]]
+        assert set(on_map) <= set(listed)
+    assert position == len(order) + 1
+
+
+def test_two_processes_draw_what_one_does(small_result, tmp_path: Path, monkeypatch):
+    formats = {"existing": ("svg",), "layout": ("svg", "png"), "atlas": ("pdf",)}
+    started = []
+    start = series._start
+    monkeypatch.setattr(series, "_start", lambda *job: started.append(job) or start(*job))
+    with series.drawing(small_result, tmp_path / "two", "zh", formats=formats, dpi=40, meanwhile=9) as finish:
+        two = finish()
+    assert started
+    monkeypatch.setattr(series, "_start", lambda *_: None)
+    with series.drawing(small_result, tmp_path / "one", "zh", formats=formats, dpi=40, meanwhile=9) as finish:
+        one = finish()
+    assert [f.name for f in one] == [f.name for f in two] == ["existing.svg", "layout.svg", "layout.png", "atlas.pdf"]
+    for a, b in zip(one, two, strict=True):
+        assert a.read_bytes() == b.read_bytes()
+    assert len(re.findall(rb"/Type /Page\b", one[-1].read_bytes())) == 3
+
+
+def test_the_set_is_numbered_by_what_is_in_it(small_result):
+    def asked(*sheets):
+        block = small_result.study.map.model_copy(update={"sheets": sheets})
+        return dataclasses.replace(small_result, study=small_result.study.model_copy(update={"map": block}))
+
+    assert list(series.chosen(small_result, "zh")) == ["layout"]
+    assert list(series.chosen(asked("years", "atlas", "existing"), "zh")) == [
+        "existing",
+        "year-2027",
+        "year-2028",
+        "atlas",
+    ]
+    bare = dataclasses.replace(asked("atlas"), zones=small_result.zones.iloc[:0])
+    assert list(series.chosen(bare, "zh")) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,7 +243,7 @@ def test_the_legend_explains_what_is_drawn_and_nothing_else(drawn, small_result,
 
 def test_demand_is_drawn_in_the_colour_of_its_moment_and_as_wide_as_its_people(drawn, small_result):
     _, base, axes = drawn("layout", "zh")
-    colour = {**style.year_colours(small_result.years), -1: style.GAP}
+    colour = {**style.year_colours(small_result.years), -1: style.GAP_LINE}
     lines = small_result.demand[small_result.demand["line"].notna()]
     strokes = [
         p
@@ -281,7 +375,7 @@ def test_years_grow_lighter_and_stay_apart_from_today(count):
 
 
 def test_the_default_set_is_the_layout_plan_in_three_formats(small_result, tmp_path: Path):
-    files = sheet.write_sheets(small_result, tmp_path / "maps", "zh")
+    files = series.write_sheets(small_result, tmp_path / "maps", "zh")
     assert [f.name for f in files] == ["layout.pdf", "layout.svg", "layout.png"]
     assert files[0].read_bytes().startswith(b"%PDF")
     ElementTree.parse(files[1])
