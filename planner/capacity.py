@@ -23,12 +23,14 @@ class Service:
 
     Attributes:
         served_share: (n_units,) share of each unit's working time in which its people find a free seat when they need one.
+        accepted_share: (n_units,) the same if no seat were ever taken: the share whom the hosts in reach suit.
         load: (n_sites,) seat-time used ÷ seat-time open, in the order of the standing sites; NaN where never open.
         served, wanted: seat-half-hours of the week, over all units.
         limit: no assignment serves more seat-half-hours than this (the capacity of a cut; max-flow min-cut, Ford & Fulkerson 1956).
     """
 
     served_share: Floats
+    accepted_share: Floats
     load: Floats
     served: float
     wanted: float
@@ -75,6 +77,7 @@ def serve(
     columns = np.vstack([standing.mask, profiles > 0, profiles])
     classes, hours = np.unique(columns, axis=1, return_counts=True)
     served = np.zeros(len(kind))
+    accepted = np.zeros(len(kind))
     used, total, limit, wanted = np.zeros(n_sites), 0.0, 0.0, 0.0
     kind_group = np.array([g for g, _ in kind], dtype=np.int64)
     kind_row = np.repeat(np.arange(len(kind)), [len(reached) for _, reached in kind])
@@ -88,15 +91,19 @@ def serve(
             continue
         row, column = kind_row[using], kind_site[using]
         most = want[row] * accepts[kind_group[row], column]
+        accepted += n_hours * np.minimum(np.bincount(row, weights=most, minlength=len(kind)), want)
         got, flows, cut = fair_shares(want, np.nan_to_num(seats), row, column, most)
         served += n_hours * got
         used += n_hours * np.bincount(column, weights=flows, minlength=n_sites)
         total, limit = total + n_hours * got.sum(), limit + n_hours * cut
     work = people * (profiles.sum(axis=1) * seat_share)[kind_group]
-    share_of_kind = np.divide(served, work, out=np.zeros(len(kind)), where=work > 0)
+    share_of_kind, accepted_of_kind = (
+        np.clip(np.divide(part, work, out=np.zeros(len(kind)), where=work > 0), 0, 1) for part in (served, accepted)
+    )
     open_seats = standing.mask.sum(axis=1) * np.nan_to_num(seats)
     return Service(
-        served_share=np.clip(share_of_kind, 0, 1)[of_unit],
+        served_share=share_of_kind[of_unit],
+        accepted_share=accepted_of_kind[of_unit],
         load=np.divide(used, open_seats, out=np.full(n_sites, np.nan), where=open_seats > 0),
         served=total,
         wanted=wanted,

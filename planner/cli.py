@@ -4,7 +4,6 @@ Exit codes: 0 done; 1 the input is wrong; 2 wrong usage; 3 the surroundings fail
 """
 
 import gc
-import json
 import locale
 import os
 import sys
@@ -404,6 +403,9 @@ def _differences(old: dict[str, Any], new: dict[str, Any], lang: Lang) -> "Table
     from rich.markup import escape
     from rich.table import Table
 
+    from planner.gaps import compare_gaps
+    from planner.last import changes, last_run
+
     table = Table("", *(escape(str(x["study"]["run_id"])) for x in (old, new)), "Δ")
     moments = [(say(lang, "cli.today"), old["coverage"]["existing"], new["coverage"]["existing"])]
     both = [year for year in old["coverage"]["plan"] if year in new["coverage"]["plan"]]
@@ -416,19 +418,17 @@ def _differences(old: dict[str, Any], new: dict[str, Any], lang: Lang) -> "Table
             change = ("+" if b[key] >= a[key] else "") + shown.format(b[key] - a[key])
             name = escape(f"{moment} {say(lang, f'indicator.{key}')}")
             table.add_row(name, shown.format(a[key]), shown.format(b[key]), change)
-    gone, come = ({gap["id"] for gap in x["gaps"]} for x in (old, new))
-    table.add_row(say(lang, "cli.gaps"), str(len(gone)), str(len(come)), f"+{len(come - gone)} −{len(gone - come)}")
+    one, two = last_run(old, "RESULT"), last_run(new, "RESULT")
+    found = compare_gaps(one.gaps, two.gaps)
+    table.add_row(say(lang, "cli.gaps"), str(len(one.gaps)), str(len(two.gaps)), f"{len(two.gaps) - len(one.gaps):+d}")
+    for change, counted in changes(found).items():
+        weights = [f"{counted[when]:,.1f}" for when in ("before", "after")]
+        moved = f"{counted['after'] - counted['before']:+,.1f}"
+        table.add_row(say(lang, f"cli.gaps_{change}", n=f"{counted['gaps']:,.0f}"), *weights, moved)
     return table
 
 
 def _summary_of(place: Path) -> dict[str, Any]:
-    file = place / "summary.json" if place.is_dir() else place
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        if content["schema"] != 1 or not {"study", "coverage", "gaps"} <= content.keys():
-            raise KeyError("schema")
-    except FileNotFoundError as error:
-        raise InputError("summary_missing", file=str(file)) from error
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError("summary_unreadable", file=str(file)) from error
-    return dict(content)
+    from planner.last import read_summary
+
+    return read_summary(place / "summary.json" if place.is_dir() else place, str(place))

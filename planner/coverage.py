@@ -54,6 +54,7 @@ class Coverage:
         equipped_share: the same if hours did not matter: some site in reach offers what is required (1 or 0).
         served_share: share of the working time in which a seat is free when needed (`planner.capacity`); None where capacity is not asked
             about. Never part of the other shares.
+        accepted_share: the same if seats were never taken: hosts that the group would go to, however full; None likewise.
     """
 
     nearest: Ints
@@ -67,6 +68,7 @@ class Coverage:
     open_share: Floats
     equipped_share: Floats
     served_share: Floats | None = None
+    accepted_share: Floats | None = None
 
     @property
     def open_mask(self) -> Bools:

@@ -1,27 +1,33 @@
-"""What is not effectively covered -> ranked gaps, each with its place, its people and its reason.
+"""What coverage lacks -> ranked gaps, each with its place, its people and its reason, and what became of them since another run.
 
-Takes demand, its coverage and where it lies on the network; gives one row per gap, heaviest first. Proposes no remedy: that is siting's.
+Takes demand, its coverage and where it lies on the network; gives one row per gap, heaviest first. A gap is what one site could serve: the
+units of one zone, group and reason within a walk of one point. Proposes no remedy: that is `planner.remedies`'.
 """
 
 import hashlib
+from collections.abc import Iterable, Mapping
+from math import ceil, floor, sqrt
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
 
-from planner.coverage import Coverage
-from planner.network import Network, Positions
+from planner.coverage import Coverage, Floats, Ints
+from planner.network import Network, Positions, locate
+from planner.reach import nearest
 
 GAP_COLUMNS = (
     "id",
+    "place",  # the same for all gaps of one zone around one point, whatever their group and reason
     "zone",
     "group",
-    "weight",  # people × the share of their working time that is not covered
+    "weight",  # people × the share of their working time that is lost
     "reason",
+    "streets",  # names where they are known, those that lose most first, joined by ";"
     "nearest_site",  # of the gap's heaviest unit
     "nearest_m",
     "worst_m",
@@ -33,6 +39,14 @@ GAP_COLUMNS = (
     "geometry",  # what the gap covers: its streets and points, widened
 )
 WIDTH_M = 30.0
+# How much longer a walk is than the crow's flight, to space the points that gaps gather around (domain: 1.3, K).
+DETOUR = 1.3
+MOST_STREETS = 3
+# Shares are exact to about a billionth where seats are shared out; less than this is no loss.
+_NOTHING = 1e-6
+# A gap whose weight changed by less than this fraction has stayed the same.
+_ALIKE = 0.02
+CHANGES = ("closed", "new", "grown", "shrunk", "same")
 
 
 def reasons(coverage: Coverage) -> NDArray[np.object_]:
@@ -50,106 +64,244 @@ def reasons(coverage: Coverage) -> NDArray[np.object_]:
     return reason
 
 
+def seat_reasons(coverage: Coverage) -> tuple[NDArray[np.object_], Floats]:
+    """Return why people who are effectively covered find no seat, "" where they do, and the share of their working time so lost.
+
+    What loses more of it: hosts that they would not go to (``awkward_host``) or seats that are taken (``full``). Nothing where the study
+    does not ask about capacity.
+    """
+    n = len(coverage.effective_share)
+    if coverage.served_share is None or coverage.accepted_share is None:
+        return np.full(n, "", dtype=object), np.zeros(n)
+    lost = np.maximum(coverage.effective_share - coverage.served_share, 0.0)
+    to_hosts = coverage.effective_share - coverage.accepted_share
+    reason = np.where(to_hosts > lost / 2, "awkward_host", "full").astype(object)
+    reason[lost <= _NOTHING] = ""
+    return reason, lost
+
+
 def find_gaps(
     demand: gpd.GeoDataFrame,
     coverage: Coverage,
     network: Network,
     positions: Positions,
     sites: pd.DataFrame,
-) -> tuple[gpd.GeoDataFrame, NDArray[np.object_]]:
-    """Return the gaps, heaviest first, and the gap's id of each unit ("" where it is in none).
+    *,
+    radius_m: float,
+) -> tuple[gpd.GeoDataFrame, NDArray[np.object_], NDArray[np.object_]]:
+    """Return the gaps, heaviest first.
 
-    A gap is a connected stretch of demand of one group in one zone that is not (fully) covered for the same reason: neighbours
-    along a street, or across a crossing. Its weight is Σ weight × (1 − effective_share), so the gaps of a group add up to the people its
-    coverage lacks. Ids come from what the gap is (zone, group, reason, heaviest unit), not from its rank.
+    A gap gathers the units of one group in one zone that lose coverage for the same reason within a walk of one point (`gathering_points`).
+    The gaps of a group with the reasons ``too_far``, ``unreachable``, ``closed_then`` and ``lacks_service`` add up to Σ weight × (1 −
+    effective_share), those with ``full`` and ``awkward_host`` to Σ weight × (effective_share − served_share). Ids come from what a gap is
+    (zone, group, reason, point), not from its rank or its weight, so they last from one run to the next.
+
+    Args:
+        demand: demand frame.
+        coverage: its coverage.
+        network: the streets.
+        positions: where the demand lies on them.
+        sites: sites frame.
+        radius_m: service radius.
+
+    Returns:
+        The gaps (`GAP_COLUMNS`), and for each unit the id of the gap in which it lacks coverage and of the one in which it lacks a seat; ""
+        where it lacks neither.
     """
-    reason = reasons(coverage)
-    lost = demand["weight"].to_numpy(dtype=float) * (1 - coverage.effective_share)
-    stretch = _stretches(demand, reason, network, positions)
-    member = np.full(len(demand), "", dtype=object)
+    weight = demand["weight"].to_numpy(dtype=float)
+    no_seat, seatless = seat_reasons(coverage)
+    losses = [(reasons(coverage), weight * (1 - coverage.effective_share)), (no_seat, weight * seatless)]
+    point = gathering_points(network, positions, shapely.get_coordinates(demand.geometry.to_numpy()), radius_m)
     lines = demand["line"].to_numpy()
     # Square caps and mitred corners: a third of the vertices of round ones, so the unions below take half the time.
     places = np.where(pd.isna(lines), demand.geometry.to_numpy(), lines)
     shapes = shapely.buffer(places, WIDTH_M, cap_style="square", join_style="mitre")
-    zones, groups, sources = (demand[column].to_numpy() for column in ("zone", "group", "source"))
-    length_m = demand["length_m"].to_numpy(dtype=float)
+    names = network.edges["name"].to_numpy()[positions.edge] if "name" in network.edges else np.full(len(demand), "")
+    about = pd.DataFrame(
+        {
+            **{column: demand[column].to_numpy() for column in ("id", "zone", "group", "source")},
+            "length_m": demand["length_m"].to_numpy(dtype=float),
+            "nearest_m": coverage.nearest_m,
+            "nearest": coverage.nearest,
+            "point": point,
+            "street": names,
+        }
+    )
     lonlat = shapely.get_coordinates(demand.geometry.to_crs("EPSG:4326").to_numpy())
-    site_ids = sites["id"].to_numpy()
-    rows = []
-    open_units = np.flatnonzero((reason != "") & (lost > 0))
-    ids = demand["id"].to_numpy()
-    for _, found in pd.Series(open_units).groupby(stretch[open_units]):
-        units = found.to_numpy()
-        heaviest = min(units, key=lambda u: (-lost[u], ids[u]))
-        zone, group, why = zones[heaviest], groups[heaviest], reason[heaviest]
-        digest = hashlib.sha256("\n".join([zone, group, why, ids[heaviest]]).encode()).hexdigest()
-        gap_id = f"G-{digest[:8]}"
-        member[units] = gap_id
-        near = coverage.nearest[heaviest]
-        distances = coverage.nearest_m[units]
-        reached = np.isfinite(distances)
-        rows.append(
-            {
-                "id": gap_id,
-                "zone": zone,
-                "group": group,
-                "weight": float(lost[units].sum()),
-                "reason": why,
-                "nearest_site": site_ids[near] if near >= 0 else None,
-                "nearest_m": float(coverage.nearest_m[heaviest]) if near >= 0 else None,
-                "worst_m": float(distances[reached].max()) if reached.any() else None,
-                "units": len(units),
-                "length_m": float(np.nansum(length_m[units])),
-                "source": sources[heaviest],
-                "x": float(lonlat[heaviest, 0]),
-                "y": float(lonlat[heaviest, 1]),
-                # The union of small buffers: 20 times as fast as the buffer of a union.
-                "geometry": shapely.MultiPolygon(list(shapely.get_parts(shapely.union_all(shapes[units])))),
-            }
-        )
+    rows: list[dict[str, Any]] = []
+    members = [np.full(len(demand), "", dtype=object) for _ in losses]
+    for (why, lost), member in zip(losses, members, strict=True):
+        lacking = np.flatnonzero((why != "") & (lost > 0))
+        keys = about.iloc[lacking].assign(reason=why[lacking])
+        for key, found in keys.groupby(["zone", "group", "reason", "point"], sort=True):
+            zone, group, reason, at = map(str, key)
+            units = lacking[np.searchsorted(lacking, found.index.to_numpy())]
+            gap_id = f"G-{_digest(zone, group, reason, at)}"
+            member[units] = gap_id
+            row = {"id": gap_id, "place": f"P-{_digest(zone, at)}", "zone": zone, "group": group, "reason": reason}
+            rows.append(row | _what(found, units, lost, lonlat, shapes, sites["id"].to_numpy()))
     rows.sort(key=lambda row: (-row["weight"], row["id"]))
     frame = pd.DataFrame(rows, columns=list(GAP_COLUMNS))
     # As objects, so that no site is None: a column of text would say NaN, which is true.
     frame["nearest_site"] = pd.Series([row["nearest_site"] for row in rows], dtype=object)
-    return gpd.GeoDataFrame(frame, geometry="geometry", crs=demand.crs), member
+    return gpd.GeoDataFrame(frame, geometry="geometry", crs=demand.crs), members[0], members[1]
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+
+
+def _what(
+    found: pd.DataFrame,
+    units: Ints,
+    lost: Floats,
+    lonlat: Floats,
+    shapes: NDArray[np.object_],
+    site_ids: NDArray[np.object_],
+) -> dict[str, Any]:
+    """Return what one gap's units say of it."""
+    own = lost[units]
+    ids = found["id"].to_numpy()
+    first = min(range(len(units)), key=lambda n: (-own[n], ids[n]))
+    near, distances = int(found["nearest"].to_numpy()[first]), found["nearest_m"].to_numpy()
+    reached = np.isfinite(distances)
+    return {
+        "weight": float(own.sum()),
+        "streets": _most_lost(found["street"].to_numpy(), own),
+        "nearest_site": site_ids[near] if near >= 0 else None,
+        "nearest_m": float(distances[first]) if near >= 0 else None,
+        "worst_m": float(distances[reached].max()) if reached.any() else None,
+        "units": len(units),
+        "length_m": float(np.nansum(found["length_m"].to_numpy())),
+        "source": str(found["source"].to_numpy()[first]),
+        "x": float(lonlat[units[first], 0]),
+        "y": float(lonlat[units[first], 1]),
+        # The union of small buffers: 20 times as fast as the buffer of a union.
+        "geometry": shapely.MultiPolygon(list(shapely.get_parts(shapely.union_all(shapes[units])))),
+    }
+
+
+def _most_lost(streets: NDArray[np.object_], lost: Floats) -> str:
+    """Return the names of the streets that lose most."""
+    named = [(str(name), share) for name, share in zip(streets, lost, strict=True) if isinstance(name, str) and name]
+    if not named:
+        return ""
+    by_name = pd.DataFrame(named, columns=["name", "lost"]).groupby("name")["lost"].sum()
+    ranked = sorted(by_name.items(), key=lambda item: (-item[1], str(item[0])))
+    return ";".join(str(name).replace(";", ",") for name, _ in ranked[:MOST_STREETS])
+
+
+def gathering_points(network: Network, positions: Positions, xy: Floats, radius_m: float) -> NDArray[np.object_]:
+    """Return, for each unit, the name of the point that gaps around it gather at.
+
+    The points are the street corners nearest to those of a hexagonal lattice that is fixed in the study's CRS; a unit belongs to the one
+    that it walks to soonest. They hang on the streets and the radius alone, not on who is covered: next year they are the same. Of a
+    lattice of spacing s no place is farther than s/√3, so a spacing of √3 × radius ÷ 1.3 leaves walks of about the radius.
+
+    Args:
+        network: the streets.
+        positions: (n) where the units lie on them.
+        xy: (n, 2) the units, in the network's CRS.
+        radius_m: service radius.
+    """
+    spacing_m = sqrt(3) * radius_m / DETOUR
+    nodes = np.column_stack([network.node_x, network.node_y])
+    lattice, name = _lattice(np.vstack([nodes, xy]), spacing_m)
+    # Corners of the largest connected part: whoever lives on an island of the network gathers by the crow's flight.
+    main = np.flatnonzero(network.component == 0)
+    away, corner = KDTree(nodes[main]).query(lattice)
+    near = away <= spacing_m / sqrt(3)
+    corners = gpd.GeoSeries(shapely.points(nodes[main[corner[near]]]), crs=network.crs)
+    found, _ = nearest(network, positions, locate(network, corners))
+    point: NDArray[np.object_] = name[near][found]
+    alone = found < 0
+    if alone.any():
+        part = network.component[network.start[positions.edge[alone]]]
+        crow = name[KDTree(lattice).query(xy[alone])[1]]
+        point[alone] = [f"{place} of {number}" for place, number in zip(crow, part, strict=True)]
+    return point
+
+
+def _lattice(xy: Floats, spacing_m: float) -> tuple[Floats, NDArray[np.object_]]:
+    """Return the points of a hexagonal lattice around some places, and their names: column, row and spacing."""
+    rise_m = spacing_m * sqrt(3) / 2
+    (west, south), (east, north) = xy.min(axis=0) - spacing_m, xy.max(axis=0) + spacing_m
+    columns = np.arange(floor(west / spacing_m), ceil(east / spacing_m) + 1)
+    rows = np.arange(floor(south / rise_m), ceil(north / rise_m) + 1)
+    column, row = (grid.ravel() for grid in np.meshgrid(columns, rows))
+    points = np.column_stack([(column + (row % 2) / 2) * spacing_m, row * rise_m])
+    # Whatever lies far from every place has no unit to gather.
+    kept = np.isfinite(KDTree(xy).query(points, distance_upper_bound=spacing_m)[0])
+    names = [f"{c} {r} {spacing_m:.0f}" for c, r in zip(column[kept], row[kept], strict=True)]
+    return points[kept], np.array(names, dtype=object)
 
 
 def left_over(demand: pd.DataFrame, coverage: Coverage) -> dict[str, float]:
-    """Return, for each gap's id, what of its weight is left at another moment: Σ weight × (1 − effective_share) over its units.
+    """Return, for each gap's id, what of its weight is left at another moment.
 
     Args:
-        demand: with the column ``gap``, the gap of the existing state that each unit lies in ("" for none).
+        demand: with the columns ``gap`` and ``gap_seats``, the gaps of the existing state that each unit lies in ("" for none).
         coverage: at the moment asked about; today's gives the gaps' own weights.
     """
-    left = demand["weight"] * (1 - coverage.effective_share)
-    return dict(left.groupby(demand["gap"], sort=True).sum().drop("", errors="ignore"))
+    weight = demand["weight"]
+    left = (weight * (1 - coverage.effective_share)).groupby(demand["gap"], sort=True).sum()
+    seatless = (weight * seat_reasons(coverage)[1]).groupby(demand["gap_seats"], sort=True).sum()
+    return dict(pd.concat([left, seatless]).drop("", errors="ignore"))
 
 
-def _stretches(
-    demand: pd.DataFrame, reason: NDArray[np.object_], network: Network, positions: Positions
-) -> NDArray[np.int64]:
-    """Return the number of the connected stretch of equal zone, group and reason that each unit belongs to.
+def compare_gaps(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return what became of the gaps of an earlier run: closed, new, grown, shrunk or the same.
 
-    Units of one class are tied to their neighbour of the same class on the same edge, and the outermost to the edge's end nodes. A unit
-    of the same group and another class between two of them parts them.
+    Gaps are alike by their id; one whose reason alone has changed is followed by its place and group where that leaves no doubt.
+
+    Args:
+        before, after: gaps as summary.json has them: ``id``, ``place``, ``zone``, ``group``, ``reason``, ``weight``.
+
+    Returns:
+        ``id`` (of the later run where it is still there), ``was`` (its id before), ``zone``, ``group``, ``reason_before``, ``reason``,
+        ``before``, ``after`` (weights), ``change``; the largest change of weight first.
     """
-    n = len(demand)
-    kind = pd.Series(list(zip(demand["zone"], demand["group"], reason, strict=True))).factorize()[0]
-    group = demand["group"].factorize()[0]
-    order = np.lexsort((np.arange(n), positions.offset_m, group, positions.edge))
-    edge = positions.edge[order].astype(np.int64)
-    same_run = (edge[1:] == edge[:-1]) & (group[order][1:] == group[order][:-1])
-    alike = same_run & (kind[order][1:] == kind[order][:-1])
-    first, last = np.r_[True, ~same_run], np.r_[~same_run, True]
-    start = network.start[edge]
-    stop = network.stop[edge]
-    # A node of the network stands once for each class, so that classes don't join through a crossing.
-    ends = np.concatenate([start[first], stop[last]]).astype(np.int64)
-    classes = np.concatenate([kind[order][first], kind[order][last]]).astype(np.int64)
-    corner = pd.Series(ends * (int(kind.max()) + 1) + classes).factorize()[0] + n
-    rows = np.concatenate([order[1:][alike], order[first], order[last]])
-    columns = np.concatenate([order[:-1][alike], corner])
-    size = n + (int(corner.max()) - n + 1 if len(corner) else 0)
-    links = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(size, size))
-    labels: NDArray[np.int64] = connected_components(links, directed=False)[1][:n].astype(np.int64)
-    return labels
+    old, new = ({str(gap["id"]): gap for gap in gaps} for gaps in (before, after))
+    twin = {gap: gap for gap in old if gap in new} | _followed(old, new)
+    rows = [_changed(old[a], new[b]) for a, b in twin.items()]
+    rows += [_changed(gap, None) for name, gap in old.items() if name not in twin]
+    rows += [_changed(None, gap) for name, gap in new.items() if name not in set(twin.values())]
+    rows.sort(key=lambda row: (-abs(row["after"] - row["before"]), row["id"]))
+    columns = ("id", "was", "zone", "group", "reason_before", "reason", "before", "after", "change")
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def _followed(old: dict[str, Mapping[str, Any]], new: dict[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the ids of gaps that go on under another reason: the only one lost and the only one come at a place for a group."""
+
+    def alone(gaps: dict[str, Mapping[str, Any]], others: dict[str, Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+        at: dict[tuple[str, str], list[str]] = {}
+        for name, gap in gaps.items():
+            if name not in others and gap.get("place"):
+                at.setdefault((str(gap["place"]), str(gap["group"])), []).append(name)
+        return {key: names[0] for key, names in at.items() if len(names) == 1}
+
+    lost, come = alone(old, new), alone(new, old)
+    return {lost[key]: come[key] for key in sorted(lost.keys() & come.keys())}
+
+
+def _changed(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
+    before, after = (float(gap["weight"]) if gap else 0.0 for gap in (old, new))
+    if old is None or new is None:
+        change = "new" if old is None else "closed"
+    elif abs(after - before) <= _ALIKE * before:
+        change = "same"
+    else:
+        change = "grown" if after > before else "shrunk"
+    either = new or old or {}
+    return {
+        "id": str(either["id"]),
+        "was": str(old["id"]) if old else "",
+        "zone": str(either["zone"]),
+        "group": str(either["group"]),
+        "reason_before": str(old["reason"]) if old else "",
+        "reason": str(new["reason"]) if new else "",
+        "before": before,
+        "after": after,
+        "change": change,
+    }

@@ -19,15 +19,16 @@ from scipy.spatial import KDTree
 from planner import __version__
 from planner.actions import ACTION_COLUMNS, possible_actions, sites_after
 from planner.capacity import serve
-from planner.coverage import Coverage, Floats, indicators, measure, offers, service_shares, standing_sites
+from planner.coverage import Coverage, Floats, Offers, indicators, measure, offers, service_shares, standing_sites
 from planner.errors import InputError
-from planner.gaps import find_gaps
+from planner.gaps import find_gaps, seat_reasons
 from planner.hours import week_profile
 from planner.intake import Inputs, read_inputs
+from planner.last import Last, last_run, read_summary
 from planner.network import Network, Positions, from_lines, locate, take
 from planner.programme import chosen_actions, costs_by_year, people_within, programme
 from planner.reach import Reach, nearest, reach
-from planner.remedies import gains_by_gap, remedies
+from planner.remedies import gains_by_gap, remedies, seat_gains_by_gap
 from planner.siting import Plan, covering_problem, solve
 from planner.standards import judge, norms
 from planner.study import Capacity, Study
@@ -86,6 +87,7 @@ class Result:
         rejects: rows of the input that could not be used.
         warnings: data-quality notes, in the study's language.
         inputs: sha256 of every file of the study.
+        last: the earlier run that the study names, if any.
         walks: network, positions and reach, for what-ifs.
     """
 
@@ -110,6 +112,7 @@ class Result:
     rejects: pd.DataFrame
     warnings: tuple[str, ...]
     inputs: dict[str, str]
+    last: Last | None
     walks: Walks = field(repr=False)
 
     @property
@@ -145,6 +148,11 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
     progress("read")
     inputs = read_inputs(study)
     check_rules(study, inputs)
+    last = (
+        last_run(read_summary(study.path(study.last.summary), study.last.summary), study.last.summary)
+        if study.last
+        else None
+    )
     profiles = {group: week_profile(settings.shifts) for group, settings in study.groups.items()}
 
     progress("network")
@@ -152,7 +160,8 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
 
     progress("coverage")
     today = cover(study, inputs.sites, inputs.demand, walks, profiles)
-    gaps, gap_of = find_gaps(inputs.demand, today, walks.network, walks.demand, inputs.sites)
+    radius_m = study.standard.service_radius_m
+    gaps, *gap_of = find_gaps(inputs.demand, today, walks.network, walks.demand, inputs.sites, radius_m=radius_m)
 
     progress("plan")
     forbidden = study.plan.forbidden if study.plan else ()
@@ -191,6 +200,7 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
         rejects=inputs.rejects,
         warnings=inputs.warnings,
         inputs=inputs.hashes,
+        last=last,
         walks=walks,
     )
 
@@ -229,7 +239,7 @@ def cover(
         seat_share=study.capacity.seat_share,
         acceptance=_acceptance(study.capacity, list(profiles), here),
     )
-    return replace(state, served_share=service.served_share)
+    return replace(state, served_share=service.served_share, accepted_share=service.accepted_share)
 
 
 def _acceptance(capacity: Capacity, groups: list[str], sites: pd.DataFrame) -> Floats:
@@ -333,22 +343,42 @@ def _remedies(
     profiles: dict[str, Floats],
     today: Coverage,
     gaps: pd.DataFrame,
-    gap_of: NDArray[np.object_],
+    gap_of: list[NDArray[np.object_]],
     actions: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return the remedy of each gap, in the order of the gaps."""
     number = {gap: row for row, gap in enumerate(gaps["id"])}
+    lacking, seatless = (np.array([number.get(gap, -1) for gap in of], dtype=np.int64) for of in gap_of)
     group, profile = group_profiles(inputs.demand, profiles)
-    gain = gains_by_gap(
-        np.array([number.get(gap, -1) for gap in gap_of], dtype=np.int64),
-        inputs.demand["weight"].to_numpy(dtype=float),
-        group,
-        profile,
-        today,
-        walks.reach,
-        offers(actions, actions["place"].to_numpy(dtype=np.int64), study.standard.services),
-    )
+    weight = inputs.demand["weight"].to_numpy(dtype=float)
+    offered = offers(actions, actions["place"].to_numpy(dtype=np.int64), study.standard.services)
+    gain = gains_by_gap(lacking, weight, group, profile, today, walks.reach, offered, n_gaps=len(gaps))
+    if study.capacity is not None:
+        at = inputs.sites.iloc[offered.place]
+        gain = gain + seat_gains_by_gap(
+            seatless,
+            weight * seat_reasons(today)[1],
+            weight,
+            group,
+            profile,
+            walks.reach,
+            offered,
+            _added_seats(inputs.sites, actions, offered, study.standard.services),
+            accepts=_acceptance(study.capacity, list(profiles), at),
+            seat_share=study.capacity.seat_share,
+            n_gaps=len(gaps),
+        )
     return remedies(gain, gaps["weight"].to_numpy(dtype=float), actions)
+
+
+def _added_seats(sites: gpd.GeoDataFrame, actions: pd.DataFrame, offered: Offers, required: tuple[str, ...]) -> Floats:
+    """Return the seats that each action adds in each half-hour to what its place offers today, shape (n_actions, 336)."""
+    here, standing = offers(sites, np.arange(len(sites)), required), np.zeros(len(sites), dtype=bool)
+    standing[standing_sites(sites, required).place] = True
+    today = np.nan_to_num(sites["capacity"].to_numpy(dtype=float)) * (here.serves & standing)
+    after = np.nan_to_num(actions["capacity"].to_numpy(dtype=float)) * offered.serves
+    more = after[:, None] * offered.mask - (today[:, None] * here.mask)[offered.place]
+    return np.asarray(np.maximum(more, 0.0))
 
 
 def make_plan(
@@ -413,7 +443,7 @@ def run_id(study: Study, inputs: Inputs) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def _annotated(inputs: Inputs, moments: dict[int, Coverage], gap_of: np.ndarray) -> gpd.GeoDataFrame:
+def _annotated(inputs: Inputs, moments: dict[int, Coverage], gap_of: list[NDArray[np.object_]]) -> gpd.GeoDataFrame:
     """Return the demand with its existing coverage, its gap and the moment from which it is covered."""
     today, ids = moments[0], inputs.sites["id"].to_numpy()
     covered_from = np.full(len(inputs.demand), -1)
@@ -425,6 +455,7 @@ def _annotated(inputs: Inputs, moments: dict[int, Coverage], gap_of: np.ndarray)
         sites_within=today.sites_within,
         covered=today.covered,
         effective_share=today.effective_share,
-        gap=gap_of,
+        gap=gap_of[0],
+        gap_seats=gap_of[1],
         covered_from=covered_from,
     )

@@ -33,6 +33,8 @@ def gains_by_gap(
     coverage: Coverage,
     reach: Reach,
     actions: Offers,
+    *,
+    n_gaps: int,
 ) -> csr_array:
     """Return what each action alone would give each gap: people × the share of their working time newly covered.
 
@@ -43,25 +45,80 @@ def gains_by_gap(
         coverage: what stands today.
         reach: pairs (unit, place) within the radius.
         actions: what each action would offer at its place.
+        n_gaps: how many gaps there are.
 
     Returns:
         Sparse (n_gaps, n_actions).
     """
-    n_actions, n_gaps = len(actions.place), int(member.max(initial=-1)) + 1
     masks, of_action = np.unique(actions.mask & actions.serves[:, None], axis=0, return_inverse=True)
     # What a mask adds to a week: few weeks, few masks, so a table holds all there is to know.
     adds = np.stack([(masks[None] & ~coverage.weeks[:, None]) @ (p / p.sum()) for p in profiles], axis=2)
+    unit, action = _pairs(member, reach, actions)
+    gain = weight[unit] * adds[coverage.week[unit], of_action.reshape(-1)[action], group[unit]]
+    matrix: csr_array = coo_array((gain, (member[unit], action)), shape=(n_gaps, len(actions.place))).tocsr()
+    return matrix
+
+
+def _pairs(member: Ints, reach: Reach, actions: Offers) -> tuple[Ints, Ints]:
+    """Return the pairs (unit in a gap, action in its reach)."""
+    n_actions = len(actions.place)
     units, places = reach.demand.astype(np.int64), reach.site.astype(np.int64)
     lacking = member[units] >= 0
     units, places = units[lacking], places[lacking]
     at_place = csr_array((np.ones(n_actions), (actions.place, np.arange(n_actions))), shape=(reach.n_sites, n_actions))
     count = np.diff(at_place.indptr)[places]
-    pair_unit = np.repeat(units, count)
-    within = np.arange(len(pair_unit)) - np.repeat(np.cumsum(count) - count, count)
-    pair_action = at_place.indices[np.repeat(at_place.indptr[places], count) + within]
-    gain = weight[pair_unit] * adds[coverage.week[pair_unit], of_action.reshape(-1)[pair_action], group[pair_unit]]
-    matrix: csr_array = coo_array((gain, (member[pair_unit], pair_action)), shape=(n_gaps, n_actions)).tocsr()
-    return matrix
+    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return np.repeat(units, count), at_place.indices[np.repeat(at_place.indptr[places], count) + within].astype(
+        np.int64
+    )
+
+
+def seat_gains_by_gap(
+    member: Ints,
+    lost: Floats,
+    weight: Floats,
+    group: Ints,
+    profiles: Floats,
+    reach: Reach,
+    actions: Offers,
+    added: Floats,
+    *,
+    accepts: Floats,
+    seat_share: float,
+    n_gaps: int,
+) -> csr_array:
+    """Return what each action alone would give each gap that lacks seats or suitable hosts, at most.
+
+    The seats that it adds serve whom it suits among those in its reach, as long as there are any; that others nearby use them too, or
+    free theirs, is left aside. So no action that this leaves out can help, and one that it names may help less.
+
+    Args:
+        member: (n_units,) number of each unit's gap, -1 for none.
+        lost: (n_units,) people × the share of their working time without a seat.
+        weight, group: (n_units,) people and row of ``profiles``.
+        profiles: (n_groups, 336) share of the group at work.
+        reach: pairs (unit, place) within the radius.
+        actions: what each action would offer at its place.
+        added: (n_actions, 336) seats that it adds to what its place offers today.
+        accepts: (n_groups, n_actions) share of the group that would go there at all.
+        seat_share: share of working time that a worker spends on a seat.
+        n_gaps: how many gaps there are.
+
+    Returns:
+        Sparse (n_gaps, n_actions).
+    """
+    unit, action = _pairs(member, reach, actions)
+    work = profiles.sum(axis=1)
+    overlap = ((added > 0) @ profiles.T) / work
+    room = (added @ (profiles > 0).T) / (work * seat_share)
+    of = group[unit]
+    gain = np.minimum(lost[unit], weight[unit] * overlap[action, of] * accepts[of, action])
+    matrix = coo_array((gain, (member[unit], action)), shape=(n_gaps, len(actions.place))).tocsr().tocoo()
+    group_of_gap = np.zeros(n_gaps, dtype=np.int64)
+    group_of_gap[member[member >= 0]] = group[member >= 0]
+    at_most = np.minimum(matrix.data, room[matrix.col, group_of_gap[matrix.row]])
+    limited: csr_array = coo_array((at_most, (matrix.row, matrix.col)), shape=matrix.shape).tocsr()
+    return limited
 
 
 def remedies(gain: csr_array, gap_weight: Floats, actions: pd.DataFrame) -> pd.DataFrame:

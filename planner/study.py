@@ -288,6 +288,12 @@ class PlanSettings(_Settings):
         return tuple(w / sum(weights) for w in weights)
 
 
+class LastRun(_Settings):
+    """An earlier run that this one is compared with: the summary.json that it wrote."""
+
+    summary: str
+
+
 Sheet = Literal["existing", "effective", "gaps", "layout", "years", "atlas"]
 SHEETS: tuple[Sheet, ...] = get_args(Sheet)
 
@@ -347,6 +353,7 @@ class Study(_Settings):
     plan: PlanSettings | None = None
     map: MapSettings = MapSettings()
     output: OutputSettings = OutputSettings()
+    last: LastRun | None = None
 
     @field_validator("crs")
     @classmethod
@@ -394,6 +401,7 @@ class Study(_Settings):
         tables = [self.streets, self.zones, self.water, self.sites, self.candidates, self.options]
         named = [t.file for t in tables if t is not None]
         named += [d.file for d in self.demand if isinstance(d, Table)]
+        named += [self.last.summary] if self.last else []
         return (self.settings_file, *dict.fromkeys(named))
 
 
@@ -508,6 +516,7 @@ def _known_settings() -> list[str]:
         Capacity,
         PlanSettings,
         MapSettings,
+        LastRun,
     )
     return sorted(
         {field.alias or name for model in models for name, field in model.model_fields.items()}

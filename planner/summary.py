@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from planner import __version__
+from planner.last import changes, since
 from planner.pipeline import Result
 from planner.tiers import tier_matrix
 
@@ -62,10 +63,14 @@ def summary(result: Result) -> dict[str, Any]:
                     key: gap[key]
                     for key in ("id", "zone", "group", "weight", "reason", "nearest_site", "nearest_m", "x", "y")
                 },
-                **{key: gap[key] for key in ("worst_m", "units", "length_m", "source", "remedy", "remedy_share")},
+                **{
+                    key: gap[key]
+                    for key in ("place", "streets", "worst_m", "units", "length_m", "source", "remedy", "remedy_share")
+                },
             }
             for gap in result.gaps.drop(columns="geometry").to_dict("records")
         ],
+        "last": _last(result),
         "plan": _plan(result),
         "quality": {"rejected_rows": len(result.rejects), "warnings": list(result.warnings)},
     }
@@ -103,6 +108,21 @@ def _tiers(result: Result) -> dict[str, Any]:
             for moment, table in matrices.items()
         },
         "places": judged.to_dict("records"),
+    }
+
+
+def _last(result: Result) -> dict[str, Any] | None:
+    """Return the earlier run's figures and what became of its gaps; nothing where the study names none."""
+    if result.last is None:
+        return None
+    table = since(result.last, result.gaps)
+    return {
+        "name": result.last.name,
+        "run_id": result.last.run_id,
+        "service_radius_m": result.last.radius_m,
+        "coverage": result.last.figures,
+        "changes": changes(table),
+        "gaps": table.to_dict("records"),
     }
 
 

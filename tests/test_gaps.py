@@ -1,10 +1,16 @@
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
+import shapely
 import small_study as small
+import toys
 
 from planner.coverage import Coverage
-from planner.gaps import reasons
+from planner.gaps import compare_gaps, gathering_points, left_over, reasons, seat_reasons
+from planner.network import from_lines, locate, take
 from planner.pipeline import Result, run
+from planner.reach import k_nearest
 from planner.study import load_study
 
 
@@ -35,11 +41,21 @@ def test_gaps_are_ranked_by_weight_and_ids_are_unique(small_result: Result):
 
 
 def test_a_gap_on_paper(small_result: Result):
-    # A-E and A-B in the west: only its far third is within 400 m of F (300 + 100), the rest of A's corner is too far.
+    # Radius 400 m: a lattice of 533 m, whose points lie nearest to B, C, I, K and L (those farther than 308 m from any are none).
+    # Too far in the west and soonest at B: two thirds of A-B, the third of A-E beside A (350 m; I is 550 m off), a quarter of B-C.
     corner = small_result.gaps[(small_result.gaps["zone"] == "W") & (small_result.gaps["reason"] == "too_far")].iloc[0]
-    assert corner["units"] == 4 and corner["length_m"] == pytest.approx(400)
-    assert corner["weight"] == pytest.approx(400 / 5100 * 170)
+    assert corner["units"] == 4 and corner["length_m"] == pytest.approx(375)
+    assert corner["weight"] == pytest.approx(375 / 5100 * 170)
     assert corner["nearest_site"] == "S1" and corner["worst_m"] == pytest.approx(550, abs=0.01)
+    assert corner["streets"] == ""
+
+
+def test_a_gap_names_its_streets(small_result: Result):
+    # Only E-F-G-H has a name; the units of each gap along it say so.
+    named = small_result.demand[small_result.demand["street_class"] == "primary"]
+    here = small_result.gaps["id"].isin(named["gap"])
+    assert (small_result.gaps.loc[here, "streets"] == "人民路").all()
+    assert (small_result.gaps.loc[~here, "streets"] == "").all()
 
 
 def test_ids_do_not_depend_on_the_order_of_rows(tmp_path, small_result: Result):
@@ -49,6 +65,122 @@ def test_ids_do_not_depend_on_the_order_of_rows(tmp_path, small_result: Result):
     file.write_text("\n".join([head, *reversed(rows)]) + "\n", encoding="utf-8")
     again = run(load_study(folder))
     assert again.gaps["id"].tolist() == small_result.gaps["id"].tolist()
+
+
+def test_places_last_whatever_is_covered(tmp_path, small_result: Result):
+    """Next year one site is gone: the gaps that are still there have kept their places, and where nothing changed their ids."""
+    folder = small.write(tmp_path / "next")
+    small.edit_cell(folder / "sites.xlsx", "F3", "24/7")
+    later = run(load_study(folder))
+    place = dict(zip(small_result.demand["id"], small_result.demand["gap"].map(_places(small_result)), strict=True))
+    for unit, gap in zip(later.demand["id"], later.demand["gap"].map(_places(later)), strict=True):
+        assert gap is np.nan or place[unit] == gap
+    far = [set(r.gaps.loc[r.gaps["reason"] == "too_far", "id"]) for r in (small_result, later)]
+    assert far[0] == far[1] and len(far[0]) > 3
+
+
+def _places(result: Result) -> dict[str, str]:
+    return dict(zip(result.gaps["id"], result.gaps["place"], strict=True))
+
+
+def test_gaps_are_what_one_site_could_serve():
+    """On a chequerboard each unit walks to its point about as far as the radius allows, and two of a gap to each other twice that."""
+    streets = toys.grid(21, 21)
+    network = from_lines(streets)
+    middle = gpd.GeoSeries(
+        shapely.line_interpolate_point(streets.geometry.to_numpy(), 0.5, normalized=True), crs=toys.CRS
+    )
+    at = locate(network, middle)
+    for radius_m in (300.0, 500.0, 800.0):
+        point = gathering_points(network, at, shapely.get_coordinates(middle.to_numpy()), radius_m)
+        for _, units in pd.Series(range(len(point))).groupby(point):
+            metres = k_nearest(network, take(at, units.to_numpy()), take(at, units.to_numpy()), len(units))[1]
+            # Streets at right angles are up to √2 longer than the crow flies, where 1.3 is counted on; a corner is half a block off.
+            assert np.nanmax(metres) <= 2 * (radius_m * np.sqrt(2) / 1.3 + 100)
+
+
+def test_units_off_the_main_streets_gather_among_themselves():
+    town = toys.toy("""
+        +--a--+
+
+        +--b--+--c--+
+    """)
+    network = from_lines(town.streets)
+    at = locate(network, town.demand.geometry)
+    point = gathering_points(network, at, shapely.get_coordinates(town.demand.geometry.to_numpy()), 2_000.0)
+    assert point[0] != point[1] == point[2]
+
+
+def test_with_seats_the_gaps_add_up_to_what_is_not_served(tmp_path):
+    folder = small.write(tmp_path)
+    seats = "[capacity]\nvisit_minutes = 30\nevery_hours = 2\n[capacity.acceptance.sweepers]\nbank = 0.5\n\n[plan]"
+    (folder / "study.toml").write_text(small.STUDY.replace("[plan]", seats), encoding="utf-8")
+    result = run(load_study(folder))
+    found = result.gaps.groupby(["group", result.gaps["reason"].isin(["full", "awkward_host"])])["weight"].sum()
+    for group, figures in result.indicators[0]["by_group"].items():
+        weight = figures["total_weight"]
+        assert found.get((group, False), 0.0) == pytest.approx(weight * (1 - figures["effective_share"]))
+        seatless = weight * (figures["effective_share"] - figures["served_share"])
+        assert found.get((group, True), 0.0) == pytest.approx(seatless, abs=1e-4)
+    assert {"full", "awkward_host"} & set(result.gaps["reason"])
+    left = left_over(result.demand, result.coverage[0])
+    assert left == pytest.approx(dict(zip(result.gaps["id"], result.gaps["weight"], strict=True)))
+    last = left_over(result.demand, result.coverage[2028])
+    assert set(last) == set(left) and sum(last.values()) < sum(left.values())
+
+
+@pytest.mark.parametrize(
+    ("effective", "accepted", "served", "reason", "lost"),
+    [
+        (0.8, 0.8, 0.8, "", 0.0),
+        (0.8, 0.8, 0.5, "full", 0.3),
+        (0.8, 0.5, 0.5, "awkward_host", 0.3),
+        (0.8, 0.7, 0.5, "full", 0.3),
+        (0.8, 0.6, 0.5, "awkward_host", 0.3),
+        (0.0, 0.0, 0.0, "", 0.0),
+    ],
+)
+def test_people_find_no_seat_for_what_loses_more(effective, accepted, served, reason, lost):
+    one = np.ones(1)
+    coverage = Coverage(
+        np.array([0]), one, one, one > 0, one > 0, np.array([0]), np.zeros((1, 336), bool), effective * one, one, one,
+        served * one, accepted * one,
+    )  # fmt: skip
+    why, share = seat_reasons(coverage)
+    assert why.tolist() == [reason] and share.tolist() == [pytest.approx(lost)]
+
+
+def gap(name: str, weight: float, *, place: str = "", group: str = "g", reason: str = "too_far") -> dict[str, object]:
+    return {"id": name, "place": place or f"P{name}", "zone": "Z", "group": group, "reason": reason, "weight": weight}
+
+
+def test_what_became_of_last_years_gaps():
+    before = [gap("a", 10), gap("b", 5), gap("c", 4), gap("d", 8), gap("e", 2), gap("f", 6)]
+    after = [
+        gap("a", 10.1),
+        gap("b", 7),
+        gap("c", 1),
+        gap("x", 3),
+        gap("y", 2, place="Pe", reason="closed_then"),
+        gap("f", 6),
+    ]
+    found = compare_gaps(before, after).set_index("id")
+    assert found["change"].to_dict() == {
+        "a": "same", "b": "grown", "c": "shrunk", "d": "closed", "x": "new", "y": "same", "f": "same",
+    }  # fmt: skip
+    # The gap at e goes on for another reason.
+    assert found.loc["y", "was"] == "e" and found.loc["y", "reason_before"] == "too_far"
+    assert found["before"].sum() == 35 and found["after"].sum() == pytest.approx(29.1)
+    assert found.index[0] == "d" and found.loc["d", "after"] == 0
+
+
+def test_a_gap_is_followed_only_where_there_is_no_doubt():
+    before = [gap("a", 4, place="P"), gap("b", 3, place="P", reason="lacks_service")]
+    after = [gap("c", 7, place="P", reason="closed_then")]
+    assert sorted(compare_gaps(before, after)["change"]) == ["closed", "closed", "new"]
+    other = [gap("c", 4, place="P", reason="closed_then", group="h")]
+    assert sorted(compare_gaps(before[:1], other)["change"]) == ["closed", "new"]
+    assert compare_gaps([], []).empty
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ ORDER = (
     "coverage",
     "capacity standards tiers",
     "gaps",
+    "last",
     "actions remedies",
     "siting",
     "programme",

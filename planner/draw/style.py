@@ -35,6 +35,7 @@ REASONS = {
     "closed_then": "#d9a521",
     "lacks_service": "#6d4b8f",
     "full": "#4d7d5a",
+    "awkward_host": "#8a8f5a",
 }
 # Every colour that is printed as it is.
 _GROUND = (WHITE, PAPER, INK, MUTED, FAINT, WATER, WATER_EDGE, WATER_INK, STREET, TRACK, ZONE_INK)

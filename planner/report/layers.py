@@ -44,7 +44,7 @@ LAYERS: dict[str, tuple[str, tuple[str, ...]]] = {
                 "covered",
                 "effective_share",
             ),
-            *("covered_from", "gap", "street_class", "length_m", "source"),
+            *("covered_from", "gap", "gap_seats", "street_class", "length_m", "source"),
         ),
     ),
     "demand_lines": (
@@ -65,7 +65,20 @@ LAYERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gaps": (
         "MultiPolygon",
         (
-            *("id", "zone", "group", "weight", "reason", "nearest_site", "nearest_m", "worst_m", "units", "length_m"),
+            *(
+                "id",
+                "place",
+                "zone",
+                "group",
+                "weight",
+                "reason",
+                "streets",
+                "nearest_site",
+                "nearest_m",
+                "worst_m",
+                "units",
+                "length_m",
+            ),
             *("x", "y", "remedy", "remedy_site", "remedy_mode", "remedy_cost", "remedy_operating_cost"),
             *("remedy_gain", "remedy_share", "source"),
         ),

@@ -12,6 +12,7 @@ import pandas as pd
 
 from planner import __version__
 from planner.draw.webdata import planned_hours
+from planner.last import changes, since
 from planner.pipeline import Result
 from planner.report import figures
 from planner.words import Lang, say, term
@@ -344,6 +345,9 @@ def _state(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
     yield Heading(2, _say(lang, "h_indicators"))
     yield _indicator_grid(result, lang)
     yield Text(_beside_indicators(result, lang))
+    if result.last is not None:
+        yield Heading(2, _say(lang, "h_last"))
+        yield Text(_since_last(result, lang))
     if len(result.study.groups) > 1:
         yield Heading(2, _say(lang, "h_groups"))
         yield _group_grid(result, lang)
@@ -411,6 +415,24 @@ def _beside_indicators(result: Result, lang: Lang) -> str:
     all_hours = _say(lang, "all_hours_none") if always == percent(0) else _say(lang, "all_hours", share=always)
     served = _say(lang, "served", share=percent(today["served_share"])) if "served_share" in today else ""
     return sentences(lang, circle, all_hours, served)
+
+
+def _since_last(result: Result, lang: Lang) -> str:
+    """Return how the indicators and the gaps changed since the run that the study names."""
+    last, today = result.last, figures.figures_of(result, 0)
+    assert last is not None
+    known = [key for key in ("share", "effective_share", "served_share") if key in last.figures and key in today]
+    moved = [_change(lang, key, last.figures[key], today[key]) for key in known]
+    told = _say(
+        lang, "last_figures", name=last.name, run_id=last.run_id, changes=_say(lang, "changes_comma").join(moved)
+    )
+    radius_m = result.study.standard.service_radius_m
+    if last.radius_m != radius_m:
+        return sentences(lang, told, _say(lang, "last_radius", before=metres(last.radius_m), after=metres(radius_m)))
+    found = changes(since(last, result.gaps))
+    totals = {when: people(sum(part[when] for part in found.values())) for when in ("before", "after")}
+    counts = {change: f"{part['gaps']:,.0f}" for change, part in found.items()}
+    return sentences(lang, told, _say(lang, "last_gaps", **counts, **totals))
 
 
 def _norm_grid(result: Result, lang: Lang) -> Grid:

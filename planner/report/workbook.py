@@ -546,6 +546,7 @@ def _gaps(book: Book) -> None:
         Column(say_("gap_group"), [figures.group_name(result, group) for group in gaps["group"]], 13),
         Column(say_("gap_weight"), gaps["weight"], 10, PEOPLE),
         Column(say_("gap_reason"), [term(book.lang, "reason", reason) for reason in gaps["reason"]], 16),
+        Column(say_("gap_streets"), gaps["streets"].str.replace(";", "、" if book.lang == "zh" else ", "), 20),
         Column(say_("gap_nearest_site"), _names(result, book.lang, gaps["nearest_site"]), 30),
         Column(say_("gap_nearest_m"), gaps["nearest_m"], 12, WHOLE),
         Column(say_("gap_worst_m"), gaps["worst_m"], 12, WHOLE),
