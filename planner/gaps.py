@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from planner.coverage import Coverage, Floats, Ints
-from planner.network import Network, Positions, locate
+from planner.network import Network, Positions, locate, take
 from planner.reach import nearest
 
 GAP_COLUMNS = (
@@ -42,6 +42,8 @@ WIDTH_M = 30.0
 # How much longer a walk is than the crow's flight, to space the points that gaps gather around (domain: 1.3, K).
 DETOUR = 1.3
 MOST_STREETS = 3
+# How many lattices there are, each twice as fine as the one before.
+FINER = 3
 # Shares are exact to about a billionth where seats are shared out; less than this is no loss.
 _NOTHING = 1e-6
 # A gap whose weight changed by less than this fraction has stayed the same.
@@ -111,7 +113,7 @@ def find_gaps(
     weight = demand["weight"].to_numpy(dtype=float)
     no_seat, seatless = seat_reasons(coverage)
     losses = [(reasons(coverage), weight * (1 - coverage.effective_share)), (no_seat, weight * seatless)]
-    point = gathering_points(network, positions, shapely.get_coordinates(demand.geometry.to_numpy()), radius_m)
+    point = gathering_points(network, positions, radius_m)
     lines = demand["line"].to_numpy()
     # Square caps and mitred corners: a third of the vertices of round ones, so the unions below take half the time.
     places = np.where(pd.isna(lines), demand.geometry.to_numpy(), lines)
@@ -191,49 +193,59 @@ def _most_lost(streets: NDArray[np.object_], lost: Floats) -> str:
     return ";".join(str(name).replace(";", ",") for name, _ in ranked[:MOST_STREETS])
 
 
-def gathering_points(network: Network, positions: Positions, xy: Floats, radius_m: float) -> NDArray[np.object_]:
+def gathering_points(network: Network, positions: Positions, radius_m: float) -> NDArray[np.object_]:
     """Return, for each unit, the name of the point that gaps around it gather at.
 
-    The points are the street corners nearest to those of a hexagonal lattice that is fixed in the study's CRS; a unit belongs to the one
-    that it walks to soonest. They hang on the streets and the radius alone, not on who is covered: next year they are the same. Of a
-    lattice of spacing s no place is farther than s/√3, so a spacing of √3 × radius ÷ 1.3 leaves walks of about the radius.
+    The points are the street corners nearest to those of a hexagonal lattice that is fixed in the study's CRS. A unit belongs to the one
+    that it walks to soonest; if that is farther than the radius, to one of a lattice twice as fine, and so on; in the end to its own
+    corner. So a site at the point would have all of its units within the radius. The points hang on the streets and the radius alone,
+    not on who is covered: next year they are the same. Of a lattice of spacing s no place is farther than s/√3, so a spacing of √3 ×
+    radius ÷ 1.3 leaves walks of about the radius.
 
     Args:
         network: the streets.
         positions: (n) where the units lie on them.
-        xy: (n, 2) the units, in the network's CRS.
         radius_m: service radius.
     """
     spacing_m = sqrt(3) * radius_m / DETOUR
-    nodes = np.column_stack([network.node_x, network.node_y])
-    lattice, name = _lattice(np.vstack([nodes, xy]), spacing_m)
-    # Corners of the largest connected part: whoever lives on an island of the network gathers by the crow's flight.
-    main = np.flatnonzero(network.component == 0)
-    away, corner = KDTree(nodes[main]).query(lattice)
-    near = away <= spacing_m / sqrt(3)
-    corners = gpd.GeoSeries(shapely.points(nodes[main[corner[near]]]), crs=network.crs)
-    found, _ = nearest(network, positions, locate(network, corners))
-    point: NDArray[np.object_] = name[near][found]
-    alone = found < 0
-    if alone.any():
-        part = network.component[network.start[positions.edge[alone]]]
-        crow = name[KDTree(lattice).query(xy[alone])[1]]
-        point[alone] = [f"{place} of {number}" for place, number in zip(crow, part, strict=True)]
+    point = np.full(len(positions), "", dtype=object)
+    left = np.arange(len(positions))
+    for finer in range(FINER):
+        if not len(left):
+            return point
+        corner, name = _corners(network, spacing_m / 2**finer)
+        places = gpd.GeoSeries(gpd.points_from_xy(network.node_x[corner], network.node_y[corner]), crs=network.crs)
+        found, metres = nearest(network, take(positions, left), locate(network, places))
+        near = metres <= radius_m
+        point[left[near]] = name[found[near]]
+        left = left[~near]
+    own = network.start[positions.edge[left]]
+    point[left] = [f"corner {_whole(network, node)}" for node in own]
     return point
 
 
-def _lattice(xy: Floats, spacing_m: float) -> tuple[Floats, NDArray[np.object_]]:
-    """Return the points of a hexagonal lattice around some places, and their names: column, row and spacing."""
+def _corners(network: Network, spacing_m: float) -> tuple[Ints, NDArray[np.object_]]:
+    """Return the street corner nearest to each point of a hexagonal lattice, one for each connected part around it, and their names."""
     rise_m = spacing_m * sqrt(3) / 2
-    (west, south), (east, north) = xy.min(axis=0) - spacing_m, xy.max(axis=0) + spacing_m
+    nodes = np.column_stack([network.node_x, network.node_y])
+    (west, south), (east, north) = nodes.min(axis=0) - spacing_m, nodes.max(axis=0) + spacing_m
     columns = np.arange(floor(west / spacing_m), ceil(east / spacing_m) + 1)
     rows = np.arange(floor(south / rise_m), ceil(north / rise_m) + 1)
     column, row = (grid.ravel() for grid in np.meshgrid(columns, rows))
-    points = np.column_stack([(column + (row % 2) / 2) * spacing_m, row * rise_m])
-    # Whatever lies far from every place has no unit to gather.
-    kept = np.isfinite(KDTree(xy).query(points, distance_upper_bound=spacing_m)[0])
-    names = [f"{c} {r} {spacing_m:.0f}" for c, r in zip(column[kept], row[kept], strict=True)]
-    return points[kept], np.array(names, dtype=object)
+    away, cell = KDTree(np.column_stack([(column + (row % 2) / 2) * spacing_m, row * rise_m])).query(nodes)
+    order = np.lexsort((np.arange(len(nodes)), away, network.component, cell))
+    first = np.flatnonzero(np.diff(np.column_stack([cell, network.component])[order], axis=0, prepend=-1).any(axis=1))
+    corner = order[first]
+    names = [
+        f"{column[c]} {row[c]} {spacing_m:.0f}" + ("" if part == 0 else f" at {_whole(network, node)}")
+        for c, part, node in zip(cell[corner], network.component[corner], corner, strict=True)
+    ]
+    return corner, np.array(names, dtype=object)
+
+
+def _whole(network: Network, node: int) -> str:
+    """Return where a corner is, in whole metres."""
+    return f"{network.node_x[node]:.0f} {network.node_y[node]:.0f}"
 
 
 def left_over(demand: pd.DataFrame, coverage: Coverage) -> dict[str, float]:

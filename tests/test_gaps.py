@@ -8,9 +8,9 @@ import toys
 
 from planner.coverage import Coverage
 from planner.gaps import compare_gaps, gathering_points, left_over, reasons, seat_reasons
-from planner.network import from_lines, locate, take
+from planner.network import from_lines, locate
 from planner.pipeline import Result, run
-from planner.reach import k_nearest
+from planner.reach import reach
 from planner.study import load_study
 
 
@@ -83,20 +83,28 @@ def _places(result: Result) -> dict[str, str]:
     return dict(zip(result.gaps["id"], result.gaps["place"], strict=True))
 
 
-def test_gaps_are_what_one_site_could_serve():
-    """On a chequerboard each unit walks to its point about as far as the radius allows, and two of a gap to each other twice that."""
-    streets = toys.grid(21, 21)
-    network = from_lines(streets)
-    middle = gpd.GeoSeries(
-        shapely.line_interpolate_point(streets.geometry.to_numpy(), 0.5, normalized=True), crs=toys.CRS
+@pytest.mark.parametrize("radius_m", [150.0, 300.0, 500.0, 800.0])
+def test_gaps_are_what_one_site_could_serve(radius_m: float):
+    """On a chequerboard of 100 m with rivers across it, one bridge each, some corner is within the radius of all of a gap's units."""
+    streets = toys.grid(15, 15)
+    south = streets.geometry.bounds.miny.min()
+    middle_y = shapely.get_coordinates(
+        shapely.line_interpolate_point(streets.geometry.to_numpy(), 0.5, normalized=True)
+    )[:, 1]
+    across = np.isclose((middle_y - south) % 700, 650) & (
+        np.arange(len(streets)) != np.flatnonzero(middle_y > south + 600)[0]
     )
-    at = locate(network, middle)
-    for radius_m in (300.0, 500.0, 800.0):
-        point = gathering_points(network, at, shapely.get_coordinates(middle.to_numpy()), radius_m)
-        for _, units in pd.Series(range(len(point))).groupby(point):
-            metres = k_nearest(network, take(at, units.to_numpy()), take(at, units.to_numpy()), len(units))[1]
-            # Streets at right angles are up to √2 longer than the crow flies, where 1.3 is counted on; a corner is half a block off.
-            assert np.nanmax(metres) <= 2 * (radius_m * np.sqrt(2) / 1.3 + 100)
+    network = from_lines(streets[~across].reset_index(drop=True))
+    units = gpd.GeoSeries(
+        shapely.line_interpolate_point(network.edges.geometry.to_numpy(), 0.5, normalized=True), crs=toys.CRS
+    )
+    at = locate(network, units)
+    corners = locate(network, gpd.GeoSeries(gpd.points_from_xy(network.node_x, network.node_y), crs=toys.CRS))
+    point = gathering_points(network, at, radius_m)
+    pairs = reach(network, at, corners, cutoff_m=radius_m)
+    for _, members in pd.Series(range(len(point))).groupby(point):
+        inside = np.isin(pairs.demand, members)
+        assert np.bincount(pairs.site[inside]).max() == len(members)
 
 
 def test_units_off_the_main_streets_gather_among_themselves():
@@ -107,7 +115,7 @@ def test_units_off_the_main_streets_gather_among_themselves():
     """)
     network = from_lines(town.streets)
     at = locate(network, town.demand.geometry)
-    point = gathering_points(network, at, shapely.get_coordinates(town.demand.geometry.to_numpy()), 2_000.0)
+    point = gathering_points(network, at, 2_000.0)
     assert point[0] != point[1] == point[2]
 
 
