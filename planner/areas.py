@@ -107,16 +107,19 @@ def _pieces(
     reach_edges: Callable[..., int] = kernels.reach_edges
 
     def search(blocks: Iterator[int]) -> dict[int, list[list[Ints]]]:
-        state = kernels.scratch(network.n_nodes, longest)
 
         def one_block(lo: int, hi: int) -> Iterator[list[Ints]]:
             room = BLOCK_PIECES
+            state = kernels.scratch(network.n_nodes, longest, int(limits[-1]), room)
             while lo < hi:
                 found, pieces = [np.empty(room, np.uint32) for _ in range(4)], np.zeros(hi - lo, np.int64)
                 done = reach_edges(places[lo:hi], limits, *edges, *graph, *state, *found, pieces)
                 site = np.repeat(np.arange(lo, lo + done), pieces[:done])
                 yield [site, *(column[: len(site)].astype(np.int64) for column in found)]
-                lo, room = lo + done, room if done else 2 * room
+                lo += done
+                if not done:  # neither the pieces nor the queue may have had room enough
+                    room *= 2
+                    state = kernels.scratch(network.n_nodes, longest, int(limits[-1]), room)
 
         return {lo: list(one_block(lo, min(lo + BLOCK_SITES, len(places)))) for lo in blocks}
 

@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from planner.errors import InputError
-from planner.kernels import UNITS_PER_M
+from planner.kernels import BLOCKED, NO_EDGE, UNITS_PER_M
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -38,9 +38,10 @@ class Network:
         dropped: lines that gave no edge: columns ``row`` and ``reason`` (``no_geometry``, ``not_a_line``, ``zero_length``).
         oneway: (n_edges,) whether an edge is only taken from start to stop.
         length: (n_edges,) uint32, whole millimetres.
-        first_arc: (n_nodes + 1,) uint32; arcs ``first_arc[v]:first_arc[v + 1]`` are those of node ``v``.
-        arcs: (n_arcs, 2) uint32: the node that an arc's walk comes from (searches run from site to demand) and its length.
-        arc_edge: (n_arcs,) uint32: the edge an arc belongs to. A loop has one arc.
+        first_arc: (n_nodes + 1,) uint32; arcs ``first_arc[v]:first_arc[v + 1]`` are those of node ``v``, an even number: where there
+            are an odd one, the last leads back to ``v`` over no length and belongs to no edge (searches take two at a time).
+        arcs: (n_arcs,) uint64: length << 32 | the node that an arc's walk comes from (searches run from site to demand).
+        arc_edge: (n_arcs,) uint32: the edge an arc belongs to, `planner.kernels.NO_EDGE` where to none. A loop has one arc.
     """
 
     crs: CRS
@@ -52,7 +53,7 @@ class Network:
     oneway: NDArray[np.bool_] = field(repr=False)
     length: Whole = field(repr=False)
     first_arc: Whole = field(repr=False)
-    arcs: Whole = field(repr=False)
+    arcs: NDArray[np.uint64] = field(repr=False)
     arc_edge: Whole = field(repr=False)
 
     @property
@@ -109,7 +110,7 @@ def from_lines(lines: gpd.GeoDataFrame, *, oneway: str | None = None) -> Network
     edges = gpd.GeoDataFrame(
         pd.DataFrame(columns).join(pd.DataFrame(carried).reset_index(drop=True)), geometry=shapes, crs=crs
     )
-    length = np.rint(length_m * UNITS_PER_M).astype(np.uint32)
+    length = np.minimum(np.rint(length_m * UNITS_PER_M), BLOCKED).astype(np.uint32)
     one = np.zeros(len(row), dtype=bool) if oneway is None else lines[oneway].to_numpy(dtype=bool)[row]
     first_arc, arcs, arc_edge = _arcs(start, stop, length, one, len(xy))
     return Network(
@@ -172,17 +173,19 @@ def _number_nodes(ends: Floats) -> tuple[Ints, Ints, Floats]:
 
 def _arcs(
     start: Ints, stop: Ints, length: Whole, oneway: NDArray[np.bool_], n_nodes: int
-) -> tuple[Whole, Whole, Whole]:
+) -> tuple[Whole, NDArray[np.uint64], Whole]:
     """Return each node's arcs as CSR arrays, edges in ascending order within a node."""
     there = np.arange(len(start))
     on = there[(start != stop) & ~oneway]
     tail, edge = np.concatenate([stop, start[on]]), np.concatenate([there, on])
     head = np.concatenate([start, stop[on]])
+    odd = np.flatnonzero(np.bincount(tail, minlength=n_nodes) % 2)
     order = np.lexsort([edge, tail])
+    last = np.searchsorted(tail[order], odd, side="right")
     first = np.zeros(n_nodes + 1, dtype=np.uint32)
-    first[1:] = np.cumsum(np.bincount(tail, minlength=n_nodes))
-    arcs = np.column_stack([head, length[edge]])[order].astype(np.uint32)
-    return first, arcs, edge[order].astype(np.uint32)
+    first[1:] = np.cumsum(np.bincount(np.concatenate([tail, odd]), minlength=n_nodes))
+    arcs = length[edge].astype(np.uint64) << np.uint64(32) | head.astype(np.uint64)
+    return first, np.insert(arcs[order], last, odd), np.insert(edge[order], last, NO_EDGE).astype(np.uint32)
 
 
 def _components(start: Ints, stop: Ints, n_nodes: int) -> Ints:

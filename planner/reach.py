@@ -30,9 +30,12 @@ T = TypeVar("T")
 # Straight line to walking distance where no streets are loaded: practitioner's figure, see the study's `detour_factor`.
 DETOUR_FACTOR = 1.3
 
-# Sites whose searches one thread does in a row, and pairs it makes room for at a time.
+# Sites whose searches one thread does in a row; pairs it makes room for at a time; entries that its queue holds to begin with, or
+# that of the search for owners, which meets every node; rows it sorts in a row.
 BLOCK_SITES = 256
 BLOCK_PAIRS = 1 << 18
+QUEUE_ROOM = 1 << 14
+ENTRIES_PER_NODE = 2
 BLOCK_ROWS = 4096
 
 
@@ -75,19 +78,46 @@ def nearest(network: Network, demand: Positions, sites: Positions, *, access_sha
         access_share: how much of the walk between a place and its street counts, on both sides.
 
     Returns:
-        site: (n_demand,) position of the nearest site, -1 where none can be reached (or only after 4,000 km).
+        site: (n_demand,) position of the nearest site, -1 where none can be reached (or only after 2,000 km).
         distance_m: (n_demand,) metres, NaN where none can be reached. The same numbers as `reach` gives.
     """
     from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
-    site, distance = np.full(len(to), -1, dtype=np.int64), np.zeros(len(to), dtype=np.uint32)
+    best = np.full(len(to), kernels.FREE, dtype=np.uint64)
     if len(from_):
-        near, after, before, buckets, _ = kernels.scratch(network.n_nodes, longest_step(network, from_))
-        owner = np.full(network.n_nodes, kernels.FAR, dtype=np.uint32)
-        graph = (network.first_arc, network.arcs)
-        kernels.settle_owners(from_, *graph, FARTHEST, near, after, before, buckets, owner)
-        entries = kernels.list_at_nodes(to, network.n_nodes)
-        kernels.assign(to, *entries, from_, FARTHEST, near, owner, site, distance)
-    return site, np.where(site >= 0, distance / UNITS_PER_M, np.nan)
+        label = _label_nodes(network, from_)
+        blocks = range(0, len(to), BLOCK_ROWS)
+        on_all_cores(lambda rows: _assign(rows, to, label, best), blocks)
+        kernels.assign_along(to, from_, *_by_edge(network, from_), FARTHEST, best)
+    return _site_and_metres(best)
+
+
+def _label_nodes(network: Network, sites: Whole) -> NDArray[np.uint64]:
+    """Return every node's nearest site, as ``length << 32 | site``."""
+    room, enough = ENTRIES_PER_NODE * network.n_nodes + 2 * len(sites) + 1, False
+    while not enough:
+        graph = (network.first_arc, network.arcs, longest_step(network, sites))
+        label, enough = kernels.settle_owners(sites, *graph, FARTHEST, room)
+        room *= 2
+    return label
+
+
+def _assign(blocks: Iterator[int], demand: Whole, label: NDArray[np.uint64], best: NDArray[np.uint64]) -> None:
+    for lo in blocks:
+        kernels.assign(demand, label, FARTHEST, lo, min(lo + BLOCK_ROWS, len(demand)), best)
+
+
+def _by_edge(network: Network, sites: Whole) -> tuple[Whole, Ints]:
+    """Return ``first`` (n_edges + 1) and ``order``: the sites on edge ``e`` are ``order[first[e]:first[e + 1]]``."""
+    first = np.zeros(network.n_edges + 1, dtype=np.uint32)
+    first[1:] = np.cumsum(np.bincount(sites[:, kernels.EDGE], minlength=network.n_edges))
+    return first, np.argsort(sites[:, kernels.EDGE], kind="stable")
+
+
+def _site_and_metres(best: NDArray[np.uint64]) -> tuple[Ints, Floats]:
+    """Split ``length << 32 | site`` into the site, -1 where there is none, and metres, NaN there."""
+    there = best != kernels.FREE
+    site = np.where(there, best & kernels.LOW, 0).astype(np.int64)
+    return np.where(there, site, -1), np.where(there, (best >> kernels.HALF) / UNITS_PER_M, np.nan)
 
 
 def k_nearest(
@@ -103,11 +133,8 @@ def k_nearest(
     best = np.full((len(to), k), kernels.FREE, dtype=np.uint64)
     if k > 0:
         settled = kernels.settle_k(from_, network.first_arc, network.arcs, k, FARTHEST)
-        entries = kernels.list_at_nodes(to, network.n_nodes)
-        kernels.assign_k(to, *entries, from_, *settled, FARTHEST, best)
-    there = best != kernels.FREE
-    site = np.where(there, best & np.uint64(0xFFFFFFFF), 0).astype(np.int64)
-    return np.where(there, site, -1), np.where(there, (best >> np.uint64(32)) / UNITS_PER_M, np.nan)
+        kernels.assign_k(to, from_, *_by_edge(network, from_), *settled, FARTHEST, best)
+    return _site_and_metres(best)
 
 
 def reach(
@@ -125,34 +152,44 @@ def reach(
     # Searches that follow each other along the curve find their streets still in the cache: 1.3× at a million nodes.
     order = np.argsort(from_[:, kernels.START], kind="stable")
     limit = whole_limit(cutoff_m)
-    found = _search(network, to, from_[order], limit)
-
-    per_demand = np.zeros(len(to), dtype=np.int64)
-    for _, pair_demand, _ in found:
-        kernels.count_rows(pair_demand, per_demand)
-    first = np.concatenate([[0], np.cumsum(per_demand)])
-    site, distance = np.empty(first[-1], dtype=np.int32), np.empty(first[-1], dtype=np.uint32)
-    cursor, done = first[:-1].copy(), 0
-    while found:
-        pairs_of_site, pair_demand, pair_distance = found.pop(0)
-        block = order[done : done + len(pairs_of_site)].astype(np.uint32)
-        kernels.scatter(block, pairs_of_site, pair_demand, pair_distance, cursor, site, distance)
-        done += len(block)
-    on_all_cores(lambda rows: _sort_rows(rows, first, site, distance), range(0, len(to), BLOCK_ROWS))
+    parts = _search(network, to, from_[order], limit)
+    begin = np.concatenate([[0], np.cumsum(sum(part.pairs_of_demand for part in parts), dtype=np.int64)])
+    site, distance = np.empty(begin[-1], dtype=np.int32), np.empty(begin[-1], dtype=np.uint32)
+    first = begin.copy()
+    for part in parts:  # each thread writes its share of a demand's pairs behind those of the threads before it
+        begin[:-1] += part.pairs_of_demand
+        part.pairs_of_demand[:] = begin[:-1] - part.pairs_of_demand
+    on_all_cores(lambda numbers: _scatter(numbers, parts, order, site, distance), range(len(parts)))
+    who = np.empty(first[-1], dtype=np.int32)
+    on_all_cores(lambda rows: _sort_rows(rows, first, who, site, distance), range(0, len(to), BLOCK_ROWS))
     return Reach(
         n_demand=len(to),
         n_sites=len(from_),
         cutoff_m=cutoff_m,
-        demand=np.repeat(np.arange(len(to), dtype=np.int32), per_demand),
+        demand=who,
         site=site,
         distance_mm=distance,
         access_share=access_share,
     )
 
 
-def _sort_rows(blocks: Iterator[int], first: Ints, site: NDArray[np.int32], distance: Whole) -> None:
+def _scatter(
+    numbers: Iterator[int], parts: "list[Found]", order: Ints, site: NDArray[np.int32], distance: Whole
+) -> None:
+    """Move what threads found into the rows of the demand, forgetting it on the way."""
+    for number in numbers:
+        pieces, cursor = parts[number].pieces, parts[number].pairs_of_demand
+        while pieces:
+            lo, pairs_of_site, pair_demand, pair_distance = pieces.pop()
+            block = order[lo : lo + len(pairs_of_site)]
+            kernels.scatter(block, pairs_of_site, pair_demand, pair_distance, cursor, site, distance)
+
+
+def _sort_rows(
+    blocks: Iterator[int], first: Ints, demand: NDArray[np.int32], site: NDArray[np.int32], distance: Whole
+) -> None:
     for lo in blocks:
-        kernels.sort_rows(first, lo, min(lo + BLOCK_ROWS, len(first) - 1), site, distance)
+        kernels.sort_rows(first, lo, min(lo + BLOCK_ROWS, len(first) - 1), demand, site, distance)
 
 
 def only_sites(reach: Reach, which: ArrayLike) -> Reach:
@@ -199,8 +236,11 @@ def _replace(found: Reach, network: Network, demand: Positions, site: Positions,
         place_demand(network, demand, found.access_share),
     )
     limit = whole_limit(found.cutoff_m)
-    state = kernels.scratch(network.n_nodes, min(longest_step(network, from_), limit))
-    who, length = kernels.search_one(from_[0], to, network.first_arc, network.arcs, limit, *state)
+    room, enough = QUEUE_ROOM, False
+    while not enough:
+        state = kernels.scratch(network.n_nodes, min(longest_step(network, from_), limit), limit, room)
+        who, length, enough = kernels.search_one(from_[0], to, network.first_arc, network.arcs, limit, *state)
+        room *= 2
     dropped = np.flatnonzero(found.site == number) if number < found.n_sites else np.empty(0, dtype=np.int64)
     n = len(found) + len(who) - len(dropped)
     pairs = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint32)
@@ -311,37 +351,47 @@ def longest_step(network: Network, sites: Whole) -> int:
     return min(longest + int(sites[:, kernels.ACCESS].max(initial=0)), FARTHEST)
 
 
-Found = tuple[Ints, Whole, Whole]  # pairs of each site; their demand; their distance
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What one thread found.
+
+    Attributes:
+        pairs_of_demand: (n_demand,) how many pairs each demand place got.
+        pieces: the first site's number, the pairs of each site from there on, and the pairs' demand and distance.
+    """
+
+    pairs_of_demand: Ints
+    pieces: list[tuple[int, Ints, Whole, Whole]]
 
 
 def _search(network: Network, demand: Whole, sites: Whole, limit: int) -> list[Found]:
-    """Search from each site; return the pairs in the order of the sites, in pieces of whole sites."""
+    """Search from each site; return what each thread found."""
     graph = (demand, *kernels.list_at_nodes(demand, network.n_nodes), network.first_arc, network.arcs, limit)
     longest = min(longest_step(network, sites), limit)
-
     search_block: Callable[..., int] = kernels.search_block
 
-    def search(blocks: Iterator[int]) -> dict[int, list[Found]]:
-        state = kernels.scratch(network.n_nodes, longest)
-        return {lo: list(_search_block(lo, min(lo + BLOCK_SITES, len(sites)), state)) for lo in blocks}
+    def search(blocks: Iterator[int]) -> Found:
+        found, queue_room, pair_room = Found(np.zeros(len(demand), np.int64), []), QUEUE_ROOM, BLOCK_PAIRS
+        state = kernels.scratch(network.n_nodes, longest, limit, queue_room)
+        pairs = np.empty(0, np.uint32), np.empty(0, np.uint32)
+        for block in blocks:
+            lo, hi = block, min(block + BLOCK_SITES, len(sites))
+            while lo < hi:
+                count = np.zeros(hi - lo, np.int64)
+                done = search_block(sites[lo:hi], *graph, *state, *pairs, count)
+                used = count.sum()
+                kernels.count_rows(pairs[0][:used], found.pairs_of_demand)
+                found.pieces.append((lo, count[:done], pairs[0][:used], pairs[1][:used]))
+                pairs = pairs[0][used:], pairs[1][used:]
+                lo += done
+                if lo < hi:
+                    if len(pairs[0]) == pair_room:  # a whole empty room was too small for one site, or the queue was
+                        queue_room, pair_room = 2 * queue_room, 2 * pair_room
+                        state = kernels.scratch(network.n_nodes, longest, limit, queue_room)
+                    pairs = np.empty(pair_room, np.uint32), np.empty(pair_room, np.uint32)
+        return found
 
-    def _search_block(lo: int, hi: int, state: tuple[Whole, ...]) -> Iterator[Found]:
-        room = BLOCK_PAIRS
-        while lo < hi:
-            pairs, pair_demand, pair_distance = (
-                np.zeros(hi - lo, np.int64),
-                np.empty(room, np.uint32),
-                np.empty(room, np.uint32),
-            )
-            done = search_block(sites[lo:hi], *graph, *state, pair_demand, pair_distance, pairs)
-            used = pairs.sum()
-            yield pairs[:done], pair_demand[:used].copy(), pair_distance[:used].copy()
-            lo, room = lo + done, room if done else 2 * room
-
-    found: dict[int, list[Found]] = {}
-    for part in on_all_cores(search, range(0, len(sites), BLOCK_SITES)):
-        found |= part
-    return [piece for lo in sorted(found) for piece in found[lo]]
+    return on_all_cores(search, range(0, len(sites), BLOCK_SITES))
 
 
 def on_all_cores(work: Callable[[Iterator[int]], T], tasks: range) -> list[T]:

@@ -129,3 +129,13 @@ def test_a_site_too_far_from_any_street_has_an_empty_area() -> None:
     assert service_areas(network, sites, 100).geometry[0].is_empty
     assert len(reached_streets(network, sites, 100)) == 0
     assert len(service_areas(network, take(sites, []), 100)) == 0
+
+
+def test_little_room_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = from_lines(grid(12, 12))
+    sites = locate(
+        network, gpd.GeoSeries(gpd.points_from_xy(network.node_x[:9] + 20, network.node_y[:9]), crs=network.crs)
+    )
+    ample = reached_streets(network, sites, [300, 700])
+    monkeypatch.setattr("planner.areas.BLOCK_PIECES", 16)
+    assert reached_streets(network, sites, [300, 700]).equals(ample)
