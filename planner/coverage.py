@@ -335,3 +335,16 @@ def at_work(
         by_week = np.bincount(coverage.week[rows], weights=weight[rows], minlength=len(coverage.weeks))
         table[group] = (profile * weight[rows].sum(), profile * (by_week @ coverage.weeks))
     return table
+
+
+def effective_by_group(
+    demand: pd.DataFrame, coverage: Coverage, profiles: Mapping[str, Floats]
+) -> dict[str, float | None]:
+    """Return each group's effective share if it worked by ``profiles``: of another season, of a single shift.
+
+    Which sites are open when doesn't hang on who works, so nothing is measured anew. None where nobody works.
+    """
+    shares: dict[str, float | None] = {}
+    for group, (people, covered) in at_work(demand, coverage, profiles).items():
+        shares[group] = float(covered.sum() / people.sum()) if people.sum() > 0 else None
+    return shares

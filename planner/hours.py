@@ -1,10 +1,11 @@
 """Opening hours and shifts -> week masks: 336 half-hours, half-hour 0 is Monday 00:00-00:30.
 
-Takes OSM opening-hours text (parsed by a library) or shifts; gives NumPy arrays. Public holidays and seasons are left aside:
-the week asked about is an ordinary one.
+Takes OSM opening-hours text (parsed by a library) or shifts; gives NumPy arrays. Public holidays are left aside: the week
+asked about is an ordinary one of the season that the shifts are given for.
 """
 
 import datetime as dt
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
@@ -23,6 +24,7 @@ OSM_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 # An ordinary week: a Monday to a Sunday, no public holiday, far from changes of season.
 _WEEK_START = dt.datetime(2026, 3, 9)
 _HALF_HOUR = dt.timedelta(minutes=30)
+_ON_TOP = r"(?:错时(?:制|延时|开放|服务)?|延时(?:开放|服务)?|AB岗(?:值守|轮值|值班)?|[AB]岗)"
 _WORDS = {"全天": "24/7", "24小时": "24/7", "全天候": "24/7", "全天开放": "24/7", "24h": "24/7"}
 _DAYS = {f"{week}{day}": osm for week in ("周", "星期") for day, osm in zip("一二三四五六日", OSM_DAYS, strict=True)}
 _DAYS |= {"每天": "Mo-Su", "每日": "Mo-Su", "工作日": "Mo-Fr"}
@@ -38,6 +40,8 @@ def in_osm_syntax(text: str) -> str:
     for sign, osm in (("—", "-"), ("–", "-"), ("~", "-"), ("至", "-"), ("到", "-"), ("、", ",")):
         plain = plain.replace(sign, osm)
     plain = _WORDS.get(plain.replace(" ", "").lower(), plain)
+    # Staggered hours 错时制 and a backup rota AB岗 come on top of the ordinary hours: OSM's additional rules, set off by a comma.
+    plain = re.sub(r"[;,\s]*" + _ON_TOP + r"[:\s]*", lambda word: ", " if word.start() else "", plain)
     for word, day in _DAYS.items():
         plain = plain.replace(word, day)
     try:

@@ -19,7 +19,17 @@ from scipy.spatial import KDTree
 from planner import __version__
 from planner.actions import ACTION_COLUMNS, possible_actions, sites_after
 from planner.capacity import serve
-from planner.coverage import Coverage, Floats, Offers, indicators, measure, offers, service_shares, standing_sites
+from planner.coverage import (
+    Coverage,
+    Floats,
+    Offers,
+    effective_by_group,
+    indicators,
+    measure,
+    offers,
+    service_shares,
+    standing_sites,
+)
 from planner.errors import InputError
 from planner.gaps import find_gaps, seat_reasons
 from planner.hours import week_profile
@@ -87,6 +97,8 @@ class Result:
         rejects: rows of the input that could not be used.
         warnings: data-quality notes, in the study's language.
         inputs: sha256 of every file of the study.
+        seasons: effective coverage of each group in each season: ``season``, ``group``, ``moment`` (0 and the plan's last year) and
+            ``effective_share``; no row where no shift has a season.
         last: the earlier run that the study names, if any.
         walks: network, positions and reach, for what-ifs.
     """
@@ -112,6 +124,7 @@ class Result:
     rejects: pd.DataFrame
     warnings: tuple[str, ...]
     inputs: dict[str, str]
+    seasons: pd.DataFrame
     last: Last | None
     walks: Walks = field(repr=False)
 
@@ -153,7 +166,7 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
         if study.last
         else None
     )
-    profiles = {group: week_profile(settings.shifts) for group, settings in study.groups.items()}
+    profiles = {group: week_profile(study.shifts(group)) for group in study.groups}
 
     progress("network")
     walks = walk(study, inputs)
@@ -200,6 +213,7 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
         rejects=inputs.rejects,
         warnings=inputs.warnings,
         inputs=inputs.hashes,
+        seasons=_seasons(study, inputs.demand, {0: today, max(moments): moments[max(moments)]}),
         last=last,
         walks=walks,
     )
@@ -304,6 +318,17 @@ def _tiers(study: Study, inputs: Inputs, walks: Walks, sites_at: dict[int, gpd.G
         )
         parts.append(judge_tiers(study.tiers, ground).assign(moment=moment))
     return pd.concat(parts, ignore_index=True)
+
+
+def _seasons(study: Study, demand: gpd.GeoDataFrame, moments: dict[int, Coverage]) -> pd.DataFrame:
+    """Return each group's effective coverage in each season, today and at the end of the plan."""
+    rows = []
+    for season in study.seasons:
+        profiles = {group: week_profile(settings.in_season(season)) for group, settings in study.groups.items()}
+        for moment, state in moments.items():
+            for group, share in effective_by_group(demand, state, profiles).items():
+                rows.append({"season": season, "group": group, "moment": moment, "effective_share": share})
+    return pd.DataFrame(rows, columns=["season", "group", "moment", "effective_share"])
 
 
 def _straight_m(sites: gpd.GeoSeries, demand: gpd.GeoSeries) -> Floats:

@@ -90,11 +90,16 @@ class Table(_Settings):
 
 
 class Shift(_Settings):
-    """One shift: working hours in OSM opening-hours syntax and the share of the group that works it."""
+    """One shift: working hours in OSM opening-hours syntax and the share of the group that works it.
+
+    Attributes:
+        season: the season in which it is worked (``summer``, ``winter`` or a word of the user's own); empty: all year.
+    """
 
     name: str
     hours: str
     share: Positive = 1.0
+    season: str = ""
 
 
 class Group(_Settings):
@@ -103,6 +108,10 @@ class Group(_Settings):
     name: str
     unit_name: str = "人"
     shifts: tuple[Shift, ...] = Field(min_length=1)
+
+    def in_season(self, season: str) -> tuple[Shift, ...]:
+        """Return the shifts that are worked in a season: its own and those of all year."""
+        return tuple(shift for shift in self.shifts if shift.season in ("", season))
 
 
 class LineDemand(_Settings):
@@ -160,7 +169,27 @@ class EnterpriseDemand(Table):
     scope: str = ""
 
 
-Demand = Annotated[LineDemand | PointDemand | LedgerDemand | EnterpriseDemand, Field(discriminator="kind")]
+class ZoneDemand(Table):
+    """Workers known by zone only: a table of zones and numbers, spread inside each zone (dasymetric mapping; each zone keeps its total).
+
+    Attributes:
+        group: key of `Study.groups`.
+        points: what they are spread over: a table or layer of buildings or points, by its number of people where it has one, else
+            alike; without it, the zone's streets.
+        width_m: weight of a metre of street by class; empty: all alike.
+        piece_m: longest piece of street that is measured as one unit (design: at most 100 m).
+        scope: what area the totals speak of.
+    """
+
+    kind: Literal["zone"]
+    group: str
+    points: Table | None = None
+    width_m: dict[str, NonNegative] = {}
+    piece_m: Annotated[float, Field(gt=0, le=100)] = 100.0
+    scope: str = ""
+
+
+Demand = Annotated[LineDemand | PointDemand | LedgerDemand | EnterpriseDemand | ZoneDemand, Field(discriminator="kind")]
 
 
 class TierRule(_Settings):
@@ -329,6 +358,7 @@ class Study(_Settings):
         crs: projected CRS in metres in which everything is measured and written.
         scope: the area the totals speak of.
         illustrative: what in the study is made up; printed on every output. Empty: nothing is.
+        season: the season that is planned for; empty: the first that a shift names.
     """
 
     folder: Path
@@ -339,6 +369,7 @@ class Study(_Settings):
     crs: str
     scope: str = ""
     illustrative: str = ""
+    season: str = ""
     streets: Streets
     zones: Layer | None = None
     water: Layer | None = None
@@ -376,6 +407,27 @@ class Study(_Settings):
             raise ValueError("unknown_group")
         return self
 
+    @model_validator(mode="after")
+    def _known_season(self) -> "Study":
+        if self.season and self.season not in self.seasons:
+            raise ValueError("unknown_season")
+        return self
+
+    @property
+    def seasons(self) -> tuple[str, ...]:
+        """Seasons that shifts name, in their order; none where all are worked all year."""
+        named = (shift.season for group in self.groups.values() for shift in group.shifts)
+        return tuple(dict.fromkeys(season for season in named if season))
+
+    @property
+    def season_planned(self) -> str:
+        """The season that is planned for; empty where there are none."""
+        return self.season or next(iter(self.seasons), "")
+
+    def shifts(self, group: str) -> tuple[Shift, ...]:
+        """Return the shifts of a group in the season that is planned for."""
+        return self.groups[group].in_season(self.season_planned)
+
     def path(self, file: str) -> Path:
         """Return where ``file`` of the study is.
 
@@ -401,6 +453,7 @@ class Study(_Settings):
         tables = [self.streets, self.zones, self.water, self.sites, self.candidates, self.options]
         named = [t.file for t in tables if t is not None]
         named += [d.file for d in self.demand if isinstance(d, Table)]
+        named += [d.points.file for d in self.demand if isinstance(d, ZoneDemand) and d.points]
         named += [self.last.summary] if self.last else []
         return (self.settings_file, *dict.fromkeys(named))
 
@@ -452,7 +505,7 @@ def _explain(error: ValidationError, file: str, text: str) -> InputError:
     """Turn pydantic's first complaint into one sentence with the line of study.toml it speaks of."""
     first = error.errors()[0]
     # A discriminated union puts its tag ("line", "point") into the location; the user's file has no such key.
-    loc = tuple(part for part in first["loc"] if part not in ("line", "point", "ledger", "enterprise"))
+    loc = tuple(part for part in first["loc"] if part not in ("line", "point", "ledger", "enterprise", "zone"))
     setting = ".".join(f"[{p + 1}]" if isinstance(p, int) else str(p) for p in loc) or STUDY_FILE
     row, kind, value = _line_of(text, loc), first["type"], _short(first.get("input"))
     where = {"file": file, "row": row, "setting": setting}
@@ -511,6 +564,7 @@ def _known_settings() -> list[str]:
         LedgerDemand,
         PointDemand,
         EnterpriseDemand,
+        ZoneDemand,
         TierRule,
         Standard,
         Capacity,

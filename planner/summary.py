@@ -55,6 +55,7 @@ def summary(result: Result) -> dict[str, Any]:
             "existing": _named(result, result.indicators[0]),
             "plan": {str(year): _named(result, result.indicators[year]) for year in result.years},
         },
+        "seasons": {"planned": study.season_planned, "coverage": result.seasons.to_dict("records")},
         "norms": result.verdicts[["norm", "rule", "moment", "zone", "measured", "required", "met"]].to_dict("records"),
         "tiers": _tiers(result),
         "gaps": [
@@ -89,7 +90,9 @@ def _demand(result: Result) -> dict[str, Any]:
             "weight": float(weight.sum()),
             "unit_name": settings.unit_name,
             "scope": "; ".join(scopes[group]),
-            "shifts": [{"name": s.name, "hours": s.hours, "share": s.share} for s in settings.shifts],
+            "shifts": [
+                {"name": s.name, "hours": s.hours, "share": s.share, "season": s.season} for s in settings.shifts
+            ],
             "working_half_hours": float(result.profiles[group].sum()),
         }
     return figures

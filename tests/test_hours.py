@@ -12,6 +12,20 @@ def half_hours(text: str) -> list[int]:
     return np.flatnonzero(week_mask(text)).tolist()
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("周一至周五 9:00-17:00；错时 周一至周五 17:00-20:00", "Mo-Fr 09:00-20:00"),
+        ("Mo-Fr 09:00-12:00,14:00-17:00; AB岗 Mo-Fr 12:00-14:00", "Mo-Fr 09:00-17:00"),
+        ("9:00-17:00，错时制：6:00-8:00；AB岗值守：17:00-18:00", "06:00-08:00,09:00-18:00"),
+        ("错时开放 每天 5:00-9:00", "05:00-09:00"),
+        ("A岗 08:00-14:00、B岗 14:00-20:00", "08:00-20:00"),
+    ],
+)
+def test_staggered_hours_and_a_backup_rota_come_on_top(text: str, same: str):
+    assert (week_mask(text) == week_mask(same)).all() and week_mask(text).any()
+
+
 def test_bank_hours_fill_sixteen_half_hours_on_each_weekday():
     expected = [day * 48 + h for day in range(5) for h in range(18, 34)]
     assert half_hours("Mo-Fr 09:00-17:00") == expected

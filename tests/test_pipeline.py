@@ -133,6 +133,7 @@ def test_the_summary_has_the_shape_of_the_contract(small_result: Result):
         "demand",
         "standard",
         "coverage",
+        "seasons",
         "norms",
         "tiers",
         "gaps",
@@ -200,3 +201,27 @@ def test_a_study_without_a_plan_is_measured_all_the_same(small_study: Path):
     result = run(load_study(small_study))
     assert result.plan is None and result.years == () and len(result.actions) == 0
     assert json.loads(summary_json(result))["coverage"]["plan"] == {}
+
+
+def test_a_season_is_what_a_study_of_its_shifts_alone_would_find(tmp_path: Path):
+    summer = '{ name = "早班", season = "summer", hours = "Mo-Su 05:00-11:00" }'
+    winter = '{ name = "早班", season = "winter", hours = "Mo-Su 08:00-12:00" }'
+    both = small.STUDY.replace('{ name = "早班", hours = "Mo-Su 05:00-11:00" }', f"{summer}, {winter}")
+
+    def found(name: str, text: str) -> Result:
+        folder = small.write(tmp_path / name)
+        (folder / "study.toml").write_text(text, encoding="utf-8")
+        return run(load_study(folder))
+
+    result = found("both", both)
+    alone = found("winter", small.STUDY.replace("05:00-11:00", "08:00-12:00"))
+    assert result.study.season_planned == "summer"
+    shares = result.seasons.set_index(["season", "group", "moment"])["effective_share"]
+    for group, figures in alone.indicators[0]["by_group"].items():
+        assert shares["winter", group, 0] == pytest.approx(figures["effective_share"])
+        assert shares["summer", group, 0] == pytest.approx(result.indicators[0]["by_group"][group]["effective_share"])
+    assert shares["winter", "sweepers", 0] > shares["summer", "sweepers", 0]
+    planned = found("planned", both.replace('crs = "EPSG:4547"', 'crs = "EPSG:4547"\nseason = "winter"'))
+    assert planned.indicators[0]["effective_share"] == pytest.approx(alone.indicators[0]["effective_share"])
+    with pytest.raises(InputError):
+        found("none", both.replace('crs = "EPSG:4547"', 'crs = "EPSG:4547"\nseason = "rain"'))

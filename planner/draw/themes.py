@@ -326,7 +326,7 @@ def _below(result: Result, lang: Lang) -> tuple[str, ...]:
 
 def _shifts(result: Result, lang: Lang) -> str:
     """Return the working hours of the groups in one line."""
-    said = [f"{g.name}{s.name} {s.hours}" for g in result.study.groups.values() for s in g.shifts]
+    said = [f"{g.name}{s.name} {s.hours}" for key, g in result.study.groups.items() for s in result.study.shifts(key)]
     return say(lang, "sheet.and").join(said)
 
 

@@ -17,7 +17,7 @@ from planner.intake.ledger import match_roads
 from planner.intake.notes import Notes
 from planner.intake.places import locate_rows, read_places
 from planner.intake.table import RawTable
-from planner.study import STUDY_FILE, EnterpriseDemand, LedgerDemand, LineDemand, PointDemand, Study
+from planner.study import STUDY_FILE, EnterpriseDemand, LedgerDemand, LineDemand, PointDemand, Study, ZoneDemand
 from planner.tables import DEMAND_COLUMNS, as_table
 
 # More than this in one table is a slip of the keyboard.
@@ -36,6 +36,8 @@ def read_demand(
             part = _line_demand(study, source, number, streets, zones, area)
         elif isinstance(source, LedgerDemand):
             part = _ledger_demand(study, source, number, streets, zones, area, notes)
+        elif isinstance(source, ZoneDemand):
+            part = _zone_demand(study, source, number, streets, zones, area, notes)
         else:
             part = _point_demand(study, source, number, streets, zones, area, notes)
         parts.append(part)
@@ -44,8 +46,9 @@ def read_demand(
     demand = demand.assign(**{column: demand.get(column, "") for column in ("tier", "name")})
     demand[["tier", "name"]] = demand[["tier", "name"]].fillna("")
     for group, settings in study.groups.items():
-        if not week_profile(settings.shifts).any():
-            raise InputError("group_never_works", file="study.toml", group=group)
+        for season in study.seasons or ("",):
+            if not week_profile(settings.in_season(season)).any():
+                raise InputError("group_never_works", file="study.toml", group=group)
     return as_table(demand, DEMAND_COLUMNS, study.crs)
 
 
@@ -280,3 +283,84 @@ def _ledger_people(table: RawTable, settings: LedgerDemand) -> np.ndarray:
                 swept_m2 = swept_m2 * columns.amounts(table, "width_m", METRES, "cell_size").to_numpy()
     whole_m2 = _sum(swept_m2, _MOST_M2, table.file)
     return np.asarray(settings.total * swept_m2 / (whole_m2 or 1.0))
+
+
+def _zone_demand(
+    study: Study,
+    settings: ZoneDemand,
+    number: int,
+    streets: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame,
+    area: shapely.Geometry,
+    notes: Notes,
+) -> pd.DataFrame:
+    """Return a table's totals by zone, spread over the zone's buildings, points or streets in proportion to what these weigh.
+
+    Zones that are none of the study's, and zones with people but nothing to spread them over, become rejects.
+    """
+    table = read_places(study, settings, notes)
+    columns.need(table, "zone", "weight")
+    people = columns.amounts(table, "weight", PEOPLE, "cell_weight")
+    _sum(people.to_numpy(), _MOST_PEOPLE, table.file)
+    id_of = dict(zip(zones["name"], zones["id"], strict=True)) | dict(zip(zones["id"], zones["id"], strict=True))
+    zone = columns.text(table, "zone").map(lambda cell: id_of.get(cell, "") if cell else "")
+    under = _spread_over(study, settings, number, streets, zones, area, notes)
+    weighs = under.groupby("zone")["weight"].sum()
+    nothing = (zone != "") & ~(zone.map(weighs).fillna(0.0) > 0) & (people > 0)
+    for rows, key in ((zone == "", "zone_unknown"), (nothing, "zone_bare")):
+        notes.reject(table, table.rows[rows], key)
+    lost = float(people[(zone == "") | nothing].sum())
+    if lost > 0:
+        notes.warn("people_outside_zones", file=table.file, people=lost)
+    parts = []
+    for row in people.index[(zone != "") & ~nothing & (people > 0)]:
+        inside = under[under["zone"] == zone[row]]
+        parts.append(
+            inside.assign(
+                id=[f"D{number}-{row}-{k}" for k in range(1, len(inside) + 1)],
+                weight=people[row] * inside["weight"] / weighs[zone[row]],
+                source=f"{table.file}#{row}",
+            )
+        )
+    if not parts:
+        raise InputError("no_weight", file=table.file)
+    spread: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return spread
+
+
+def _spread_over(
+    study: Study,
+    settings: ZoneDemand,
+    number: int,
+    streets: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame,
+    area: shapely.Geometry,
+    notes: Notes,
+) -> pd.DataFrame:
+    """Return the units that people known by zone are spread over, each weighing what it does among those of its zone."""
+    if settings.points is None:
+        width_m = settings.width_m or dict.fromkeys(streets["highway"].unique(), 1.0)
+        along = LineDemand(kind="line", group=settings.group, total=1.0, width_m=width_m, piece_m=settings.piece_m)
+        return _line_demand(study, along, number, streets, zones, area)
+    table, places = locate_rows(
+        study, settings.points, read_places(study, settings.points, notes), streets, zones, notes
+    )
+    weighed = "weight" in table.rows.columns
+    weight = columns.amounts(table, "weight", PEOPLE, "cell_weight") if weighed else pd.Series(1.0, places.index)
+    inside = places.intersects(area)
+    notes.reject(table, table.rows[~inside], "outside_area")
+    found = pd.DataFrame(
+        {
+            "id": "",
+            "group": settings.group,
+            "weight": weight,
+            "zone": zone_of(places, zones),
+            "street_class": "",
+            "length_m": np.nan,
+            "source": "",
+            "geometry": places,
+            "line": None,
+        }
+    )
+    kept: pd.DataFrame = found[inside].reset_index(drop=True)
+    return kept

@@ -13,7 +13,7 @@ from planner.draw import webdata
 from planner.hours import week_mask
 from planner.pipeline import Result
 from planner.standards import norm_name, norms
-from planner.study import LedgerDemand, LineDemand, PlanSettings, TierRule
+from planner.study import LedgerDemand, LineDemand, PlanSettings, TierRule, ZoneDemand
 from planner.tiers import tier_matrix
 from planner.words import Lang, say, term
 from planner.words.wording import hours, listed, metres, people, percent
@@ -77,8 +77,8 @@ def shift_shares(result: Result) -> pd.DataFrame:
     rows = []
     weight, group_of = result.demand["weight"].to_numpy(dtype=float), result.demand["group"].to_numpy()
     covered = result.coverage[0].covered
-    for group, settings in result.study.groups.items():
-        for shift in settings.shifts:
+    for group in result.study.groups:
+        for shift in result.study.shifts(group):
             mask = week_mask(shift.hours)
             row: dict[Any, Any] = {"group": group, "shift": shift.name, "hours": shift.hours}
             here = group_of == group
@@ -235,9 +235,10 @@ def people_counted(result: Result, lang: Lang) -> list[Setting]:
     """Return whom the study counts: shifts, numbers of people and how they are spread."""
     study, rows = result.study, list[Setting]()
     for group in study.groups.values():
-        whole = sum(shift.share for shift in group.shifts)
         for shift in group.shifts:
-            name = {"group": group.name, "shift": shift.name}
+            whole = sum(other.share for other in group.in_season(shift.season or study.season_planned))
+            season = say(lang, "workbook.std_season", season=_season(lang, shift.season)) if shift.season else ""
+            name = {"group": group.name, "shift": shift.name + season}
             rows.append(_setting(lang, "shift", hours(lang, shift.hours), name, share=percent(shift.share / whole, 0)))
     for number, demand in enumerate(study.demand, 1):
         name = {"group": study.groups[demand.group].name}
@@ -254,8 +255,27 @@ def people_counted(result: Result, lang: Lang) -> list[Setting]:
         if isinstance(demand, LedgerDemand):
             key = "workbook.std_ledger_basis" if demand.total is None else "workbook.std_ledger_total_basis"
             rows.append((total, counted, say(lang, key, file=listed_in, piece=metres(demand.piece_m), scope=place)))
+        elif isinstance(demand, ZoneDemand):
+            over = say(lang, f"workbook.std_zone_{'points' if demand.points else 'streets'}")
+            rows.append((total, counted, say(lang, "workbook.std_zone_basis", file=listed_in, over=over, scope=place)))
         else:
             rows.append((total, counted, say(lang, "workbook.std_point_basis", file=listed_in, scope=place)))
+    return rows
+
+
+def _season(lang: Lang, season: str) -> str:
+    return term(lang, "season", season)
+
+
+def season_rows(result: Result, lang: Lang) -> list[tuple[str, str, dict[int, float | None]]]:
+    """Return season and group in words and the effective share by moment, for each season and group."""
+    rows = []
+    for key, part in result.seasons.groupby(["season", "group"], sort=False):
+        season, group = map(str, key)
+        name = _season(lang, season)
+        if season == result.study.season_planned:
+            name = say(lang, "document.season_planned", season=name)
+        rows.append((name, group_name(result, group), dict(zip(part["moment"], part["effective_share"], strict=True))))
     return rows
 
 

@@ -8,10 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from planner import __version__
+from planner.coverage import clock
 from planner.draw.webdata import planned_hours
+from planner.hours import label
 from planner.last import changes, since
 from planner.pipeline import Result
 from planner.report import figures
@@ -19,6 +22,8 @@ from planner.words import Lang, say, term
 from planner.words.wording import amount, count, hours, listed, metres, money, people, percent, sentences
 
 MISSING_NAMED = 3
+# Half-hours of an ordinary working day.
+WEDNESDAY = slice(2 * 48, 3 * 48)
 TOP_GAPS, TOLD_GAPS, TOP_PLACES, TOP_ZONES = 10, 3, 3, 5
 MOST_ACTIONS = 40
 # Coverage within this fraction of the other counts as alike in words.
@@ -533,6 +538,31 @@ def _shifts(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]
         if worst["within"] < 0.5:
             key = "shift_within" if worst["within"] > 0 else "shift_within_none"
             yield Text(_say(lang, key, **_shift(result, lang, worst, worst["within"])))
+    yield Text(_worst_hours(result, lang))
+    if len(result.seasons):
+        yield _season_grid(result, lang)
+
+
+def _worst_hours(result: Result, lang: Lang) -> str:
+    """Return, for each group, the half-hour of a Wednesday in which least of it is covered, in words."""
+    told, hour_by_hour = [], clock(result.demand, result.coverage[0], result.profiles)
+    for group in result.study.groups:
+        day = hour_by_hour[group].to_numpy()[WEDNESDAY]
+        if np.isfinite(day).any():
+            at = int(np.nanargmin(day))
+            key = "clock" if day[at] > 0 else "clock_none"
+            told.append(
+                _say(lang, key, time=label(at), group=figures.group_name(result, group), share=percent(day[at], 0))
+            )
+    return sentences(lang, *told)
+
+
+def _season_grid(result: Result, lang: Lang) -> Grid:
+    rows = figures.season_rows(result, lang)
+    moments = sorted(rows[0][2])
+    told = [(season, group, *(percent(shares[m]) for m in moments)) for season, group, shares in rows]
+    head = (_say(lang, "column_season"), _say(lang, "column_group"), *(_moment(lang, m) for m in moments))
+    return Grid(_say(lang, "table_seasons"), head, told, (22, 16, *[12] * len(moments)), "ll" + "r" * len(moments))
 
 
 # --- gaps -------------------------------------------------------------------------------------------------------------
