@@ -7,11 +7,12 @@ planned, the money row is kept and solved exactly as a fractional knapsack. An o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
 
+from planner.siting.covering import same_rows
 from planner.siting.kernels import Model
 from planner.siting.problem import Floats, Ints
 from planner.siting.subgradient import Ascent, climb
@@ -117,6 +118,48 @@ def tighten(
     cover = ascent.at[:n].reshape(shape)
     row = _look(model, relaxed, cover, price_of_money if relaxed.knapsack else ascent.at[n:])[3]
     return Multipliers(cover, row, -ascent.bound, ascent)
+
+
+def compressed(model: Model, at: Multipliers) -> tuple[Model, Multipliers, Ints]:
+    """Return the model without the actions that have no option left, units merged anew; and the multipliers that belong to it.
+
+    The bound at these is no worse: what merged units leave over is counted together, and units that nothing covers any more are gone.
+
+    Returns:
+        Model, multipliers, and which actions are left.
+    """
+    n_years = model.allowed.shape[1]
+    left = np.flatnonzero(model.allowed.any(axis=1))
+    cover = sparse.csr_array(
+        (np.ones(len(model.unit_action), np.int8), model.unit_action, model.unit_ptr),
+        (len(model.weight), len(model.place)),
+    )[:, left].tocsr()
+    same = same_rows(cover)
+    first = np.unique(same, return_index=True)[1]
+    covered = np.diff(cover[first].indptr) > 0
+    by_unit = cover[first[covered]].tocsr()
+    by_action = by_unit.tocsc()
+
+    def merged(values: Floats) -> Floats:
+        sums = np.bincount(same, weights=values, minlength=len(first))
+        return np.asarray(sums[covered], dtype=float)
+
+    options = (left[:, None] * n_years + np.arange(n_years)).ravel()
+    smaller = model._replace(
+        action_ptr=by_action.indptr.astype(np.int64),
+        action_unit=by_action.indices.astype(np.int32),
+        unit_ptr=by_unit.indptr.astype(np.int64),
+        unit_action=by_unit.indices.astype(np.int32),
+        weight=merged(model.weight),
+        use=np.ascontiguousarray(model.use[options]),
+        place=model.place[left],
+        allowed=np.ascontiguousarray(model.allowed[left]),
+        toll=model.toll[options],
+    )
+    multipliers = np.column_stack([merged(column) for column in at.cover.T])
+    multipliers = np.minimum(multipliers, np.outer(smaller.weight, -np.diff(smaller.worth)))
+    ascent = replace(at.ascent, at=np.concatenate([multipliers.ravel(), at.ascent.at[at.cover.size :]]))
+    return smaller, replace(at, cover=multipliers, ascent=ascent), left
 
 
 def inverse(has: Floats) -> Floats:

@@ -80,7 +80,7 @@ def settled(
     scale = _SCALE / max(abs(choice.objective), 1e-300)
     outcome = minimise(
         replace(program, cost=program.cost * scale, offset=program.offset * scale),
-        start=start,
+        below=(choice.better + 0.5 * choice.grain) * scale,
         mip_gap=mip_gap,
         abs_gap=choice.grain * scale * (1 - 1e-4),
         nodes=work_limit,

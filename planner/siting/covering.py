@@ -184,7 +184,7 @@ def _hour_blocks(asked: _Question, n_demand: int, profile: Floats, need: int) ->
     # Demand units that reach the same places are one; their weight is kept for each group.
     shape = (n_demand, asked.n_places)
     matrix = sparse.csr_array((np.ones(len(asked.demand), bool), (asked.demand, asked.place)), shape)
-    same = _same_rows(matrix)
+    same = same_rows(matrix)
     n_same = int(same.max(initial=-1)) + 1
     first = np.full(n_same, n_demand)
     np.minimum.at(first, same, np.arange(n_demand))
@@ -279,7 +279,7 @@ def _merged(
     more, less = (signs > 0).astype(np.int8), (signs < 0).astype(np.int8)
     state = standing * (int(need.max(initial=0)) + 1) + need
     rest = sparse.csr_array((np.ones(m, np.int8), (np.arange(m), state)), (m, int(state.max(initial=0)) + 1))
-    same = _same_rows(sparse.hstack([more, less, rest], format="csr") if m else signs)
+    same = same_rows(sparse.hstack([more, less, rest], format="csr") if m else signs)
     n_same = int(same.max(initial=-1)) + 1
     first = np.full(n_same, m)
     np.minimum.at(first, same, np.arange(m))
@@ -290,7 +290,7 @@ def _merged(
 
 def merge_units(weight: Floats, cover: sparse.csr_array) -> tuple[Floats, sparse.csr_array]:
     """Merge units that the same actions cover, adding their weights; exact. Units keep the order of their first row."""
-    same = _same_rows(cover)
+    same = same_rows(cover)
     n_same = int(same.max(initial=-1)) + 1
     first = np.full(n_same, cover.shape[0])
     np.minimum.at(first, same, np.arange(cover.shape[0]))
@@ -299,7 +299,7 @@ def merge_units(weight: Floats, cover: sparse.csr_array) -> tuple[Floats, sparse
     return np.bincount(same, weights=weight, minlength=n_same).astype(float), merged
 
 
-def _same_rows(matrix: sparse.csr_array) -> Ints:
+def same_rows(matrix: sparse.csr_array) -> Ints:
     """Number rows so that rows with the same stored columns share a number, in order of first appearance."""
     matrix.sort_indices()
     indices = np.ascontiguousarray(matrix.indices, np.int32)

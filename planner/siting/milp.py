@@ -139,6 +139,7 @@ def minimise(
     program: Program,
     *,
     start: Floats | None = None,
+    below: float | None = None,
     mip_gap: float = 0.0,
     abs_gap: float = 0.0,
     nodes: int | None = None,
@@ -151,6 +152,8 @@ def minimise(
     Args:
         program: what to solve.
         start: a feasible point.
+        below: look only for points whose value is less, because one of about this value is known: no presolve, no heuristics. "conflict"
+            then means that there is none.
         mip_gap: stop when the bound is proven within this fraction of the best point.
         abs_gap: stop when the bound is proven within this of the best point.
         nodes: most branch-and-bound nodes; None is no limit.
@@ -168,6 +171,8 @@ def minimise(
         "mip_abs_gap": abs_gap,
         "mip_feasibility_tolerance": 1e-7,
     }
+    if below is not None:
+        options |= {"objective_bound": below, "presolve": "off", "mip_heuristic_effort": 0.0}
     if nodes is not None:
         options["mip_max_nodes"] = nodes
     if time_limit_s is not None:
@@ -186,10 +191,14 @@ def minimise(
     stopped = {
         kinds.kOptimal: "gap",
         kinds.kInfeasible: "conflict",
+        kinds.kObjectiveBound: "conflict",
         kinds.kTimeLimit: "time",
         kinds.kSolutionLimit: "work",
         kinds.kInterrupt: "interrupted",
     }.get(status, "work")
+    if below is not None and found and info.objective_function_value >= below:
+        # What was cut off is taken for solved: a worse point was found, and nothing better is left.
+        found, stopped = False, "conflict" if stopped == "gap" else stopped
     return Outcome(
         x=np.asarray(highs.getSolution().col_value) if found else None,
         bound=float(info.objective_function_value if relaxed else info.mip_dual_bound),

@@ -1,13 +1,16 @@
 """Solve a siting problem: reduce, search, bound, prove. Gives a `Plan` whose status claims no more than its bound proves."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.siting.bound import (
+    Multipliers,
+    Relaxation,
+    compressed,
     first_multipliers,
     option_values,
     relaxation,
@@ -17,7 +20,7 @@ from planner.siting.bound import (
 from planner.siting.conflict import explain_conflict
 from planner.siting.covering import merge_units
 from planner.siting.kernels import Model
-from planner.siting.milp import covering_program, minimise, plan_of, point_of
+from planner.siting.milp import covering_program, minimise, plan_of
 from planner.siting.planning import solve_with_rules
 from planner.siting.problem import (
     MONEY_TOLERANCE,
@@ -39,8 +42,10 @@ _SCALE = 1e4
 # Rounds of the Lagrangian bound between two looks at plans near it; the first few looks are always taken.
 _ROUNDS = (100, 100, 200, 200, 400, 400, 600, 1000, 1000)
 _LOOKS = 5
-# Looks after which a long walk is taken among the options that are left.
-_WALKS = (4, 6, 8)
+# Long walks of the search from the first plan, and those after the looks, among the options that are left.
+_WALKS, _WALKS_LATER = 3, 2
+# The model is made anew when no more than this share of its actions is left.
+_COMPRESS = 0.8
 # So few pairs of option and unit are quicker settled by HiGHS at once.
 _SMALL = 6_000
 # HiGHS is asked only where its linear programs stay below this many nonzeros; beyond, they take minutes and prove little.
@@ -124,9 +129,10 @@ class _Race:
 
     Attributes:
         model: what search and bound work on; its allowed options only ever become fewer.
+        actions: the problem's actions that the model still has.
         constant, weight: objective = constant + weight × value.
         grain: every plan's value is a whole number of grains; 0 where that is not known.
-        years, value: the best plan.
+        years, value: the best plan, over all of the problem's actions.
         least: no plan among the allowed options is better.
         floor: no plan with an option that was struck out is better.
         reduced: the options' reduced values at the last bound.
@@ -134,6 +140,7 @@ class _Race:
     """
 
     model: Model
+    actions: Ints
     constant: float
     weight: float
     grain: float
@@ -161,8 +168,24 @@ class _Race:
         return relative_gap(self.objective, self.bound)
 
     def taking(self, found: Found | None) -> "_Race":
-        """Return the race with a plan, if that is the best so far."""
-        return self if found is None or found[1] <= self.value else replace(self, years=found[0], value=found[1])
+        """Return the race with a plan over the model's actions, if that is the best so far."""
+        if found is None or found[1] <= self.value:
+            return self
+        years = np.full(len(self.years), self.model.allowed.shape[1])
+        years[self.actions] = found[0]
+        return replace(self, years=years, value=found[1])
+
+    def walking(self, seeds: Iterable[int]) -> "_Race":
+        """Return the race after long walks: from the best plan, or from one near the bound where the model has lost that."""
+        race, never = self, self.model.allowed.shape[1]
+        for seed in seeds:
+            begin: Ints | None = race.years[race.actions]
+            if (begin < never).sum() < (race.years < never).sum():
+                near = search_near(race.model, race.reduced)
+                begin = None if near is None else near[0]
+            if begin is not None:
+                race = race.taking(walk_on(race.model, begin, seed))
+        return race
 
 
 def _start(problem: SitingProblem) -> _Race | None:
@@ -183,6 +206,7 @@ def _start(problem: SitingProblem) -> _Race | None:
     weight, all_years = float(problem.unit_weight.sum()), float(problem.year_weight.sum())
     return _Race(
         model=model,
+        actions=np.arange(problem.n_actions),
         constant=problem.constant * all_years,
         weight=weight,
         grain=_grain(problem) / max(weight, 1e-300),
@@ -204,7 +228,7 @@ def _races(problem: SitingProblem, watch: Watch, mip_gap: float, work_limit: int
         return
     yield race
     if _pairs_left(race.model) > _SMALL:
-        race = race.taking(walk_on(race.model, race.years, seed=0))
+        race = race.walking(range(_WALKS))
         yield race
         for closer in _close_in(race, watch, mip_gap):
             race = closer
@@ -215,27 +239,37 @@ def _races(problem: SitingProblem, watch: Watch, mip_gap: float, work_limit: int
 
 def _close_in(race: _Race, watch: Watch, mip_gap: float) -> Iterator[_Race]:
     """Lower the bound and look for plans near it, until the gap is small enough or the bound stalls."""
-    model = race.model
-    relaxed = relaxation(model)
-    at = first_multipliers(model, relaxed)
+    relaxed = relaxation(race.model)
+    at = first_multipliers(race.model, relaxed)
     for look, rounds in enumerate(_ROUNDS):
-        at = tighten(model, relaxed, at, race.value + 0.5 * race.grain, rounds, watch.over)
-        set_toll(model, at.row)
+        at = tighten(race.model, relaxed, at, race.value + 0.5 * race.grain, rounds, watch.over)
+        set_toll(race.model, at.row)
         race = replace(
-            race, step="bound", least=min(race.least, at.bound), reduced=option_values(model, relaxed, at)[0]
+            race, step="bound", least=min(race.least, at.bound), reduced=option_values(race.model, relaxed, at)[0]
         )
-        race = race.taking(search_near(model, race.reduced))
-        if look in _WALKS:
-            race = race.taking(walk_on(model, race.years, seed=look))
-        known = race.value + max(1e-8 * abs(race.value) + 1e-12, race.grain * (1 - 1e-6))
-        options = strike_out(model, relaxed, at, known)
-        if options < race.work["options"]:
-            race = replace(race, floor=max(race.floor, race.value if race.grain > 0 else known))
-        race = replace(race, work={**race.work, "options": options, "rounds": at.ascent.rounds})
+        race = _struck_out(race.taking(search_near(race.model, race.reduced)), relaxed, at)
+        race = replace(race, work={**race.work, "rounds": at.ascent.rounds})
         yield race
         enough = race.gap <= (PROOF_TOLERANCE if look < _LOOKS else max(mip_gap, PROOF_TOLERANCE))
-        if enough or at.ascent.spent or _pairs_left(model) <= _SMALL:
+        if enough or at.ascent.spent or _pairs_left(race.model) <= _SMALL:
             break
+        if race.model.allowed.any(axis=1).mean() <= _COMPRESS:
+            model, at, left = compressed(race.model, at)
+            race = replace(race, model=model, actions=race.actions[left], reduced=race.reduced[left])
+            # Of the same kind as before, so that the multipliers fit.
+            relaxed = replace(relaxation(model), knapsack=relaxed.knapsack)
+    if race.gap > max(mip_gap, PROOF_TOLERANCE):
+        yield _struck_out(race.walking(range(_WALKS, _WALKS + _WALKS_LATER)), relaxed, at)
+
+
+def _struck_out(race: _Race, relaxed: Relaxation, at: Multipliers) -> _Race:
+    """Return the race with the options struck out that no better plan contains."""
+    known = race.value + max(1e-8 * abs(race.value) + 1e-12, race.grain * (1 - 1e-6))
+    options = strike_out(race.model, relaxed, at, known)
+    if options == race.work["options"]:
+        return race
+    floor = max(race.floor, race.value if race.grain > 0 else known)
+    return replace(race, floor=floor, work={**race.work, "options": options})
 
 
 def _pairs_left(model: Model) -> int:
@@ -254,14 +288,13 @@ def _settle(problem: SitingProblem, race: _Race, watch: Watch, mip_gap: float, w
         return replace(race, work=work, stopped="work")
     shift = race.constant / race.weight
 
-    def tell(best: float, bound: float) -> bool:
-        least = min(race.least, -bound / _SCALE - shift) if math.isfinite(bound) else race.least
-        now = replace(race, value=max(race.value, -best / _SCALE - shift), least=least)
+    def tell(_: float, bound: float) -> bool:
+        now = replace(race, least=min(race.least, -bound / _SCALE - shift)) if math.isfinite(bound) else race
         return watch.tell(now.step, now.objective, now.bound)
 
     outcome = minimise(
         replace(program, offset=-_SCALE * shift),
-        start=point_of(program, action, year, race.years, problem.n_years),
+        below=-_SCALE * (race.value + shift + max(0.5 * race.grain, 1e-9 * race.value)),
         mip_gap=mip_gap,
         abs_gap=race.grain * _SCALE * (1 - 1e-4),
         nodes=work_limit,
@@ -273,8 +306,10 @@ def _settle(problem: SitingProblem, race: _Race, watch: Watch, mip_gap: float, w
         # Nothing that keeps the rules is left: nothing is better than the plan at hand.
         return replace(race, least=race.floor)
     if outcome.x is not None:
-        found = plan_of(action, year, outcome.x, problem.n_actions, problem.n_years)
-        if not broken_rules(problem, np.where(found < problem.n_years, found + 1, 0)):
+        found = plan_of(action, year, outcome.x, len(race.actions), problem.n_years)
+        whole = np.full(problem.n_actions, problem.n_years)
+        whole[race.actions] = found
+        if not broken_rules(problem, np.where(whole < problem.n_years, whole + 1, 0)):
             race = race.taking(improve(race.model, found, race.reduced))
     if math.isfinite(outcome.bound):
         race = replace(race, least=min(race.least, -outcome.bound / _SCALE - shift))
