@@ -12,9 +12,9 @@ from planner.siting.problem import MONEY_TOLERANCE, Floats, Ints, SitingProblem
 Found = tuple[Ints, float]
 _PASSES = 50
 # Exchanges tried in one walk: as many as this many elementary operations allow, within limits.
-_OPERATIONS, _FEWEST, _MOST = 1e8, 2_000, 20_000
+_OPERATIONS, _FEWEST, _MOST = 3e8, 2_000, 30_000
 # What an exchange may lose at first, as a share of what an open action is worth.
-_HEAT = 0.15
+_HEAT = 0.2
 _NO_OPTIONS = np.zeros(0, np.int64)
 
 
