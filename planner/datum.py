@@ -1,4 +1,4 @@
-"""WGS-84, GCJ-02 and BD-09: conversions of longitude and latitude, vectorised; and which of them numbers without a label are in.
+"""WGS-84, GCJ-02 and BD-09: conversions of longitude and latitude, vectorised; ways to read two columns of numbers.
 
 Conversions take and give degrees. CGCS2000 is WGS-84 within decimetres and passes unchanged. Outside China there is no shift.
 The formulas are the published reverse engineering of the Chinese offset (Krasovsky 1940 ellipsoid, a = 6 378 245 m).
@@ -9,9 +9,8 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-import shapely
 from numpy.typing import ArrayLike, NDArray
-from pyproj import CRS, Proj, Transformer
+from pyproj import Proj, Transformer
 
 Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000"]
 Degrees = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -88,21 +87,7 @@ def to_wgs84(lon: ArrayLike, lat: ArrayLike, datum: Datum) -> Degrees:
             return _arrays(lon, lat)
 
 
-# --- which datum do these numbers have? ------------------------------------------------------------------------------
-
-# How much more often places lie so far from the nearest street than arbitrary points of the same town do, as a natural logarithm.
-# Places stand beside streets: seldom on one, seldom far from one. Measured on 8,100 OSM points and 92,667 streets of Wuhan.
-_BESIDE_M = np.array([8.0, 13.0, 60.0, 120.0, 220.0, 500.0])
-_LOG_RATIO = np.array([-1.5, -0.4, 0.35, 0.2, 0.0, -0.5, -0.7])
-# The points of a table are not wholly independent of each other, nor is every town Wuhan: evidence counts for this much of itself.
-_TRUST = 0.8
-# A datum that a heading, a note or a file name states counts as this much evidence (a factor of 20).
-_STATED = float(np.log(20.0))
-# A zone that the table names and the point lies in, against one it doesn't (people name the wrong one now and then).
-_IN_ZONE, _OUT_OF_ZONE = float(np.log(0.9)), float(np.log(0.1))
-SURE = 0.99
-MOST_POINTS = 2_000
-NEAR_M = 20_000.0
+# --- ways to read two columns of numbers ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -120,34 +105,15 @@ class Reading:
     prefix: int = 0
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What speaks for a reading.
-
-    Attributes:
-        reading: the reading.
-        median_m: median distance of the points to the nearest street; NaN without streets.
-        near: share of the points within 20 km of the study's streets.
-        likelihood: how likely this reading is among those weighed, 0 to 1.
-        points: how many different points were weighed.
-    """
-
-    reading: Reading
-    median_m: float
-    near: float
-    likelihood: float
-    points: int
-
-
 @cache
-def _transformer(source: str, target: str) -> Transformer:
-    """Return a transformer, made once: making one takes a tenth of a second."""
+def transformer(source: str, target: str) -> Transformer:
+    """Return what turns x, y of one CRS into another's, made once: making one takes a tenth of a second."""
     return Transformer.from_crs(source, target, always_xy=True)
 
 
 def degrees(x: float, y: float, crs: str) -> tuple[float, float]:
     """Return longitude and latitude (WGS-84) of a place in metres of ``crs``."""
-    lon, lat = _transformer(crs, "EPSG:4326").transform(x, y)
+    lon, lat = transformer(crs, "EPSG:4326").transform(x, y)
     return float(lon), float(lat)
 
 
@@ -166,44 +132,6 @@ def fitting_crs(lon: float, lat: float) -> str:
     return f"EPSG:{(32601 if lat >= 0 else 32701) + int((lon + 180) // 6) % 60}"
 
 
-def are_metres(first: ArrayLike, second: ArrayLike) -> NDArray[np.bool_]:
-    """Tell for each pair whether it is metres of a projected system rather than degrees."""
-    x, y = _arrays(first, second)
-    return np.asarray(np.maximum(np.abs(x), np.abs(y)) > 1_000.0)
-
-
-def readings(first: ArrayLike, second: ArrayLike, crs: str, middle_lon: float) -> tuple[Reading, ...]:
-    """Return the ways in which two columns could be meant, all of the same family: degrees or metres.
-
-    Args:
-        first: what stands in the column of longitudes or eastings.
-        second: what stands in the other one.
-        crs: the study's projected CRS.
-        middle_lon: degrees; which zones come into question.
-    """
-    first, second = _arrays(first, second)
-    if not np.median(are_metres(first, second)):
-        return tuple(Reading(d, s) for s in (False, True) for d in ("WGS-84", "GCJ-02", "BD-09"))
-    found = []
-    for swapped, easting in ((False, np.median(first)), (True, np.median(second))):
-        prefix = int(easting // 1e6) if easting >= 1e7 else 0
-        if 13 <= prefix <= 23:  # 6-degree zones, central meridian 6 n - 3
-            found.append(Reading(f"EPSG:{4502 + prefix - 13}", swapped, prefix))
-        elif 25 <= prefix <= 45:  # 3-degree zones, central meridian 3 n
-            found.append(Reading(f"EPSG:{4534 + prefix - 25}", swapped, prefix))
-        if not prefix:
-            # The 6-degree zones have the meridians of every other 3-degree zone, and the same numbers.
-            zones = [n for n in range(25, 46) if abs(3 * n - middle_lon) <= 4.5]
-            systems = [str(CRS.from_user_input(crs)), *(f"EPSG:{4534 + n - 25}" for n in zones)]
-            # Towns lie on the borders of UTM zones too.
-            utm = dict.fromkeys(int((middle_lon + aside + 180) // 6) % 60 for aside in (0.0, -1.5, 1.5))
-            systems += [f"EPSG:{32601 + zone}" for zone in utm]
-            found += [Reading(system, swapped) for system in dict.fromkeys(systems)]
-        if np.median(np.abs(first)) > 2e6 or np.median(np.abs(second)) > 2e6:
-            found.append(Reading("EPSG:3857", swapped))
-    return tuple(dict.fromkeys(found))
-
-
 def place(first: ArrayLike, second: ArrayLike, reading: Reading, crs: str) -> NDArray[np.float64]:
     """Return where the pairs lie under a reading, as (n, 2) metres of ``crs``; infinite where that is no place on earth."""
     x, y = _arrays(first, second)
@@ -218,72 +146,15 @@ def place(first: ArrayLike, second: ArrayLike, reading: Reading, crs: str) -> ND
         if reading.datum in ("GCJ-02", "BD-09"):
             x, y = gcj02_to_wgs84(*(bd09_to_gcj02(x, y) if reading.datum == "BD-09" else (x, y)))
     if source != crs:
-        x, y = _transformer(source, crs).transform(x, y)
+        x, y = transformer(source, crs).transform(x, y)
     xy = np.column_stack([x, y])
     xy[~np.isfinite(xy).all(axis=1)] = np.inf
     return xy
 
 
-def weigh(
-    first: ArrayLike,
-    second: ArrayLike,
-    *,
-    crs: str,
-    area: tuple[float, float, float, float],
-    streets: NDArray[np.object_] | None = None,
-    zones: NDArray[np.object_] | None = None,
-    stated: str = "",
-) -> tuple[Evidence, ...]:
-    """Weigh the readings of two columns of numbers, the likeliest first.
-
-    Evidence is where the points fall: within 20 km of the study; beside its streets (a log-likelihood of the distance to the nearest
-    one, under "a place" against "anywhere in town"); in the zone that the row names. Without streets nothing tells the three Chinese
-    datums apart, and the likelihoods say so.
-
-    Args:
-        first: what stands in the column of longitudes or eastings; no NaN.
-        second: what stands in the other one.
-        crs: the study's projected CRS.
-        area: west, south, east, north of the study in ``crs``.
-        streets: lines in ``crs``.
-        zones: for each pair the polygon of the zone that its row names, or None.
-        stated: a datum that headings, notes or the file's name speak of; "" for none.
-    """
-    pairs = np.column_stack(_arrays(first, second))
-    _, kept = np.unique(pairs, axis=0, return_index=True)
-    kept = np.sort(kept)
-    kept = kept[:: -(-len(kept) // MOST_POINTS)]
-    pairs = pairs[kept]
-    middle = _transformer(crs, "EPSG:4326").transform((area[0] + area[2]) / 2, (area[1] + area[3]) / 2)
-    ways = readings(pairs[:, 0], pairs[:, 1], crs, middle[0])
-    box, tree = shapely.box(*area), shapely.STRtree(streets) if streets is not None and len(streets) else None
-    scores, medians, nears = np.zeros(len(ways)), np.full(len(ways), np.nan), np.zeros(len(ways))
-    for n, way in enumerate(ways):
-        xy = place(pairs[:, 0], pairs[:, 1], way, crs)
-        sound = np.isfinite(xy[:, 0])
-        points = shapely.points(np.where(sound[:, None], xy, 1e9))
-        near = sound & (shapely.distance(points, box) <= NEAR_M)
-        nears[n] = near.mean()
-        # A point that falls into another country under one reading and not under another: the strongest evidence there is.
-        scores[n] -= 6.0 * (~near).sum()
-        if tree is not None and near.any():
-            metres = tree.query_nearest(points[near], return_distance=True, all_matches=False)[1]
-            medians[n] = float(np.median(metres))
-            scores[n] += _TRUST * _LOG_RATIO[np.searchsorted(_BESIDE_M, metres, side="right")].sum()
-        if zones is not None:
-            named = np.array([zone is not None for zone in zones[kept]])
-            inside = shapely.intersects(points[named], zones[kept][named].astype(object))
-            scores[n] += _TRUST * float(np.where(inside, _IN_ZONE, _OUT_OF_ZONE).sum())
-        scores[n] += _STATED * (way.datum == ("WGS-84" if stated == "CGCS2000" else stated))
-    likelihoods = np.exp(scores - scores.max())
-    likelihoods /= likelihoods.sum()
-    order = np.argsort(-scores, kind="stable")
-    return tuple(Evidence(ways[n], medians[n], float(nears[n]), float(likelihoods[n]), len(pairs)) for n in order)
-
-
 def shift_between(xy: NDArray[np.float64], datum: Datum, other: Datum, crs: str) -> NDArray[np.float64]:
     """Return how far and where places move (metres in ``crs``) when their numbers, given in ``datum``, are read as ``other``."""
-    lon, lat = _arrays(*_transformer(crs, "EPSG:4326").transform(xy[:, 0], xy[:, 1]))
+    lon, lat = _arrays(*transformer(crs, "EPSG:4326").transform(xy[:, 0], xy[:, 1]))
     return place(*from_wgs84(lon, lat, datum), Reading(other), crs) - xy
 
 

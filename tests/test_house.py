@@ -29,6 +29,7 @@ ORDER = (
     "errors",
     "study",
     "embedded datum hours tables",
+    "evidence",
     "intake osm",
     "gather",
     "kernels",

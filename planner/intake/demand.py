@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 
 from planner.errors import InputError
+from planner.evidence import Ground
 from planner.hours import week_profile
 from planner.intake import columns
 from planner.intake.cells import METRES, PEOPLE, SQUARE_METRES
@@ -27,19 +28,19 @@ _CRUMB_M = 0.01
 
 
 def read_demand(
-    study: Study, streets: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, area: shapely.Geometry, notes: Notes
+    study: Study, ground: Ground, zones: gpd.GeoDataFrame, area: shapely.Geometry, notes: Notes
 ) -> gpd.GeoDataFrame:
     """Return the units of demand of all groups, those of streets cut at zone borders and into short pieces."""
     parts = []
     for number, source in enumerate(study.demand, 1):
         if isinstance(source, LineDemand):
-            part = _line_demand(study, source, number, streets, zones, area)
+            part = _line_demand(study, source, number, ground.streets, zones, area)
         elif isinstance(source, LedgerDemand):
-            part = _ledger_demand(study, source, number, streets, zones, area, notes)
+            part = _ledger_demand(study, source, number, ground.streets, zones, area, notes)
         elif isinstance(source, ZoneDemand):
-            part = _zone_demand(study, source, number, streets, zones, area, notes)
+            part = _zone_demand(study, source, number, ground.streets, zones, area, notes)
         else:
-            part = _point_demand(study, source, number, streets, zones, area, notes)
+            part = _point_demand(study, source, number, ground, zones, area, notes)
         parts.append(part)
     demand = pd.concat(parts, ignore_index=True)
     # Only enterprises have a name and a tier of their own.
@@ -159,7 +160,7 @@ def _point_demand(
     study: Study,
     settings: PointDemand | EnterpriseDemand,
     number: int,
-    streets: gpd.GeoDataFrame,
+    ground: Ground,
     zones: gpd.GeoDataFrame,
     area: shapely.Geometry,
     notes: Notes,
@@ -169,7 +170,7 @@ def _point_demand(
     columns.need(table, "weight")
     if isinstance(settings, EnterpriseDemand):
         columns.need(table, "name")
-    table, places = locate_rows(study, settings, table, streets, zones, notes)
+    table, places = locate_rows(study, settings, table, ground, zones, notes)
     weight = columns.amounts(table, "weight", PEOPLE, "cell_weight")
     _sum(weight.to_numpy(), _MOST_PEOPLE, table.file)
     _note_total(table, weight, notes)

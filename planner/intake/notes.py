@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from planner.datum import Evidence, Reading
+from planner.datum import Reading
+from planner.evidence import Evidence
 from planner.intake.table import RawTable
 from planner.words import Lang, say
 

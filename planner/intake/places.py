@@ -8,7 +8,7 @@ import difflib
 import math
 import re
 from pathlib import PurePath
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import geopandas as gpd
 import numpy as np
@@ -16,8 +16,9 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
-from planner import datum
+from planner import datum, evidence
 from planner.errors import InputError
+from planner.evidence import Evidence, Ground
 from planner.intake import columns
 from planner.intake.cells import angles, money, pair, plain
 from planner.intake.grid import Grid
@@ -37,15 +38,6 @@ _SAME_NAME = 0.8
 # Without a word about the datum in study.toml, evidence this strong is not passed over.
 _BEYOND_DOUBT, _ENOUGH_POINTS = 0.999, 10
 _IN_WATER_M = 30.0
-
-
-class Box(NamedTuple):
-    """West, south, east, north of the streets, in metres."""
-
-    west: float
-    south: float
-    east: float
-    north: float
 
 
 def read_places(study: Study, settings: Table, notes: Notes) -> RawTable:
@@ -80,7 +72,7 @@ def _table_of_layer(layer: gpd.GeoDataFrame, settings: Table) -> RawTable:
 
 
 def locate_rows(
-    study: Study, settings: Table, table: RawTable, streets: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, notes: Notes
+    study: Study, settings: Table, table: RawTable, ground: Ground, zones: gpd.GeoDataFrame, notes: Notes
 ) -> tuple[RawTable, gpd.GeoSeries]:
     """Return the rows that have a place within the study, and their points in the study's CRS; the others become rejects.
 
@@ -96,15 +88,14 @@ def locate_rows(
     table, a, b = _only(table, kept), first[kept].to_numpy(), second[kept].to_numpy()
     if table.rows.empty:
         raise InputError("no_rows_left", file=table.file)
-    area = Box(*streets.total_bounds.tolist())
     xy = np.full((len(a), 2), np.inf)
-    metres = datum.are_metres(a, b)
+    metres = evidence.are_metres(a, b)
     for family in (metres, ~metres):
         if family.any():
             x, y = a[family], b[family]
             if not metres[family].any():
-                x, y = _straighten(study, table, table.rows.index[family], x, y, area, notes)
-            xy[family] = _read_family(study, settings, _only(table, family), x, y, area, streets, zones, notes)
+                x, y = _straighten(study, table, table.rows.index[family], x, y, ground.area, notes)
+            xy[family] = _read_family(study, settings, _only(table, family), x, y, ground, zones, notes)
     points = gpd.GeoSeries(shapely.points(np.where(np.isfinite(xy), xy, 1e12)), index=table.rows.index, crs=study.crs)
     return table, points
 
@@ -133,7 +124,13 @@ def _why_unread(table: RawTable) -> str:
 
 
 def _straighten(
-    study: Study, table: RawTable, rows: pd.Index, x: np.ndarray, y: np.ndarray, area: Box, notes: Notes
+    study: Study,
+    table: RawTable,
+    rows: pd.Index,
+    x: np.ndarray,
+    y: np.ndarray,
+    area: tuple[float, float, float, float],
+    notes: Notes,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return longitudes and latitudes; rows in which they stand the other way round are turned, and named."""
     box = shapely.box(*area)
@@ -153,32 +150,39 @@ def _read_family(
     table: RawTable,
     x: np.ndarray,
     y: np.ndarray,
-    area: Box,
-    streets: gpd.GeoDataFrame,
+    ground: Ground,
     zones: gpd.GeoDataFrame,
     notes: Notes,
 ) -> np.ndarray:
     """Return where coordinates of one family, degrees or metres, lie: as declared, or as the evidence has it."""
     stated = _stated(table)
-    evidence = datum.weigh(
-        x, y, crs=study.crs, area=area, streets=streets.geometry.to_numpy(), zones=_named_zones(table, zones), stated=stated
-    )  # fmt: skip
-    best = evidence[0]
-    shown = _evidence_sentence(study, evidence)
-    if datum.are_metres(x, y)[0]:
+    weighed = evidence.weigh(
+        x,
+        y,
+        crs=study.crs,
+        ground=ground,
+        area=ground.area,
+        zones=_named_zones(table, zones),
+        streets=_named_streets(table, ground),
+        kinds=columns.identifiers(table, "kind", "kind").to_numpy(),
+        stated=stated,
+    )
+    best = weighed[0]
+    shown = _evidence_sentence(study, weighed)
+    if evidence.are_metres(x, y)[0]:
         if settings.crs is not None:
             reading = datum.Reading(settings.crs, best.reading.swapped if best.reading.datum == settings.crs else False)
-        elif best.near > 0 and best.likelihood >= datum.SURE:
+        elif best.near > 0 and best.likelihood >= evidence.SURE:
             reading = best.reading
             notes.warn("read_as", file=table.file, reading=reading.datum, evidence=shown)
         else:
             raise InputError("metres_unsure", file=table.file, evidence=shown)
-        notes.weighed(table.file, evidence, reading)
+        notes.weighed(table.file, weighed, reading)
         return datum.place(x, y, reading, study.crs)
     wanted: str = "WGS-84" if settings.datum == "CGCS2000" else settings.datum
     own_word = "datum" in settings.model_fields_set
     if wanted == "auto":
-        if best.likelihood < datum.SURE or best.near == 0:
+        if best.likelihood < evidence.SURE or best.near == 0:
             raise InputError("datum_unsure", file=table.file, evidence=shown, points=best.points)
         wanted = best.reading.datum
         notes.warn("read_as", file=table.file, reading=wanted, evidence=shown)
@@ -189,7 +193,7 @@ def _read_family(
     elif not own_word and stated in ("GCJ-02", "BD-09"):
         raise InputError("datum_stated", file=table.file, stated=stated)
     reading = datum.Reading(wanted)
-    notes.weighed(table.file, evidence, reading)
+    notes.weighed(table.file, weighed, reading)
     return datum.place(x, y, reading, study.crs)
 
 
@@ -214,9 +218,18 @@ def _named_zones(table: RawTable, zones: gpd.GeoDataFrame) -> np.ndarray | None:
     return np.array(named, dtype=object) if any(zone is not None for zone in named) else None
 
 
-def _evidence_sentence(study: Study, evidence: tuple[datum.Evidence, ...]) -> str:
+def _named_streets(table: RawTable, ground: Ground) -> np.ndarray | None:
+    """Return for each row the street that its name or address speaks of ("解放路支行", "人民路12号"), None where it names none."""
+    if not ground.named:
+        return None
+    texts = columns.text(table, "name") + " " + columns.text(table, "address")
+    named = [ground.street_in(text) for text in texts]
+    return np.array(named, dtype=object) if any(street is not None for street in named) else None
+
+
+def _evidence_sentence(study: Study, weighed: tuple[Evidence, ...]) -> str:
     """Return what speaks for each reading that lands near the study: "GCJ-02 9 m (99.8%), WGS-84 310 m (0.2%)"."""
-    near = [e for e in evidence if e.near > 0] or list(evidence[:3])
+    near = [e for e in weighed if e.near > 0] or list(weighed[:3])
     parts = [
         say(study.language, "quality.reading", datum=e.reading.datum, median=_metres(e.median_m), likely=e.likelihood)
         for e in near[:4]
@@ -232,13 +245,13 @@ def _metres(median_m: float) -> str:
 
 
 def read_sites(
-    study: Study, settings: Table, status: str, streets: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, notes: Notes
+    study: Study, settings: Table, status: str, ground: Ground, zones: gpd.GeoDataFrame, notes: Notes
 ) -> gpd.GeoDataFrame:
     """Return a table of existing sites or candidates; rows without a place, or far from all streets, become rejects."""
     table = read_places(study, settings, notes)
     columns.need(table, "name")
-    table, points = locate_rows(study, settings, table, streets, zones, notes)
-    table, points = _within_reach(study, table, points, streets, notes)
+    table, points = locate_rows(study, settings, table, ground, zones, notes)
+    table, points = _within_reach(study, table, points, ground.streets, notes)
     file, sites = table.file, pd.DataFrame(index=table.rows.index)
     sites["id"] = _ids(table, status)
     for field in ("name", "host", "address"):

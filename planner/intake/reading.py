@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import geopandas as gpd
 import pandas as pd
 
+from planner.evidence import Ground
 from planner.intake.demand import read_demand
 from planner.intake.layers import no_polygons, read_polygons, read_streets, read_zones, shapefile_parts, zone_of
 from planner.intake.notes import Notes
@@ -76,15 +77,16 @@ def read_inputs(study: Study) -> Inputs:
     streets = read_streets(study, study.streets, notes)
     zones = read_zones(study, notes)
     water = read_polygons(study, study.water, notes) if study.water else no_polygons(study)
+    ground = Ground(streets, water)
     area = zones.union_all() if len(zones) else walkable_area(study, streets)
-    places = [read_sites(study, study.sites, "existing", streets, zones, notes)]
+    places = [read_sites(study, study.sites, "existing", ground, zones, notes)]
     if study.candidates:
-        places.append(read_sites(study, study.candidates, "candidate", streets, zones, notes))
+        places.append(read_sites(study, study.candidates, "candidate", ground, zones, notes))
     sites = pd.concat(places, ignore_index=True)
     refuse_repeats(sites)
     sites["zone"] = zone_of(sites.geometry, zones)
     note_doubts(study, sites, water, notes)
-    demand = read_demand(study, streets, zones, area, notes)
+    demand = read_demand(study, ground, zones, area, notes)
     options = read_options(study, study.options, notes) if study.options else pd.DataFrame(columns=list(OPTION_COLUMNS))
     refuse_unoffered(study, sites, options)
     note_idle(study, sites, options, notes)
