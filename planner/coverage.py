@@ -55,6 +55,7 @@ class Coverage:
         served_share: share of the working time in which a seat is free when needed (`planner.capacity`); None where capacity is not asked
             about. Never part of the other shares.
         accepted_share: the same if seats were never taken: hosts that the group would go to, however full; None likewise.
+        load: seat-time used ÷ open of each site that stands, in their order; None likewise.
     """
 
     nearest: Ints
@@ -69,6 +70,7 @@ class Coverage:
     equipped_share: Floats
     served_share: Floats | None = None
     accepted_share: Floats | None = None
+    load: Floats | None = None
 
     @property
     def open_mask(self) -> Bools:
@@ -210,7 +212,7 @@ def indicators(
 def _rows(coverage: Coverage, rows: Bools) -> Coverage:
     """Return the coverage of some units."""
     arrays = {f.name: getattr(coverage, f.name) for f in fields(coverage)}
-    return Coverage(**{k: a if k == "weeks" or a is None else a[rows] for k, a in arrays.items()})
+    return Coverage(**{k: a if k in ("weeks", "load") or a is None else a[rows] for k, a in arrays.items()})
 
 
 def _figures(weight: Floats, hours: Floats, coverage: Coverage, backup: int) -> dict[str, float | None]:

@@ -31,6 +31,7 @@ from planner.coverage import (
     standing_sites,
 )
 from planner.errors import InputError
+from planner.evaluation import closing_losses, score_card, surveyed_acceptance
 from planner.gaps import find_gaps, seat_reasons
 from planner.hours import week_profile
 from planner.intake import Inputs, read_inputs
@@ -99,6 +100,7 @@ class Result:
         inputs: sha256 of every file of the study.
         seasons: effective coverage of each group in each season: ``season``, ``group``, ``moment`` (0 and the plan's last year) and
             ``effective_share``; no row where no shift has a season.
+        evaluation: the score card of today's sites (`planner.evaluation.SCORE_COLUMNS`).
         last: the earlier run that the study names, if any.
         walks: network, positions and reach, for what-ifs.
     """
@@ -125,6 +127,7 @@ class Result:
     warnings: tuple[str, ...]
     inputs: dict[str, str]
     seasons: pd.DataFrame
+    evaluation: pd.DataFrame
     last: Last | None
     walks: Walks = field(repr=False)
 
@@ -214,6 +217,7 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
         warnings=inputs.warnings,
         inputs=inputs.hashes,
         seasons=_seasons(study, inputs.demand, {0: today, max(moments): moments[max(moments)]}),
+        evaluation=_evaluation(study, inputs, walks, profiles, today),
         last=last,
         walks=walks,
     )
@@ -253,15 +257,17 @@ def cover(
         seat_share=study.capacity.seat_share,
         acceptance=_acceptance(study.capacity, list(profiles), here),
     )
-    return replace(state, served_share=service.served_share, accepted_share=service.accepted_share)
+    return replace(state, served_share=service.served_share, accepted_share=service.accepted_share, load=service.load)
 
 
 def _acceptance(capacity: Capacity, groups: list[str], sites: pd.DataFrame) -> Floats:
-    """Return which share of each group would go to each site at all, shape (n_groups, n_sites)."""
+    """Return which share of each group would go to each site at all, shape (n_groups, n_sites): by its host, and by who was asked."""
     by_kind = [capacity.acceptance.get(group, {}) for group in groups]
-    return np.array([[shares.get(kind, 1.0) for kind in sites["kind"]] for shares in by_kind]).reshape(
+    assumed = np.array([[shares.get(kind, 1.0) for kind in sites["kind"]] for shares in by_kind]).reshape(
         len(groups), len(sites)
     )
+    asked, used = (sites[count].to_numpy(dtype=float) for count in ("surveyed", "took_part"))
+    return surveyed_acceptance(assumed, used, asked)
 
 
 def _figures(
@@ -329,6 +335,20 @@ def _seasons(study: Study, demand: gpd.GeoDataFrame, moments: dict[int, Coverage
             for group, share in effective_by_group(demand, state, profiles).items():
                 rows.append({"season": season, "group": group, "moment": moment, "effective_share": share})
     return pd.DataFrame(rows, columns=["season", "group", "moment", "effective_share"])
+
+
+def _evaluation(
+    study: Study, inputs: Inputs, walks: Walks, profiles: dict[str, Floats], today: Coverage
+) -> pd.DataFrame:
+    """Return the score card of the sites that stand today."""
+    standing, weight = (
+        standing_sites(inputs.sites, study.standard.services),
+        inputs.demand["weight"].to_numpy(dtype=float),
+    )
+    near = np.bincount(walks.reach.site, weights=weight[walks.reach.demand], minlength=walks.reach.n_sites)
+    losses = closing_losses(walks.reach, standing, weight, *group_profiles(inputs.demand, profiles))
+    sites = inputs.sites.iloc[standing.place]
+    return score_card(sites, inputs.survey, near[standing.place].astype(float), losses, today.load)
 
 
 def _straight_m(sites: gpd.GeoSeries, demand: gpd.GeoSeries) -> Floats:

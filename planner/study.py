@@ -384,6 +384,7 @@ class Study(_Settings):
     plan: PlanSettings | None = None
     map: MapSettings = MapSettings()
     output: OutputSettings = OutputSettings()
+    evaluation: Table | None = None
     last: LastRun | None = None
 
     @field_validator("crs")
@@ -450,7 +451,7 @@ class Study(_Settings):
 
     def files(self) -> tuple[str, ...]:
         """Return the names of the files the study is made of, study.toml first, each once."""
-        tables = [self.streets, self.zones, self.water, self.sites, self.candidates, self.options]
+        tables = [self.streets, self.zones, self.water, self.sites, self.candidates, self.options, self.evaluation]
         named = [t.file for t in tables if t is not None]
         named += [d.file for d in self.demand if isinstance(d, Table)]
         named += [d.points.file for d in self.demand if isinstance(d, ZoneDemand) and d.points]

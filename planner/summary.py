@@ -58,6 +58,7 @@ def summary(result: Result) -> dict[str, Any]:
         "seasons": {"planned": study.season_planned, "coverage": result.seasons.to_dict("records")},
         "norms": result.verdicts[["norm", "rule", "moment", "zone", "measured", "required", "met"]].to_dict("records"),
         "tiers": _tiers(result),
+        "evaluation": result.evaluation.to_dict("records"),
         "gaps": [
             {
                 **{

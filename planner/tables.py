@@ -20,6 +20,8 @@ SITE_COLUMNS = (
     "opening_hours",  # OSM syntax; empty: unknown
     "services",  # joined by ";"
     "capacity",  # seats; NaN: unknown
+    "surveyed",  # people asked about it; NaN: nobody
+    "took_part",  # of them, who have used it
     "address",
     "zone",  # id of its zone; empty: outside all zones
     "source",
@@ -56,6 +58,15 @@ OPTION_COLUMNS = (
     "operating_cost",  # a year
     "tier",
     "note",
+    "source",
+)
+SURVEY_COLUMNS = (
+    "site",
+    "surveyed",  # people asked
+    "aware",  # of them, who know the site 知晓
+    "took_part",  # of them, who have used it 参与
+    "satisfied",  # of those who have used it 满意
+    "visits",  # a day
     "source",
 )
 REJECT_COLUMNS = (

@@ -37,7 +37,7 @@ ORDER = (
     "reach",
     "areas audit",
     "coverage",
-    "capacity standards tiers",
+    "capacity evaluation standards tiers",
     "gaps",
     "last",
     "actions remedies",

@@ -136,6 +136,7 @@ def test_the_summary_has_the_shape_of_the_contract(small_result: Result):
         "seasons",
         "norms",
         "tiers",
+        "evaluation",
         "gaps",
         "last",
         "plan",

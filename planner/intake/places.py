@@ -266,6 +266,7 @@ def read_sites(
     sites["opening_hours"] = columns.hours(table)
     sites["services"] = _services(study, table, notes)
     sites["capacity"] = columns.capacity(table)
+    sites["surveyed"] = sites["took_part"] = np.nan
     sites["zone"] = ""
     sites["source"] = [f"{file}#{row}" for row in sites.index]
     sites["geometry"] = points.to_numpy()

@@ -23,6 +23,7 @@ from planner.intake.places import (
     refuse_unoffered,
     walkable_area,
 )
+from planner.intake.survey import no_survey, read_survey
 from planner.study import Study
 from planner.tables import (
     EVIDENCE_COLUMNS,
@@ -50,6 +51,7 @@ class Inputs:
         warnings: sentences for the data-quality notes.
         hashes: sha256 of every file of the study, each part of a shapefile too.
         evidence: how likely each reading of each table's coordinates is (`tables.EVIDENCE_COLUMNS`).
+        survey: what was asked and counted at existing sites (`tables.SURVEY_COLUMNS`).
         headings: which heading was understood as which field (`tables.HEADING_COLUMNS`).
     """
 
@@ -64,6 +66,7 @@ class Inputs:
     hashes: dict[str, str]
     evidence: pd.DataFrame
     headings: pd.DataFrame
+    survey: pd.DataFrame
 
 
 def read_inputs(study: Study) -> Inputs:
@@ -91,6 +94,9 @@ def read_inputs(study: Study) -> Inputs:
     refuse_unoffered(study, sites, options)
     note_idle(study, sites, options, notes)
     _note_empty_tiers(study, zones, demand, notes)
+    survey = read_survey(study, study.evaluation, sites, notes) if study.evaluation else no_survey()
+    for count in ("surveyed", "took_part"):
+        sites[count] = sites["id"].map(dict(zip(survey["site"], survey[count], strict=True))).astype(float)
     return Inputs(
         streets=streets,
         zones=zones,
@@ -103,6 +109,7 @@ def read_inputs(study: Study) -> Inputs:
         hashes={name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _all_files(study).items()},
         evidence=pd.DataFrame(notes.evidence, columns=list(EVIDENCE_COLUMNS)),
         headings=pd.DataFrame(notes.headings, columns=list(HEADING_COLUMNS)),
+        survey=survey,
     )
 
 

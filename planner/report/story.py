@@ -14,6 +14,7 @@ import pandas as pd
 from planner import __version__
 from planner.coverage import clock
 from planner.draw.webdata import planned_hours
+from planner.evaluation import SHARES
 from planner.hours import label
 from planner.last import changes, since
 from planner.pipeline import Result
@@ -358,6 +359,9 @@ def _state(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
         yield _group_grid(result, lang)
     yield Heading(2, _say(lang, "h_shifts"))
     yield from _shifts(result, lang, shifts)
+    if len(result.evaluation):
+        yield Heading(2, _say(lang, "h_evaluation"))
+        yield Text(_evaluation(result, lang))
     if len(result.verdicts):
         yield Heading(2, _say(lang, "h_norms"))
         yield _norm_grid(result, lang)
@@ -481,6 +485,40 @@ def _tier_grid(result: Result, lang: Lang) -> Grid:
     )
     widths = (10, 32, *[10] * len(moments), 28)
     return Grid(_say(lang, "table_tiers"), head, told, widths, "ll" + "c" * len(moments) + "l")
+
+
+def _evaluation(result: Result, lang: Lang) -> str:
+    """Return which sites would be missed most and which by nobody, which are full and which empty, and what a survey found."""
+    card = result.evaluation.sort_values(["closing_loss", "site"], ascending=[False, True])
+    vital = [
+        _say(
+            lang,
+            "evaluation_site",
+            name=figures.site_name(result, row["site"]),
+            weight=_weight(lang, row["closing_loss"]),
+        )
+        for row in card[card["finding"] == "vital"].to_dict("records")
+    ]
+    told = [_say(lang, "evaluation_vital", sites=listed(lang, vital)) if vital else ""]
+    for finding in ("dispensable", "overloaded", "idle"):
+        names = [figures.site_name(result, site) for site in card.loc[card["finding"] == finding, "site"]]
+        if names:
+            counted = count(lang, len(names), "site")
+            told.append(_say(lang, f"evaluation_{finding}", n=counted, names=listed(lang, names[:TOP_PLACES])))
+    asked = card[card["surveyed"] > 0]
+    if len(asked):
+        told.append(_surveyed(lang, asked))
+    return sentences(lang, *told)
+
+
+def _surveyed(lang: Lang, asked: pd.DataFrame) -> str:
+    shares = [
+        _say(lang, "evaluation_share", name=say(lang, f"workbook.score_{key}"), share=percent(asked[key].mean(), 0))
+        for key in SHARES
+        if asked[key].notna().any()
+    ]
+    counted, small = count(lang, len(asked), "site"), int(asked["small_sample"].sum())
+    return _say(lang, "evaluation_survey", sites=counted, shares=_say(lang, "changes_comma").join(shares), small=small)
 
 
 def _norm_figure(kind: str, value: float | None) -> str:

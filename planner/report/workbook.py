@@ -23,13 +23,14 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from planner import __version__
 from planner.draw.webdata import planned_hours, zone_names
+from planner.evaluation import SHARES
 from planner.pipeline import Result
 from planner.report import figures
 from planner.report.archive import write_package
 from planner.report.cells import put_text
 from planner.report.layers import licence
 from planner.words import Lang, say, term
-from planner.words.wording import harmless, hours, listed, metres, people
+from planner.words.wording import harmless, hours, listed, metres, people, percent
 
 TEXT, WHOLE, PEOPLE, SHARE, MONEY, RATIO, DEGREES, YEAR = (
     "@",
@@ -143,6 +144,7 @@ def write_workbook(result: Result, path: Path, lang: Lang) -> None:
         _zones,
         _norms,
         _tiers,
+        _evaluation,
         _gaps,
         _sites,
         _standards,
@@ -534,6 +536,32 @@ def _tiers(book: Book) -> None:
         for n, (value, form) in enumerate(values, 1):
             _put(sheet, at, n, value, form)
         _fit(sheet, at, [value for value, _ in values])
+
+
+def _evaluation(book: Book) -> None:
+    """Write the score card of the sites that stand today."""
+    card, say_ = book.result.evaluation, book.say
+    small = np.where(card["small_sample"], say_("score_small"), "")
+    columns = [
+        Column(say_("site_id"), card["site"], 9),
+        Column(say_("site_name"), [figures.site_name(book.result, site) for site in card["site"]], 30),
+        Column(say_("score_people"), card["people_within"], 10, WHOLE),
+        Column(say_("score_loss"), card["closing_loss"], 12, PEOPLE),
+        Column(say_("score_load"), card["load"], 10, SHARE),
+        Column(say_("score_finding"), [say_(f"finding_{f}") if f else "" for f in card["finding"]], 14),
+    ]
+    if card["surveyed"].notna().any() or card["visits"].notna().any():
+        columns += [
+            Column(say_("score_visits"), card["visits"], 9, PEOPLE),
+            Column(say_("score_surveyed"), card["surveyed"], 9, WHOLE),
+        ]
+        for key in SHARES:
+            name = say_(f"score_{key}")
+            bounds = zip(card[f"{key}_low"], card[f"{key}_high"], strict=True)
+            between = ["" if np.isnan(low) else f"{percent(low, 0)}–{percent(high, 0)}" for low, high in bounds]
+            columns += [Column(name, card[key], 9, SHARE), Column(say_("score_interval", name=name), between, 11)]
+        columns += [Column(say_("score_total"), card["score"], 11, SHARE), Column(say_("score_sample"), small, 9)]
+    _table(book, "evaluation", columns, note="evaluation_note")
 
 
 def _gaps(book: Book) -> None:

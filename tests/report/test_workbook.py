@@ -25,6 +25,7 @@ SHEETS = (
     "zones",
     "norms",
     "tiers",
+    "evaluation",
     "gaps",
     "sites",
     "standards",

@@ -1,0 +1,107 @@
+"""The existing sites judged: losses against closing each in turn, intervals against a published table, a survey on paper."""
+
+import numpy as np
+import pytest
+import small_study as small
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.coverage import Offers, measure
+from planner.evaluation import closing_losses, surveyed_acceptance, wilson
+from planner.pipeline import Result, run
+from planner.reach import Reach
+from planner.study import load_study
+from planner.summary import summary
+
+SURVEY = "站点编号,调查人数,知晓人数,参与人数,满意人数,日均到访\n"
+
+
+def pairs_of(near: np.ndarray) -> Reach:
+    demand, site = np.nonzero(near)
+    return Reach(
+        n_demand=near.shape[0], n_sites=near.shape[1], cutoff_m=500.0, demand=demand.astype(np.int32),
+        site=site.astype(np.int32), distance_mm=np.ones(len(demand), np.uint32), access_share=1.0,
+    )  # fmt: skip
+
+
+def effective(reach: Reach, standing: Offers, weight, group, profiles) -> float:
+    n = reach.n_demand
+    state = measure(reach, (np.zeros(n, np.int64), np.zeros(n)), np.zeros(n), standing, group, profiles)
+    return float((weight * state.effective_share).sum())
+
+
+@given(st.integers(0, 10_000))
+def test_a_loss_is_what_coverage_loses_when_the_site_is_gone(seed: int):
+    rng = np.random.default_rng(seed)
+    n, m = int(rng.integers(1, 12)), int(rng.integers(1, 6))
+    reach = pairs_of(rng.random((n, m)) < 0.5)
+    masks = np.repeat(rng.random((m, 14)) < 0.5, 24, axis=1)
+    serves, weight, group = rng.random(m) < 0.8, rng.uniform(0, 9, n), rng.integers(0, 2, n)
+    profiles = np.repeat(rng.integers(0, 3, (2, 14)) / 2, 24, axis=1) + 1e-3
+    standing = Offers(np.arange(m), masks, serves)
+    whole = effective(reach, standing, weight, group, profiles)
+    losses = closing_losses(reach, standing, weight, group, profiles)
+    for j in range(m):
+        rest = np.arange(m) != j
+        without = Offers(np.arange(m)[rest], masks[rest], serves[rest])
+        assert losses[j] == pytest.approx(whole - effective(reach, without, weight, group, profiles), abs=1e-9)
+
+
+def test_losses_of_blocks_are_the_same(monkeypatch):
+    rng = np.random.default_rng(3)
+    reach, masks = pairs_of(rng.random((50, 8)) < 0.3), np.repeat(rng.random((8, 14)) < 0.5, 24, axis=1)
+    asked = (reach, Offers(np.arange(8), masks, np.ones(8, bool)), rng.uniform(1, 5, 50), np.zeros(50, np.int64))
+    whole = closing_losses(*asked, np.ones((1, 336)))
+    monkeypatch.setattr("planner.evaluation._BLOCK", 7)
+    assert closing_losses(*asked, np.ones((1, 336))) == pytest.approx(whole)
+
+
+def test_wilsons_interval():
+    # Newcombe (1998), table I: 81 of 263 give 0.2553 to 0.3662, 15 of 148 0.0624 to 0.1605, 0 of 20 0 to 0.1611, 1 of 29 0.0061 to 0.1718.
+    low, high = wilson(np.array([81.0, 15.0, 0.0, 1.0]), np.array([263.0, 148.0, 20.0, 29.0]))
+    assert low == pytest.approx([0.2553, 0.0624, 0.0, 0.0061], abs=5e-5)
+    assert high == pytest.approx([0.3662, 0.1605, 0.1611, 0.1718], abs=5e-5)
+    assert np.isnan(wilson(np.array([np.nan]), np.array([np.nan]))).all()
+
+
+def test_a_small_survey_hardly_moves_what_was_assumed():
+    found = surveyed_acceptance(
+        np.array([[0.8, 0.8, 0.8, 1.0]]), np.array([0, 0, np.nan, 150]), np.array([3, 3000, np.nan, 270])
+    )
+    assert found[0] == pytest.approx([24 / 33, 24 / 3030, 0.8, 180 / 300])
+
+
+@pytest.fixture
+def judged(tmp_path) -> Result:
+    folder = small.write(tmp_path)
+    rows = "S1,40,30,20,15,12\nS2,10,5,0,,\nS9,5,5,5,5,1\nS2,10,11,2,1,3\n"
+    (folder / "survey.csv").write_text(SURVEY + rows, encoding="utf-8")
+    text = small.STUDY + '\n[evaluation]\nfile = "survey.csv"\n[capacity]\nvisit_minutes = 15\n'
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    return run(load_study(folder))
+
+
+def test_the_score_card_on_paper(judged: Result):
+    card = judged.evaluation.set_index("site")
+    one = card.loc["S1"]
+    assert (one["awareness"], one["participation"], one["satisfaction"]) == (0.75, 0.5, 0.75)
+    assert one["score"] == pytest.approx(2 / 3) and one["visits"] == 12 and not one["small_sample"]
+    # Nobody took part at S2, so nobody can be satisfied; ten answers are few; a row with 11 of 10 is set aside, as is a site that is none.
+    two = card.loc["S2"]
+    assert (two["awareness"], two["participation"], two["small_sample"]) == (0.5, 0.0, True)
+    assert np.isnan(two["satisfaction"]) and two["score"] == pytest.approx(0.25)
+    assert judged.rejects["row"].tolist() == [4, 5]
+    # S2 lacks water: closing it takes nothing from effective coverage.
+    assert two["closing_loss"] == 0 and two["finding"] == "dispensable"
+    lost = (judged.demand["weight"] * judged.demand["effective_share"]).sum()
+    assert lost > 0 and one["closing_loss"] == pytest.approx(lost)
+    assert summary(judged)["evaluation"][0]["site"] == "S1"
+
+
+def test_who_was_asked_is_merged_into_who_would_go(judged: Result, tmp_path):
+    assert judged.sites.set_index("id").loc["S1", ["surveyed", "took_part"]].tolist() == [40, 20]
+    # 30 answers of one were assumed: (30 + 20) ÷ (30 + 40) of everybody would go to S1, and there are seats enough for them.
+    state = judged.coverage[0]
+    covered = state.effective_share > 0
+    assert state.accepted_share[covered] == pytest.approx(state.effective_share[covered] * 50 / 70)
+    assert set(judged.gaps["reason"]) & {"awkward_host", "full"}
