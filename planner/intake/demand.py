@@ -38,7 +38,7 @@ def read_demand(
         elif isinstance(source, LedgerDemand):
             part = _ledger_demand(study, source, number, ground.streets, zones, area, notes)
         elif isinstance(source, ZoneDemand):
-            part = _zone_demand(study, source, number, ground.streets, zones, area, notes)
+            part = _zone_demand(study, source, number, ground, zones, area, notes)
         else:
             part = _point_demand(study, source, number, ground, zones, area, notes)
         parts.append(part)
@@ -290,7 +290,7 @@ def _zone_demand(
     study: Study,
     settings: ZoneDemand,
     number: int,
-    streets: gpd.GeoDataFrame,
+    ground: Ground,
     zones: gpd.GeoDataFrame,
     area: shapely.Geometry,
     notes: Notes,
@@ -305,7 +305,7 @@ def _zone_demand(
     _sum(people.to_numpy(), _MOST_PEOPLE, table.file)
     id_of = dict(zip(zones["name"], zones["id"], strict=True)) | dict(zip(zones["id"], zones["id"], strict=True))
     zone = columns.text(table, "zone").map(lambda cell: id_of.get(cell, "") if cell else "")
-    under = _spread_over(study, settings, number, streets, zones, area, notes)
+    under = _spread_over(study, settings, number, ground, zones, area, notes)
     weighs = under.groupby("zone")["weight"].sum()
     nothing = (zone != "") & ~(zone.map(weighs).fillna(0.0) > 0) & (people > 0)
     for rows, key in ((zone == "", "zone_unknown"), (nothing, "zone_bare")):
@@ -333,18 +333,18 @@ def _spread_over(
     study: Study,
     settings: ZoneDemand,
     number: int,
-    streets: gpd.GeoDataFrame,
+    ground: Ground,
     zones: gpd.GeoDataFrame,
     area: shapely.Geometry,
     notes: Notes,
 ) -> pd.DataFrame:
     """Return the units that people known by zone are spread over, each weighing what it does among those of its zone."""
     if settings.points is None:
-        width_m = settings.width_m or dict.fromkeys(streets["highway"].unique(), 1.0)
+        width_m = settings.width_m or dict.fromkeys(ground.streets["highway"].unique(), 1.0)
         along = LineDemand(kind="line", group=settings.group, total=1.0, width_m=width_m, piece_m=settings.piece_m)
-        return _line_demand(study, along, number, streets, zones, area)
+        return _line_demand(study, along, number, ground.streets, zones, area)
     table, places = locate_rows(
-        study, settings.points, read_places(study, settings.points, notes), streets, zones, notes
+        study, settings.points, read_places(study, settings.points, notes), ground, zones, notes
     )
     weighed = "weight" in table.rows.columns
     weight = columns.amounts(table, "weight", PEOPLE, "cell_weight") if weighed else pd.Series(1.0, places.index)
