@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from planner.draw import sheet, style, themes
 from planner.draw.extent import Frame, to_paper
 from planner.draw.page import arrange
-from planner.draw.themes import Entry, Listing, Section, Theme, figure
+from planner.draw.themes import Entry, Listing, Section, Theme
 from planner.pipeline import Result
 from planner.words import Lang, say, term
 
@@ -146,7 +146,11 @@ def _gaps(result: Result, lang: Lang, zone: str) -> Listing | None:
         Entry(
             0,
             result.study.groups[str(gap["group"])].name,
-            (figure(gap["weight"]), term(lang, "reason", str(gap["reason"])), themes.metres(gap["nearest_m"])),
+            (
+                themes.people(float(gap["weight"])),
+                term(lang, "reason", str(gap["reason"])),
+                themes.metres(gap["nearest_m"]),
+            ),
         )
         for gap in top.to_dict("records")
     )

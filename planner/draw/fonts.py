@@ -87,8 +87,8 @@ def shorten(text: str, size_pt: float, limit_mm: float, *, serif: bool = False) 
 
 
 # Chinese typography: these never open a line, and those never close one.
-_NO_START = set("、,。;:!?)》」』】〕%℃·…—,.;:!?)]}%")
-_NO_END = set("(《「『【〔([{¥")
+_NO_START = set("、，。；：！？）》」』】〕％℃·…—,.;:!?)]}%")
+_NO_END = set("（《「『【〔([{¥￥")
 
 
 def wrap(text: str, size_pt: float, limit_mm: float, *, lines: int = 99, serif: bool = False) -> list[str]:

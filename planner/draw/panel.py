@@ -134,10 +134,11 @@ def _bar(column: Column, y: float, bar: Bar) -> None:
     end = max(bar.share, bar.effective)
     outside = width * (1 - end) > room
     x = left + width * end + (1.2 if outside else -1.2) * unit
-    ink = style.INK if outside or bar.share > bar.effective else style.ink_on(bar.colour)
+    beyond = width * (bar.share - bar.effective) > room
+    ink = style.INK if outside or beyond else style.ink_on(bar.colour)
     pen.words(axes, x, middle, f"{bar.share:.0%}", 7.0 * unit, ink, across="left" if outside else "right", middle=True)
-    if width * bar.effective > (room if outside or bar.share - bar.effective > room / width else 2 * room):
-        shift = 1.2 * unit if outside or bar.share - bar.effective > room / width else room + 1.2 * unit
+    if width * bar.effective > (room if outside or beyond else 2 * room):
+        shift = 1.2 * unit if outside or beyond else room + 1.2 * unit
         x, ink = left + width * bar.effective - shift, style.ink_on(bar.colour)
         pen.words(axes, x, middle, f"{bar.effective:.0%}", 7.0 * unit, ink, across="right", middle=True)
     elif width * (bar.share - bar.effective) > room * (1 if outside else 2):
@@ -156,10 +157,12 @@ def _people(result: Result, theme: Theme, lang: Lang) -> str:
 
 @dataclass(frozen=True)
 class Key:
-    """An entry of the legend: ``draw`` puts the sample at a point, ``text`` explains it."""
+    """An entry of the legend: ``draw`` puts the sample at a point, ``text`` explains it; how much room it takes on A3."""
 
     draw: Draw
     text: str
+    high: float = 4.25
+    wide: float = 0.0
 
 
 def legend(column: Column, top: float, result: Result, theme: Theme, drawn: Drawn) -> float:
@@ -185,15 +188,17 @@ def legend(column: Column, top: float, result: Result, theme: Theme, drawn: Draw
             at -= 3.5 * unit
             pen.words(column.axes, left, at, column.say(head), 6.4 * unit, style.MUTED, limit_mm=right - left)
             at -= 1.1 * unit
+            past = max(indent, *(key.wide * unit for key in keys))
             for key in keys:
-                at -= 4.25 * unit
-                middle, room = at + 1.5 * unit, right - left - indent
+                high = max(key.high, 4.25)
+                at -= high * unit
+                middle, room = at + (high / 2 - 0.62) * unit, right - left - past
                 key.draw(left, middle)
                 pt = min(7.0, 7.0 * room / max(width_mm(clean(key.text), 7.0 * unit), room) + 1e-9)
                 pt = readable(max(pt, 5.6) * unit)
                 lines = wrap(clean(key.text), pt, room, lines=2)
                 for i, line in enumerate(lines):
-                    pen.words(column.axes, left + indent, middle - i * 1.2 * pt * MM_PER_PT, line, pt, middle=True)
+                    pen.words(column.axes, left + past, middle - i * 1.2 * pt * MM_PER_PT, line, pt, middle=True)
                 at -= (len(lines) - 1) * 1.2 * pt * MM_PER_PT
             at -= 1.0 * unit
         ends.append(at)
@@ -325,19 +330,26 @@ def _mode_keys(column: Column, drawn: Drawn) -> list[Key]:
 
 
 def _tier_keys(column: Column, theme: Theme, drawn: Drawn) -> list[Key]:
-    def sample(tier: str) -> Draw:
+    """Show each tier as large as on the map: without a number, and with one."""
+
+    def key(tier: str) -> Key:
+        of_tier, unit = theme.marks[theme.marks["tier"] == tier], column.unit
+        samples, edge = [], 0.4
+        for numbered in (False, True):
+            sizes = of_tier.loc[(of_tier["number"] > 0) == numbered, "size"]
+            if len(sizes):
+                mm = float(sizes.iloc[0]) * SITE_MM
+                status = "chosen" if numbered and (of_tier["status"] == "chosen").any() else "existing"
+                samples.append((edge + mm / 2, mm, status))
+                edge += mm + 0.6
+
         def draw(x: float, y: float) -> None:
-            of_tier = theme.marks[theme.marks["tier"] == tier]
-            for at, numbered in ((1.8, False), (6.0, True)):
-                sizes = of_tier.loc[(of_tier["number"] > 0) == numbered, "size"]
-                if len(sizes):
-                    mm = min(float(sizes.iloc[0]) * SITE_MM, 4.6) * column.unit
-                    status = "chosen" if numbered and (of_tier["status"] == "chosen").any() else "existing"
-                    pen.symbol(column.axes, x + at * column.unit, y, mm, "circle", status, style.YEARS[0], halo_mm=0)
+            for at, mm, status in samples:
+                pen.symbol(column.axes, x + at * unit, y, mm * unit, "circle", status, style.YEARS[0], halo_mm=0)
 
-        return draw
+        return Key(draw, term(column.lang, "tier", tier), max(mm for _, mm, _ in samples) + 0.4, edge + 0.6)
 
-    return [Key(sample(t), term(column.lang, "tier", t)) for t in drawn.tiers]
+    return [key(tier) for tier in drawn.tiers]
 
 
 # Type sizes, columns and whether the tabs are shown, in the order of preference.

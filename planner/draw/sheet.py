@@ -36,9 +36,16 @@ def draw(result: Result, base: ground.Base, theme: Theme, lang: Lang, *, number:
     Args:
         number: what the title block says of the sheet's place in its set.
     """
+    axes = pen.sheet(base.page.width, base.page.height)
+    explain(axes, result, base, theme, ground.draw(axes, base, theme), lang, number=number)
+    return axes
+
+
+def explain(
+    axes: Axes, result: Result, base: ground.Base, theme: Theme, drawn: ground.Drawn, lang: Lang, *, number: str
+) -> None:
+    """Draw what explains a map that is drawn already: all of the sheet that is in words."""
     page, frame, unit = base.page, base.frame, base.unit
-    axes = pen.sheet(page.width, page.height)
-    drawn = ground.draw(axes, base, theme)
     head, *columns = (panel.Column(axes, left, right, unit, lang) for left, _, right, _ in (page.head, *page.columns))
     tops = [panel.title(head, page.head[3], theme), *(top for *_, top in page.columns[1:])]
     if page.head != page.columns[0]:
@@ -55,7 +62,6 @@ def draw(result: Result, base: ground.Base, theme: Theme, lang: Lang, *, number:
     panel.listing(columns[at], tops[at], floors[at], theme, theme.second, frame)
     below = panel.Column(axes, page.foot[0], page.foot[2], unit, lang)
     panel.foot(below, frame.bottom - BAND_MM * unit, frame, result.study.illustrative)
-    return axes
 
 
 def _studied(result: Result) -> Bounds:

@@ -130,6 +130,11 @@ def figure(value: float, digits: int = 0) -> str:
     return text.rstrip("0").rstrip(".") if digits else text
 
 
+def people(value: float) -> str:
+    """Return a number of people; a few that are no whole person are less than one, not none."""
+    return "<1" if 0 < value < 0.5 else figure(value)
+
+
 def layout(result: Result, lang: Lang, *, until: int | None = None) -> Theme:
     """Return the layout plan: who is covered from when, and the sites as they stand at the end of the plan.
 
@@ -259,7 +264,7 @@ def gaps(result: Result, lang: Lang) -> Theme:
         Entry(
             rank,
             _gap_name(result, gap, lang),
-            (figure(gap["weight"]), term(lang, "reason", str(gap["reason"])), metres(gap["nearest_m"])),
+            (people(float(gap["weight"])), term(lang, "reason", str(gap["reason"])), metres(gap["nearest_m"])),
         )
         for rank, gap in enumerate(top.to_dict("records"), 1)
     )
@@ -407,7 +412,7 @@ def _programme(result: Result, lang: Lang, years: Sequence[int], colour: Mapping
             Entry(
                 number[action["site"]],
                 names[action["site"]] or str(action["site"]),
-                (_way(action, lang), f"{action['capital_cost']:.{digits}f}", figure(float(action["gain"]))),
+                (_way(action, lang), f"{action['capital_cost']:.{digits}f}", people(float(action["gain"]))),
             )
             for action in taken
         )

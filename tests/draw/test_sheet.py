@@ -424,3 +424,15 @@ def test_the_title_block_says_what_was_typed_and_invents_nothing(small_result):
         years = {year for text in said for year in re.findall("20[0-9]{2}", text) if text != result.run_id}
         # CGCS2000, the year of the norm and those of the plan.
         assert years == {"2000", "2023", "2027", "2028"} | set(re.findall("20[0-9]{2}", number))
+
+
+def test_the_legend_shows_each_tier_as_large_as_on_the_map(drawn):
+    theme, base, axes = drawn("existing", "zh")
+    tier = say("zh", "sheet.tier_head")
+    head = next(box for text, box in texts(axes) if text == tier)
+    shapes = [p for p in axes.artists + axes.patches if p.get_fill() and len(p.get_path().vertices) > 50]
+    discs = [shapely.Polygon(p.get_path().vertices) for p in shapes]
+    discs = [d for d in discs if d.centroid.x > base.frame.right and head[1] - 40 < d.centroid.y < head[1]]
+    tiers = theme.marks.groupby("tier")["size"].first().to_dict()
+    found = {round(d.bounds[2] - d.bounds[0], 1) for d in discs if d.bounds[0] < head[2]}
+    assert {round(size * 5.6, 1) for size in tiers.values()} <= found
