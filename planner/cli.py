@@ -207,6 +207,10 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any]) -> No
     output = study.output.model_copy(update={k: v for k, v in wanted.items() if k != "sheets"})
     study = study.model_copy(update={"map": maps, "output": output})
     _refuse_file(out)
+    if output.pdf:
+        from planner.report.pdf import office
+
+        office()
     # What is slow to import waits until the settings are known to be right.
     from planner import pipeline
     from planner.deliver import deliver

@@ -1,6 +1,7 @@
 """Result -> the set of deliverables in a folder, written whole or not at all.
 
-Takes a `Result` and a folder; writes summary.json, plan.gpkg, programme.xlsx, report.docx, map.html and maps/. Computes nothing.
+Takes a `Result` and a folder; writes summary.json, plan.gpkg, programme.xlsx, report.docx, map.html and maps/; where asked, report.pdf
+and exchange/. Computes nothing.
 """
 
 import shutil
@@ -13,7 +14,9 @@ from planner.draw.web import write_map
 from planner.errors import PlannerError, SurroundingsError
 from planner.pipeline import Progress, Result, quiet
 from planner.report.document import write_document
+from planner.report.exchange import write_exchange
 from planner.report.layers import write_layers
+from planner.report.pdf import write_pdf
 from planner.report.workbook import write_workbook
 from planner.summary import summary_json
 from planner.words import Lang
@@ -78,6 +81,10 @@ def write_set(result: Result, folder: Path, lang: Lang, progress: Progress = qui
         sheets = finish_sheets()
     progress("document")
     write_document(result, folder / "report.docx", lang, sheets=sheets)
+    if result.study.output.pdf:
+        write_pdf(folder / "report.docx")
+    if result.study.output.exchange:
+        write_exchange(result, folder / "exchange", lang)
     (folder / "summary.json").write_text(summary_json(result), encoding="utf-8", newline="\n")
 
 
