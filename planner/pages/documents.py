@@ -14,7 +14,7 @@ from planner.pages import shared
 from planner.pipeline import Progress, Result
 from planner.words import Lang, say
 
-STEPS = ("layers", "sheets", "workbook", "document", "map")
+STEPS = ("layers", "workbook", "map", "sheets", "document")
 # Those that are wanted one by one.
 SINGLE = ("programme.xlsx", "report.docx", "map.html", "plan.gpkg")
 # The earliest date that a zip file knows: the set of a result has the same bytes whenever it is made.
