@@ -20,6 +20,12 @@ _E2 = 0.00669342162296594323
 _BD = np.pi * 3000 / 180
 
 
+def in_china(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.bool_]:
+    """Tell where the offset applies: the box that the published algorithm has."""
+    x, y = np.asarray(lon), np.asarray(lat)
+    return np.asarray((x >= 72.004) & (x <= 137.8347) & (y >= 0.8293) & (y <= 55.8271))
+
+
 def _offset(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Degrees:
     x, y = lon - 105.0, lat - 35.0
     waves = (20 * np.sin(6 * x * np.pi) + 20 * np.sin(2 * x * np.pi)) * 2 / 3
@@ -31,7 +37,7 @@ def _offset(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Degrees:
     d_lon += (150 * np.sin(x / 12 * np.pi) + 300 * np.sin(x / 30 * np.pi)) * 2 / 3
     phi = np.radians(lat)
     w2 = 1 - _E2 * np.sin(phi) ** 2
-    inside = (lon >= 72.004) & (lon <= 137.8347) & (lat >= 0.8293) & (lat <= 55.8271)
+    inside = in_china(lon, lat)
     d_lat = np.degrees(d_lat * w2 * np.sqrt(w2) / (_A_M * (1 - _E2)))
     d_lon = np.degrees(d_lon * np.sqrt(w2) / (_A_M * np.cos(phi)))
     return np.where(inside, d_lon, 0.0), np.where(inside, d_lat, 0.0)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS
 from scipy.spatial import cKDTree
 
-from planner.datum import Reading, place, transformer
+from planner.datum import Reading, in_china, place, transformer
 
 # The points of a table are not wholly independent of each other, nor is every town the one that was measured: evidence from streets
 # counts for this much of itself.
@@ -206,7 +206,9 @@ def are_metres(first: ArrayLike, second: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(np.maximum(np.abs(x), np.abs(y)) > 1_000.0)
 
 
-def readings(first: ArrayLike, second: ArrayLike, crs: str, middle_lon: float) -> tuple[Reading, ...]:
+def readings(
+    first: ArrayLike, second: ArrayLike, crs: str, middle_lon: float, middle_lat: float
+) -> tuple[Reading, ...]:
     """Return the ways in which two columns could be meant, all of the same family: degrees or metres.
 
     Args:
@@ -214,10 +216,13 @@ def readings(first: ArrayLike, second: ArrayLike, crs: str, middle_lon: float) -
         second: what stands in the other one.
         crs: the study's projected CRS.
         middle_lon: degrees; which zones come into question.
+        middle_lat: degrees; with it whether the Chinese datums do.
     """
     first, second = _arrays(first, second)
     if not np.median(are_metres(first, second)):
-        return tuple(Reading(d, s) for s in (False, True) for d in ("WGS-84", "GCJ-02", "BD-09"))
+        # Elsewhere GCJ-02 is WGS-84, and nobody draws in BD-09.
+        datums = ("WGS-84", "GCJ-02", "BD-09") if in_china(middle_lon, middle_lat) else ("WGS-84",)
+        return tuple(Reading(d, s) for s in (False, True) for d in datums)
     found = []
     for swapped, easting in ((False, np.median(first)), (True, np.median(second))):
         prefix = int(easting // 1e6) if easting >= 1e7 else 0
@@ -273,7 +278,7 @@ def weigh(
     kept = kept[:: -(-len(kept) // MOST_POINTS)]
     pairs = pairs[kept]
     middle = transformer(crs, "EPSG:4326").transform((area[0] + area[2]) / 2, (area[1] + area[3]) / 2)
-    ways, box = readings(pairs[:, 0], pairs[:, 1], crs, middle[0]), shapely.box(*area)
+    ways, box = readings(pairs[:, 0], pairs[:, 1], crs, *middle), shapely.box(*area)
     scores, medians, nears = np.zeros(len(ways)), np.full(len(ways), np.nan), np.zeros(len(ways))
     for n, way in enumerate(ways):
         xy = place(pairs[:, 0], pairs[:, 1], way, crs)

@@ -141,3 +141,17 @@ def test_nobody_works_in_the_river(grid: tuple[Ground, np.ndarray], into: datum.
     )
     best = weighed(shifted(places, into), Ground(ground.streets, river))[0]
     assert best.reading == datum.Reading(into) and best.likelihood >= evidence.SURE
+
+
+def test_outside_china_degrees_are_wgs84():
+    streets = gpd.GeoDataFrame(
+        {"highway": "x", "name": ""}, geometry=[shapely.LineString([(0, 0), (9, 9)])], crs="EPSG:32633", index=[0]
+    )
+    found = evidence.weigh(
+        [13.26, 13.27],
+        [53.55, 53.56],
+        crs="EPSG:32633",
+        area=(384_000, 5_934_000, 386_000, 5_936_000),
+        ground=Ground(streets),
+    )
+    assert found[0].reading == datum.Reading("WGS-84") and found[0].likelihood >= evidence.SURE

@@ -37,6 +37,10 @@ _ALL_WAYS = '["highway"]["area"!~"yes"]'
 _LATER = frozenset({429, 500, 502, 503, 504})
 
 
+# Without a network nobody needs to wait long to be told so.
+_TRIES_OFFLINE = 2
+
+
 @dataclass(frozen=True)
 class Manners:
     """How servers are asked.
@@ -224,7 +228,7 @@ class Servers:
                 except (_NoAnswerError, requests.RequestException) as error:
                     failed = 1 if self._courier.answers > answered else failed + 1
                     answered = self._courier.answers
-                    if failed >= self.manners.tries:
+                    if failed >= self.manners.tries or (failed >= _TRIES_OFFLINE and self._offline(error)):
                         raise self._given_up(error, place) from error
                     self._wait(error, failed)
 
@@ -240,7 +244,11 @@ class Servers:
         self.waiting(_short(error), pause_s)
         time.sleep(pause_s)
 
+    def _offline(self, error: Exception) -> bool:
+        """Tell whether there seems to be no network: nobody has answered yet."""
+        return isinstance(error, requests.ConnectionError) and not self._courier.answers
+
     def _given_up(self, error: Exception, place: str) -> SurroundingsError:
-        if isinstance(error, requests.ConnectionError) and not self._courier.answers:
+        if self._offline(error):
             return SurroundingsError("fetch_offline", place=place, detail=_short(error))
         return SurroundingsError("fetch_failed", place=place, detail=_short(error))

@@ -12,6 +12,7 @@ import shapely
 
 from planner.datum import fitting_crs
 from planner.errors import InputError
+from planner.intake.cells import plain
 from planner.intake.layers import read_raw_layer
 
 # Codes of 中华人民共和国行政区划代码 (GB/T 2260) as names that OpenStreetMap knows, with a longitude and a latitude within, for the
@@ -101,7 +102,8 @@ def region_of(text: str) -> Region:
     if Path(text).is_file():
         shapes = _boundary(Path(text))
         return Region(text, "", shapes, _middle(shapes))
-    numbers = re.findall(r"-?\d+(?:\.\d+)?", text) if re.fullmatch(r"[\s\d.,,-]+", text) else []
+    typed = plain(text)  # full-width digits and commas too
+    numbers = re.findall(r"-?\d+(?:\.\d+)?", typed) if re.fullmatch(r"[\s\d.,、-]+", typed) else []
     if len(numbers) == 4:
         west, south, east, north = map(float, numbers)
         if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from planner.errors import InputError
 from planner.hours import in_osm_syntax
-from planner.intake.cells import SEATS, is_empty, numbers
+from planner.intake.cells import SEATS, is_empty, numbers, plain
 from planner.intake.headings import HEADINGS
 from planner.intake.table import RawTable
 from planner.words import LANGS, catalogue, say
@@ -46,7 +46,10 @@ def amounts(
     if wrong.any():
         first = int(wrong.argmax())
         row, heading = table.rows.index[first], table.headings[field]
-        raise InputError(key, file=table.file, row=row, column=heading, text=table.rows[field].iloc[first])
+        cell = str(table.rows[field].iloc[first])
+        if not cell.strip():
+            raise InputError("cell_empty", file=table.file, row=row, column=heading)
+        raise InputError(key, file=table.file, row=row, column=heading, text=cell)
     return found
 
 
@@ -70,7 +73,7 @@ def identifiers(table: RawTable, field: str, section: str, known: tuple[str, ...
     }
 
     def translate(row: int, cell: str) -> str:
-        parts = [part.strip() for part in re.split(r"[;;、,,/\n]", cell) if part.strip()]
+        parts = [part.strip() for part in re.split(r"[;、,/\n]", plain(cell)) if part.strip()]
         found = [words.get(part.lower(), part) for part in parts]
         for part, identifier in zip(parts, found, strict=True):
             if known is not None and identifier not in known:

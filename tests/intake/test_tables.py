@@ -271,3 +271,20 @@ def test_no_cell_breaks_the_readers(text: str):
 
 def test_the_small_study_still_has_its_headings():
     assert [field_of(h) for h in ("编号", "可选方式", "座位数")] == ["id", "modes", "capacity"] and small.CRS
+
+
+@pytest.mark.parametrize(
+    "cell", ["歇脚；饮水；如厕", "歇脚，饮水，如厕", "歇脚、饮水、如厕", "歇脚; 饮水 ;如厕", "歇脚/饮水/如厕"]
+)
+def test_words_are_parted_by_whatever_sign_people_type(tmp_path: Path, cell: str):
+    from planner.intake import columns
+
+    file = tmp_path / "a.csv"
+    file.write_text(f'名称,服务项目,经度,纬度\n甲,"{cell}",120,30\n', encoding="utf-8")
+    assert columns.identifiers(read_table(file), "services", "service").tolist() == ["rest;water;toilet"]
+
+
+def test_a_box_may_be_typed_in_full_width():
+    from planner.gather.region import region_of
+
+    assert region_of("１２０.１，２９.２，１２０.４，２９.４").crs == "EPSG:4549"
