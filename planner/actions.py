@@ -1,7 +1,8 @@
 """Sites and a table of options -> the actions a plan may take.
 
 Takes the sites frame and the options table of `intake`; gives one row for every action. An action is the unit of planning: build a
-candidate in one of its modes, or lengthen an existing site's hours. Decides nothing: which of them are worth it is `siting`'s.
+candidate in one of its modes, lengthen an existing site's hours, widen it (kit, seats) or close it. Decides nothing: which of them are
+worth it is `siting`'s.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -28,6 +29,8 @@ ACTION_COLUMNS = (
     "operating_cost",
     "source",
 )
+# What becomes of a place by each action.
+STATE_AFTER = {"build": "chosen", "extend_hours": "upgraded", "upgrade": "upgraded", "close": "closed"}
 # What an option may say that only the programme passes on.
 NOTES = ("note", "floor_area_m2", "kit_level", "funding", "lead_unit", "support_unit", "due")
 
@@ -37,9 +40,10 @@ def possible_actions(
 ) -> pd.DataFrame:
     """List every action that the options allow at the sites.
 
-    A candidate can be built once for each option of its kind whose mode it allows; an existing site can take each
-    ``extend_hours`` option of its kind. What an option leaves empty is the place's own: hours, services, capacity, tier.
-    Longer hours and more services are added to what an existing site has, never taken from it.
+    A candidate can be built once for each option of its kind whose mode it allows; an existing site can take each ``extend_hours``,
+    ``upgrade`` and ``close`` option of its kind. What an option leaves empty is the place's own: hours, services, capacity, tier.
+    Longer hours and more services are added to what an existing site has, never taken from it. Closing saves what the option says
+    that running the site costs: its operating cost is below zero.
 
     Args:
         sites: existing places, then candidates (RangeIndex).
@@ -72,7 +76,7 @@ def possible_actions(
                     "tier": option["tier"] or site["tier"],
                     **_offer(site, option),
                     "capital_cost": float(option["capital_cost"]),
-                    "operating_cost": float(option["operating_cost"]),
+                    "operating_cost": float(option["operating_cost"]) * (-1.0 if option["action"] == "close" else 1.0),
                     "source": option["source"],
                     **{column: option[column] for column in notes},
                 }
@@ -88,6 +92,8 @@ def _allows(site: Mapping[Any, Any], option: Mapping[Any, Any]) -> bool:
 
 def _offer(site: Mapping[Any, Any], option: Mapping[Any, Any]) -> dict[str, Any]:
     """Return hours, services and capacity of the place once the action is done."""
+    if option["action"] == "close":
+        return {"opening_hours": "", "services": "", "capacity": 0.0}
     if option["action"] == "build":
         hours = option["opening_hours"] or site["opening_hours"]
         services = option["services"] or site["services"]
@@ -131,13 +137,14 @@ def sites_after(sites: gpd.GeoDataFrame, taken: pd.DataFrame) -> gpd.GeoDataFram
     """Return the sites as they stand once the actions of ``taken`` are done.
 
     A built candidate gets status ``chosen`` and the action's mode; a changed site ``upgraded`` and keeps its mode. Both get the
-    action's tier, hours, services and capacity.
+    action's tier, hours, services and capacity. A closed site gets status ``closed`` and stays as it was otherwise.
     """
     after = sites.copy()
+    after.loc[taken["place"].to_numpy(), "status"] = taken["action"].map(STATE_AFTER).to_numpy()
+    taken = taken[taken["action"] != "close"]
     place = taken["place"].to_numpy()
     built = (taken["action"] == "build").to_numpy()
     for column in ("tier", "opening_hours", "services", "capacity"):
         after.loc[place, column] = taken[column].to_numpy()
     after.loc[place[built], "mode"] = taken["mode"].to_numpy()[built]
-    after.loc[place, "status"] = ["chosen" if new else "upgraded" for new in built]
     return after

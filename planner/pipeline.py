@@ -33,19 +33,21 @@ from planner.coverage import (
 from planner.errors import InputError
 from planner.evaluation import closing_losses, score_card, surveyed_acceptance
 from planner.gaps import find_gaps, seat_reasons
-from planner.hours import week_profile
+from planner.hours import week_mask, week_profile
 from planner.intake import Inputs, read_inputs
 from planner.last import Last, last_run, read_summary
 from planner.network import Network, Positions, from_lines, locate, take
-from planner.programme import chosen_actions, costs_by_year, people_within, programme
+from planner.plans import TRADEOFF_COLUMNS, Made, effective_gain, make, reason_sentences, trade_off
+from planner.programme import chosen_actions, costs_by_year, people_within, price_levels, programme
 from planner.reach import Reach, nearest, reach
 from planner.remedies import gains_by_gap, remedies, seat_gains_by_gap
-from planner.siting import Plan, covering_problem, solve
+from planner.rulebook import Terrain
+from planner.siting import Listener, Plan
 from planner.standards import judge, norms
-from planner.study import Capacity, Study
+from planner.study import Capacity, PlanSettings, Study
 from planner.tables import service_set
 from planner.tiers import Ground, judge_tiers
-from planner.words import Lang, say
+from planner.words import Lang
 
 Progress = Callable[[str], None]
 
@@ -93,6 +95,8 @@ class Result:
         indicators: the indicators of each of these moments.
         profiles: each group's work profile over the week.
         cost_by_year: what each year costs.
+        made: the plan with what it was made for: the problem, its rules, its loss against the best end of the last year.
+        tradeoff: what more and less money buys (`planner.plans.TRADEOFF_COLUMNS`); empty unless the study asks for it.
         verdicts: which norm is met where: columns of `planner.standards.VERDICT_COLUMNS` and ``moment`` (0 today, the plan's last year).
         tiers: what the tiers' rules ask for and what is there: columns of `planner.tiers.TIER_COLUMNS` and ``moment``, as in verdicts.
         rejects: rows of the input that could not be used.
@@ -121,6 +125,8 @@ class Result:
     indicators: dict[int, dict[str, Any]]
     profiles: dict[str, Floats]
     cost_by_year: dict[int, float]
+    made: Made | None = field(repr=False)
+    tradeoff: pd.DataFrame
     verdicts: pd.DataFrame
     tiers: pd.DataFrame
     rejects: pd.DataFrame
@@ -143,20 +149,19 @@ class Result:
 
     def plan_reasons(self, lang: Lang) -> tuple[str, ...]:
         """Return why no plan fits, as sentences; nothing where there is a plan."""
-        places = self.sites["id"].to_numpy()
-        sentences = []
-        for reason in self.plan.reasons if self.plan else ():
-            values = {k: places[v] if k == "place" else v for k, v in reason.values.items()}
-            sentences.append(say(lang, f"programme.{reason.key}", **values))
-        return tuple(sentences)
+        terrain = Terrain(
+            self.study, self.sites_today, self.zones, self.demand, self.actions, self.profiles, self.walks.reach
+        )
+        return reason_sentences(self.plan.reasons if self.plan else (), terrain, lang)
 
 
-def run(study: Study, *, progress: Progress = quiet) -> Result:
+def run(study: Study, *, progress: Progress = quiet, listener: Listener | None = None) -> Result:
     """Run the whole method on a study.
 
     Args:
         study: what `planner.study.load_study` read.
         progress: told the name of each step (key of the catalogue's section ``step``) as it begins.
+        listener: told objective and bound of the plan while it is solved; returning True keeps the best so far.
 
     Raises:
         InputError: the study's files are wrong.
@@ -183,7 +188,7 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
     forbidden = study.plan.forbidden if study.plan else ()
     possible = possible_actions(inputs.sites, inputs.options, forbidden=forbidden)
     gaps = gaps.join(_remedies(study, inputs, walks, profiles, today, gaps, gap_of, possible))
-    plan, actions = make_plan(study, inputs, walks, profiles, possible)
+    made, actions = make_plan(study, inputs, walks, profiles, possible, listener=listener)
 
     progress("programme")
     moments, sites = {0: today}, inputs.sites.assign(year=0)
@@ -206,11 +211,13 @@ def run(study: Study, *, progress: Progress = quiet) -> Result:
         gaps=gaps,
         actions=actions,
         programme=programme(study, sites, inputs.zones, actions, served=_people_near(study, inputs, walks)),
-        plan=plan,
+        plan=made.plan if made else None,
+        made=made,
+        tradeoff=_trade_off(study, made),
         coverage=moments,
         indicators=figures,
         profiles=profiles,
-        cost_by_year=costs_by_year(actions, study.plan.years) if study.plan else {},
+        cost_by_year=costs_by_year(actions, study.plan.years, price_levels(study.plan)) if study.plan else {},
         verdicts=_verdicts(study, inputs, walks, {0: inputs.sites, max(moments): sites}, moments),
         tiers=_tiers(study, inputs, walks, {0: inputs.sites, max(moments): sites}),
         rejects=inputs.rejects,
@@ -376,9 +383,42 @@ def check_rules(study: Study, inputs: Inputs) -> None:
     for place in (*study.plan.required, *study.plan.forbidden) if study.plan else ():
         if place not in ids:
             raise InputError("place_unknown", file=study.settings_file, place=place)
+    if study.plan:
+        _check_names(study, study.plan, inputs)
     for norm in study.standard.judge:
         if norm not in norms():
             raise InputError("norm_unknown", file=study.settings_file, norm=norm, norms=", ".join(norms()))
+
+
+def _check_names(study: Study, plan: PlanSettings, inputs: Inputs) -> None:
+    """Refuse limits and floors that name what isn't there, or hours that cannot be read."""
+    sites, zones = inputs.sites, inputs.zones
+    known = {"site": set(sites["id"]), "zone": set(zones["id"]), "kind": set(sites["kind"]), "host": set(sites["host"])}
+    asked = [
+        (f"limits[{n + 1}].{key}", key, word)
+        for n, limit in enumerate(plan.limits)
+        for key in known
+        for word in getattr(limit, key)
+    ]
+    asked += [
+        (f"floors[{n + 1}].zone", "zone", floor.zone)
+        for n, floor in enumerate(plan.floors)
+        if floor.zone not in ("", "*")
+    ]
+    for setting, key, word in asked:
+        if word not in known[key]:
+            raise InputError("rule_names_unknown", file=study.settings_file, setting=f"plan.{setting}", word=word)
+    for limit in plan.limits:
+        week_mask(limit.hours)
+
+
+def _trade_off(study: Study, made: Made | None) -> pd.DataFrame:
+    """Return what more and less money buys, where the study asks."""
+    wanted = study.plan is not None and study.plan.tradeoff and made is not None and made.plan.status != "infeasible"
+    if not wanted:
+        return pd.DataFrame(columns=list(TRADEOFF_COLUMNS))
+    assert made is not None and study.plan is not None
+    return trade_off(made, study.plan)
 
 
 def _remedies(
@@ -427,9 +467,15 @@ def _added_seats(sites: gpd.GeoDataFrame, actions: pd.DataFrame, offered: Offers
 
 
 def make_plan(
-    study: Study, inputs: Inputs, walks: Walks, profiles: dict[str, Floats], actions: pd.DataFrame
-) -> tuple[Plan | None, pd.DataFrame]:
-    """Solve for the best plan within the budgets.
+    study: Study,
+    inputs: Inputs,
+    walks: Walks,
+    profiles: dict[str, Floats],
+    actions: pd.DataFrame,
+    *,
+    listener: Listener | None = None,
+) -> tuple[Made | None, pd.DataFrame]:
+    """Make the best plan by the study's aim, rules and budgets.
 
     Args:
         study: the settings; its plan may be None.
@@ -437,35 +483,31 @@ def make_plan(
         walks: who can walk where.
         profiles: each group's work profile.
         actions: all that may be done.
+        listener: told objective and bound while it is solved.
 
     Returns:
-        The plan, or None where the study asks for none; and its actions in the order of the programme.
+        The plan and what it was made for, or None where the study asks for none; and its actions in the order of the programme.
     """
     settings = study.plan
     if settings is None:
         return None, chosen_actions(None, None, pd.DataFrame(columns=list(ACTION_COLUMNS)), ())
-    required = study.standard.services
-    group, profile = group_profiles(inputs.demand, profiles)
-    problem = covering_problem(
-        walks.reach.demand.astype(np.int64),
-        walks.reach.site.astype(np.int64),
-        walks.reach.n_demand,
-        weight=inputs.demand["weight"].to_numpy(dtype=float),
-        group=group,
-        profile=profile,
-        existing=standing_sites(inputs.sites, required),
-        actions=offers(actions, actions["place"].to_numpy(dtype=np.int64), required),
-        capital_cost=actions["capital_cost"].to_numpy(dtype=float),
-        operating_cost=actions["operating_cost"].to_numpy(dtype=float),
-        budget=settings.budget,
-        year_weight=settings.normalised_year_weights,
-        carry_over=settings.carry_over,
-        required=np.flatnonzero(inputs.sites["id"].isin(settings.required)).tolist(),
-        objective=settings.objective,
-    )
-    plan = solve(problem, mip_gap=settings.mip_gap, work_limit=settings.work_limit, time_limit_s=settings.time_limit_s)
-    chosen = chosen_actions(plan, problem, actions, settings.years)
-    return plan, chosen.assign(name=inputs.sites["name"].to_numpy()[chosen["place"].to_numpy(dtype=np.int64)])
+    made = make(terrain_of(study, inputs, walks, profiles, actions), settings, progress=listener)
+    chosen = chosen_actions(made.plan, made.problem, actions, settings.years, worth=effective_gain(made))
+    return made, chosen.assign(name=inputs.sites["name"].to_numpy()[chosen["place"].to_numpy(dtype=np.int64)])
+
+
+def terrain_of(
+    study: Study, inputs: Inputs, walks: Walks, profiles: dict[str, Floats], actions: pd.DataFrame
+) -> Terrain:
+    """Return what plans are made on."""
+
+    def walked(cutoff_m: float) -> Reach:
+        return reach(walks.network, walks.demand, walks.sites, cutoff_m=cutoff_m, access_share=walks.access_share)
+
+    def between(cutoff_m: float) -> Reach:
+        return reach(walks.network, walks.sites, walks.sites, cutoff_m=cutoff_m, access_share=walks.access_share)
+
+    return Terrain(study, inputs.sites, inputs.zones, inputs.demand, actions, profiles, walks.reach, walked, between)
 
 
 def _people_near(study: Study, inputs: Inputs, walks: Walks) -> pd.DataFrame:

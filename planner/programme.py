@@ -10,9 +10,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from planner.actions import STATE_AFTER
 from planner.siting import Plan, SitingProblem
 from planner.siting.problem import Floats, Ints
-from planner.study import Study
+from planner.study import PlanSettings, Study
 
 # In the order of the paper table; the headings are the catalogue's `programme` section.
 PROGRAMME_COLUMNS = (
@@ -52,7 +53,12 @@ PASSED_ON = ("community", "floor_area_m2", "kit_level", "funding", "lead_unit", 
 
 
 def chosen_actions(
-    plan: Plan | None, problem: SitingProblem | None, actions: pd.DataFrame, years: Sequence[int]
+    plan: Plan | None,
+    problem: SitingProblem | None,
+    actions: pd.DataFrame,
+    years: Sequence[int],
+    *,
+    worth: Floats | None = None,
 ) -> pd.DataFrame:
     """Return the plan's actions in the order of the programme: by year, within a year what adds most first, ties by id.
 
@@ -61,31 +67,44 @@ def chosen_actions(
         problem: what the plan was made for.
         actions: table of `planner.actions.possible_actions`.
         years: calendar years of the plan.
+        worth: (n_units,) what covering each unit is worth; default: what the problem says.
 
     Returns:
-        The columns of ``actions`` and ``year``, ``cost`` (capital) and ``gain``: workers (covered weight × share of working time) that
-        the action adds to the existing sites and the rows above it. Gains sum to what the whole plan adds.
+        The columns of ``actions`` and ``year``, ``cost`` (capital, in money of that year) and ``gain``: workers (covered weight × share of
+        working time) that the action adds to the existing sites and the rows above it; a closing takes them away. Gains sum to what
+        the whole plan adds.
     """
     if plan is None or problem is None:
         empty = pd.DataFrame({"year": np.zeros(0, int), "cost": np.zeros(0), "gain": np.zeros(0)})
         return pd.concat([actions.iloc[:0].reset_index(drop=True), empty], axis=1)
     ids = actions["id"].tolist()
-    units = problem.cover.tocsc()
-    left = problem.unit_weight.copy()
+    units, unit_worth = problem.cover.tocsc(), problem.unit_weight if worth is None else worth
+    count = np.zeros(problem.n_units, np.int64) if problem.standing is None else problem.standing.copy()
+    need = np.ones(problem.n_units, np.int64) if problem.need is None else problem.need
     order: list[int] = []
     gain: list[float] = []
+
+    def adds(action: int) -> float:
+        part = slice(units.indptr[action], units.indptr[action + 1])
+        at, after = units.indices[part], count[units.indices[part]] + units.data[part]
+        turns = (after >= need[at]).astype(int) - (count[at] >= need[at]).astype(int)
+        return float(unit_worth[at] @ turns)
+
     for year in range(1, problem.n_years + 1):
         waiting = sorted(np.flatnonzero(plan.build_year == year).tolist(), key=lambda j: ids[j])
         while waiting:
-            adds = [float(left[units.indices[units.indptr[j] : units.indptr[j + 1]]].sum()) for j in waiting]
-            best = int(np.argmax(adds))
+            gains = [adds(action) for action in waiting]
+            best = int(np.argmax(gains))
             action = waiting.pop(best)
             order.append(action)
-            gain.append(adds[best] * problem.people)
-            left[units.indices[units.indptr[action] : units.indptr[action + 1]]] = 0.0
+            gain.append(gains[best] * problem.people)
+            part = slice(units.indptr[action], units.indptr[action + 1])
+            count[units.indices[part]] += units.data[part]
     chosen = actions.iloc[order].reset_index(drop=True)
     year_of = np.asarray(years, dtype=np.int64)[plan.build_year[order] - 1]
-    return chosen.assign(year=year_of, cost=chosen["capital_cost"].astype(float), gain=np.asarray(gain, dtype=float))
+    level = np.ones(problem.n_years) if problem.price_level is None else problem.price_level
+    cost = chosen["capital_cost"].to_numpy(dtype=float) * level[plan.build_year[order] - 1]
+    return chosen.assign(year=year_of, cost=cost, gain=np.asarray(gain, dtype=float))
 
 
 def programme(
@@ -108,7 +127,7 @@ def programme(
 
     Returns:
         Columns `PROGRAMME_COLUMNS`, a row an action. Longitude and latitude are WGS-84 degrees; costs are in the study's cost unit,
-        operating cost a year; ``state`` is ``chosen`` (new) or ``upgraded``. Empty means: no table says it.
+        operating cost a year; ``state`` is ``chosen`` (new), ``upgraded`` or ``closed``. Empty means: no table says it.
     """
     at = sites.iloc[actions["place"].to_numpy(dtype=np.int64)]
     lon_lat = at.geometry.to_crs("EPSG:4326")
@@ -125,7 +144,7 @@ def programme(
             "latitude": lon_lat.y.round(6).to_numpy(),
             "mode": actions["mode"].to_numpy(),
             "host": at["host"].to_numpy(),
-            "state": np.where(actions["action"] == "build", "chosen", "upgraded"),
+            "state": actions["action"].map(STATE_AFTER).to_numpy(),
             "opening_hours": actions["opening_hours"].to_numpy(),
             "served": ["" if served is None else _people(served.loc[place]) for place in actions["place"]],
             "capital_cost": actions["capital_cost"].to_numpy(dtype=float),
@@ -165,16 +184,27 @@ def people_within(
     return pd.DataFrame(people, columns=list(group_names))
 
 
-def costs_by_year(actions: pd.DataFrame, years: Sequence[int]) -> dict[int, float]:
+def price_levels(settings: PlanSettings) -> tuple[float, ...]:
+    """Return what a price of the first year is in each year."""
+    return tuple((1 + settings.price_change) ** n for n in range(len(settings.years)))
+
+
+def costs_by_year(
+    actions: pd.DataFrame, years: Sequence[int], levels: Sequence[float] | None = None
+) -> dict[int, float]:
     """Return what each year costs: capital of the year's actions and operating cost of all of the plan's that are open.
 
     Args:
-        actions: what `chosen_actions` gave.
+        actions: what `chosen_actions` gave; ``cost`` is in money of its year, ``operating_cost`` in prices of the first year.
         years: calendar years of the plan.
+        levels: what a price of the first year is in each year; default: the same.
     """
+    level = dict(zip(years, levels or (1.0,) * len(years), strict=True))
     built = actions["year"].to_numpy()
     capital, operating = actions["cost"].to_numpy(dtype=float), actions["operating_cost"].to_numpy(dtype=float)
-    return {int(year): float(capital[built == year].sum() + operating[built <= year].sum()) for year in years}
+    return {
+        int(year): float(capital[built == year].sum() + level[year] * operating[built <= year].sum()) for year in years
+    }
 
 
 def subtotals(table: pd.DataFrame, by: str) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from planner.words import Lang, catalogue
 Mode = Literal["self_build", "joint_build", "co_host", "shared", "consolidate"]
 Tier = Literal["city", "county", "township", "cluster", "enterprise"]
 Role = Literal["rest_station", "service_centre", "venue"]
+Action = Literal["build", "extend_hours", "upgrade", "close"]
+Objective = Literal["effective", "share", "backup", "mean_walk", "worst_walk", "fairest", "least_cost"]
 Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000", "auto"]
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
@@ -27,6 +29,14 @@ Metres = Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False, strict=True)]
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False, strict=True)]
 
 STUDY_FILE = "study.toml"
+
+
+def service_words(services: tuple[str, ...]) -> tuple[str, ...]:
+    """Let services be written as identifiers or in either language, as in the tables."""
+    words = {
+        text: key for key, by_lang in catalogue().items() if key.startswith("service.") for text in by_lang.values()
+    }
+    return tuple(words.get(service, f".{service}").partition(".")[2] for service in services)
 
 
 class _Settings(BaseModel):
@@ -242,11 +252,7 @@ class Standard(_Settings):
     @field_validator("services")
     @classmethod
     def _service_words(cls, services: tuple[str, ...]) -> tuple[str, ...]:
-        """Let services be written as identifiers or in either language, as in the tables."""
-        words = {
-            text: key for key, by_lang in catalogue().items() if key.startswith("service.") for text in by_lang.values()
-        }
-        return tuple(words.get(service, f".{service}").partition(".")[2] for service in services)
+        return service_words(services)
 
 
 class Capacity(_Settings):
@@ -268,16 +274,98 @@ class Capacity(_Settings):
         return self.visit_minutes / 60 / self.every_hours
 
 
+class Limit(_Settings):
+    """How many sites, or actions, there may or must be: one rule for "at most n of a mode", either/or, one a zone, a norm's share.
+
+    A site or action is counted if it is all that is asked for; what is not asked for does not matter.
+
+    Attributes:
+        counts: ``sites`` counts what stands at the end of a year, ``actions`` what the plan does.
+        site, zone, tier, kind, host, mode, action: any of the words given.
+        services: all of them are offered.
+        hours: open throughout these hours (OSM opening-hours syntax): ``24/7`` is round the clock.
+        per: the rule holds for each value of these columns by itself: ``["zone", "tier"]`` is each zone's each tier.
+        at_most, at_least: how many. Where more than ``at_most`` stand today, there may not be still more.
+        share_at_least: least share of all that stands (that the plan does, if it counts actions).
+        by: from the end of which year on; default: ``at_least`` and the share by the last year.
+        source: what the rule rests on; printed beside it.
+    """
+
+    counts: Literal["sites", "actions"] = "sites"
+    site: tuple[str, ...] = ()
+    zone: tuple[str, ...] = ()
+    tier: tuple[Tier, ...] = ()
+    kind: tuple[str, ...] = ()
+    host: tuple[str, ...] = ()
+    mode: tuple[Mode, ...] = ()
+    action: tuple[Action, ...] = ()
+    services: tuple[str, ...] = ()
+    hours: str = ""
+    per: tuple[Literal["zone", "tier", "kind", "host"], ...] = ()
+    at_most: Annotated[int, Field(ge=0)] | None = None
+    at_least: Annotated[int, Field(ge=0)] | None = None
+    share_at_least: Annotated[float, Field(ge=0, le=1)] | None = None
+    by: int | None = None
+    source: str = ""
+
+    @field_validator("services")
+    @classmethod
+    def _service_words(cls, services: tuple[str, ...]) -> tuple[str, ...]:
+        return service_words(services)
+
+    @model_validator(mode="after")
+    def _asks(self) -> "Limit":
+        if self.at_most is None and self.at_least is None and self.share_at_least is None:
+            raise ValueError("limit_asks_nothing")
+        return self
+
+
+class Floor(_Settings):
+    """How much coverage there must be, of everybody, of a group, of a zone, or by sites of some tiers.
+
+    Attributes:
+        share: least share, from the end of year ``by`` on (default: the last year).
+        measure: ``effective``, ``share`` or ``backup``, as everywhere.
+        group, zone: whose; empty: everybody's. ``zone = "*"``: each zone's, and so for groups.
+        tier: counting sites of these tiers only; empty: all.
+        source: what the floor rests on; printed beside it.
+    """
+
+    share: Annotated[float, Field(gt=0, le=1)]
+    measure: Literal["effective", "share", "backup"] = "effective"
+    group: str = ""
+    zone: str = ""
+    tier: tuple[Tier, ...] = ()
+    by: int | None = None
+    source: str = ""
+
+
 class PlanSettings(_Settings):
-    """What may be built, when, for how much.
+    """What may be built, when, for how much, under which rules, and what the plan aims at.
 
     Attributes:
         years: ascending years of the plan.
-        budget: money of each year, in `cost_unit`.
+        budget: money of each year, in `cost_unit`; also for ``least_cost`` the most that a year may cost.
         carry_over: whether unspent money stays for later years.
-        objective: ``effective`` (share of working hours with an open, equipped site in reach) or ``share`` (a site in reach).
+        price_change: by how much prices rise a year, a fraction. Costs are stated in prices of the first year, budgets in money of theirs.
+        objective: what is best. ``effective`` (share of working hours with an open, equipped site in reach), ``share`` (a site in reach),
+            ``backup`` (cross coverage), ``mean_walk`` (p-median: shortest mean walk), ``worst_walk`` (p-center: shortest worst walk),
+            ``fairest`` (the worst-off zone first, then the next), ``least_cost`` (of the floors and limits).
+        mix: weights of several measures, instead of one: ``{ effective = 0.7, backup = 0.3 }``.
+        fair_over: whose worst-off ``fairest`` raises first: zones or groups.
+        fair_levels: how many of the worst-off it raises before it turns to everybody. Default 3: each is a search of its own, K.
+        walk_cap_m: a longer walk counts as this long, where walks are an aim. Default: three service radii, K.
+        group_weights: how much a person of each group counts in the objective; default 1.
         year_weights: how much the coverage at each year's end counts; relative. Default: all years alike.
         required, forbidden: ids of places that must or must not get an action.
+        limits, floors: see `Limit`, `Floor`.
+        spacing_m: walk between new sites, and from new ones to existing ones, at least. Default: not asked.
+        merge_within_m: a site may close only once a site within this walk is upgraded (整合 closes one and widens another). Default: the
+            service radius.
+        tradeoff: whether to compute what more and less money would buy.
+        robustness: number of scenarios by which each action is judged to be sure or doubtful; 0 is none. Slow: each is a plan of its own.
+        progress: table of what became of an earlier plan: site, action, state, year, cost. What is begun or open is kept.
+        churn: what changing an earlier plan's action weighs, in shares of the objective; 0 replans freely.
         mip_gap: the solver stops when the proven gap is below this fraction.
         work_limit: most branch-and-bound nodes: a count of work, so that the result doesn't depend on the machine.
         time_limit_s: a limit in seconds, only if the user asks for it; named in the result.
@@ -286,11 +374,25 @@ class PlanSettings(_Settings):
     years: tuple[Annotated[int, Field(ge=1900, le=2200)], ...] = Field(min_length=1)
     budget: tuple[Amount, ...] = Field(min_length=1)
     carry_over: bool = True
+    price_change: Annotated[float, Field(ge=-0.5, le=1.0, allow_inf_nan=False)] = 0.0
     cost_unit: str = "万元"
-    objective: Literal["effective", "share"] = "effective"
+    objective: Objective = "effective"
+    mix: dict[Literal["effective", "share", "backup", "walk"], NonNegative] = {}
+    fair_over: Literal["zone", "group"] = "zone"
+    fair_levels: Annotated[int, Field(ge=1, le=1000)] = 3
+    walk_cap_m: Metres | None = None
+    group_weights: dict[str, NonNegative] = {}
     year_weights: tuple[NonNegative, ...] = ()
     required: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    floors: tuple[Floor, ...] = ()
+    spacing_m: Metres | None = None
+    merge_within_m: Metres | None = None
+    tradeoff: bool = False
+    robustness: Annotated[int, Field(ge=0, le=1000)] = 0
+    progress: Table | None = None
+    churn: Annotated[float, Field(ge=0, le=1)] = 0.0
     mip_gap: Annotated[float, Field(ge=0, lt=1)] = 0.005
     work_limit: Annotated[int, Field(ge=0)] = 200
     time_limit_s: Positive | None = None
@@ -308,7 +410,22 @@ class PlanSettings(_Settings):
             raise ValueError("budget_per_year")
         if self.year_weights and (len(self.year_weights) != len(self.years) or sum(self.year_weights) <= 0):
             raise ValueError("weight_per_year")
+        named_years = {limit.by for limit in self.limits} | {floor.by for floor in self.floors}
+        if not named_years - {None} <= set(self.years):
+            raise ValueError("by_no_year")
+        if self.mix and sum(self.mix.values()) <= 0:
+            raise ValueError("mix_is_nothing")
+        if self.objective == "least_cost" and not self.floors and not self.limits and not self.required:
+            raise ValueError("least_cost_of_nothing")
         return self
+
+    @property
+    def aims(self) -> dict[str, float]:
+        """What coverage is worth, by measure, summing to one; ``walk`` is the walk that is saved."""
+        if self.mix:
+            return {measure: weight / sum(self.mix.values()) for measure, weight in self.mix.items()}
+        plain = {"share": "share", "backup": "backup", "mean_walk": "walk"}
+        return {plain.get(self.objective, "effective"): 1.0}
 
     @property
     def normalised_year_weights(self) -> tuple[float, ...]:
@@ -409,6 +526,15 @@ class Study(_Settings):
         return self
 
     @model_validator(mode="after")
+    def _known_in_plan(self) -> "Study":
+        if self.plan is None:
+            return self
+        named = {*self.plan.group_weights, *(floor.group for floor in self.plan.floors)} - {"", "*"}
+        if not named <= set(self.groups):
+            raise ValueError("unknown_group_in_plan")
+        return self
+
+    @model_validator(mode="after")
     def _known_season(self) -> "Study":
         if self.season and self.season not in self.seasons:
             raise ValueError("unknown_season")
@@ -452,6 +578,7 @@ class Study(_Settings):
     def files(self) -> tuple[str, ...]:
         """Return the names of the files the study is made of, study.toml first, each once."""
         tables = [self.streets, self.zones, self.water, self.sites, self.candidates, self.options, self.evaluation]
+        tables.append(self.plan.progress if self.plan else None)
         named = [t.file for t in tables if t is not None]
         named += [d.file for d in self.demand if isinstance(d, Table)]
         named += [d.points.file for d in self.demand if isinstance(d, ZoneDemand) and d.points]
@@ -569,6 +696,8 @@ def _known_settings() -> list[str]:
         TierRule,
         Standard,
         Capacity,
+        Limit,
+        Floor,
         PlanSettings,
         MapSettings,
         LastRun,

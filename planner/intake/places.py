@@ -26,7 +26,7 @@ from planner.intake.headings import declared_datum
 from planner.intake.layers import LAYER_SUFFIXES, read_raw_layer
 from planner.intake.notes import Notes, some
 from planner.intake.table import RawTable, read_table, table_of
-from planner.study import STUDY_FILE, Mode, Role, Study, Table, Tier
+from planner.study import STUDY_FILE, Action, Mode, Role, Study, Table, Tier
 from planner.tables import OPTION_COLUMNS, SITE_COLUMNS, as_table, service_set
 from planner.words import LANGS, catalogue, say, term
 
@@ -422,7 +422,7 @@ def read_options(study: Study, settings: Table, notes: Notes) -> pd.DataFrame:
     table = read_places(study, settings, notes)
     columns.need(table, "action", "kind", "mode", "capital_cost")
     options = pd.DataFrame(index=table.rows.index)
-    options["action"] = columns.identifiers(table, "action", "action", ("build", "extend_hours"))
+    options["action"] = columns.identifiers(table, "action", "action", get_args(Action))
     options["kind"] = columns.identifiers(table, "kind", "kind")
     options["mode"] = columns.identifiers(table, "mode", "mode", get_args(Mode))
     options["opening_hours"] = columns.hours(table)

@@ -26,10 +26,19 @@ Measure = Literal["effective", "share", "backup", "walk"]
 
 @dataclass(frozen=True)
 class Tally:
-    """A share to keep count of beside the objective: a measure over some of the demand, such as a group's or a zone's."""
+    """A share to keep count of beside the objective: a measure over some of the demand, such as a group's or a zone's.
+
+    Attributes:
+        measure: what is counted.
+        demand: (n_demand,) whose.
+        of: which existing sites and which actions count; None: all.
+        within_m: the walk that counts as in reach; None: the service radius.
+    """
 
     measure: Measure
     demand: Bools
+    of: tuple[Bools, Bools] | None = None
+    within_m: float | None = None
 
 
 def covering_problem(
@@ -52,6 +61,7 @@ def covering_problem(
     closes: Bools | None = None,
     backup: int = 2,
     reach_m: Floats | None = None,
+    radius_m: float = np.inf,
     walk_cap_m: float = 0.0,
     group_weight: Floats | None = None,
     tallies: Sequence[Tally] = (),
@@ -81,7 +91,8 @@ def covering_problem(
         objective: what is maximised, or several measures with their weights.
         closes: (n_actions,) which actions close the site at their place; default none.
         backup: sites that make cross coverage.
-        reach_m: (n_pairs,) metres, needed by ``walk``.
+        reach_m: (n_pairs,) metres, needed by ``walk`` and where pairs lie beyond the service radius.
+        radius_m: service radius: farther pairs count for walks and for tallies that say so only.
         walk_cap_m: a longer walk counts as this long.
         group_weight: (n_groups,) how much a person of each group counts in the objective; default all alike.
         tallies: shares that rules speak of, in the order of `Rule.tally`.
@@ -92,23 +103,27 @@ def covering_problem(
     counts = weight if group_weight is None else weight * group_weight[group]
     closing = np.zeros(len(actions.place), bool) if closes is None else closes
     blocks = []
-    for measure in dict.fromkeys([*(m for m, w in aims.items() if w > 0), *(tally.measure for tally in tallies)]):
-        wanted = [
-            (k, np.where(tally.demand, weight, 0.0)) for k, tally in enumerate(tallies) if tally.measure == measure
-        ]
-        people = [counts, *(members for _, members in wanted)]
-        asked = _Question(reach_demand, reach_place, group, people, existing, actions, closing)
-        match measure:
-            case "walk":
-                assert reach_m is not None
-                parts = _walk_blocks(asked, n_demand, reach_m, walk_cap_m)
-            case "effective":
-                parts = _hour_blocks(asked, n_demand, profile, 1)
-            case _:
-                asked = replace(asked, existing=_always(existing), actions=_always(actions))
-                parts = _hour_blocks(asked, n_demand, np.ones((len(profile), 1)), backup if measure == "backup" else 1)
-        rows = [-1, *(k for k, _ in wanted)]
-        blocks += [(part, rows, [aims.get(measure, 0.0), *(1.0 for _ in wanted)]) for part in parts]
+    for (measure, within_m, _), asked_by in _questions(aims, tallies).items():
+        of = next((tallies[k].of for k in asked_by if k >= 0), None)
+        offered = (existing, actions) if of is None else (_only(existing, of[0]), _only(actions, of[1]))
+        near = (
+            slice(None)
+            if reach_m is None or measure == "walk"
+            else reach_m <= (radius_m if within_m is None else within_m)
+        )
+        people = [counts if k < 0 else np.where(tallies[k].demand, weight, 0.0) for k in asked_by]
+        asked = _Question(reach_demand[near], reach_place[near], group, people, *offered, closing)
+        if measure == "walk":
+            assert reach_m is not None
+            parts = _walk_blocks(asked, n_demand, reach_m, walk_cap_m)
+        elif measure == "effective":
+            parts = _hour_blocks(asked, n_demand, profile, 1)
+        else:
+            always = (_always(existing), _always(actions))
+            always = always if of is None else (_only(always[0], of[0]), _only(always[1], of[1]))
+            asked = replace(asked, existing=always[0], actions=always[1])
+            parts = _hour_blocks(asked, n_demand, np.ones((len(profile), 1)), backup if measure == "backup" else 1)
+        blocks += [(part, asked_by, [aims[measure] if k < 0 else 1.0 for k in asked_by]) for part in parts]
 
     n_actions, n_years = len(actions.place), len(budget)
     signs, standing, need = _stacked([part for part, _, _ in blocks], n_actions)
@@ -146,6 +161,24 @@ def covering_problem(
         tally=sparse.csr_array(worth[:, 1:].T) if tallies else None,
         tally_constant=given[1:],
     )
+
+
+def _questions(
+    aims: Mapping[Measure, float], tallies: Sequence[Tally]
+) -> dict[tuple[Measure, float | None, bytes], list[int]]:
+    """Put together what asks the same of the same sites: numbers of tallies, −1 for the objective."""
+    asked: dict[tuple[Measure, float | None, bytes], list[int]] = {}
+    for measure, weight in aims.items():
+        if weight > 0:
+            asked[measure, None, b""] = [-1]
+    for number, tally in enumerate(tallies):
+        sites = b"" if tally.of is None else b"".join(flags.tobytes() for flags in tally.of) + b"|"
+        asked.setdefault((tally.measure, tally.within_m, sites), []).append(number)
+    return asked
+
+
+def _only(offers: "Offers", which: Bools) -> "Offers":
+    return replace(offers, serves=offers.serves & which)
 
 
 @dataclass(frozen=True)
@@ -313,6 +346,7 @@ def same_rows(matrix: sparse.csr_array) -> Ints:
 
 
 def _always(offers: "Offers") -> "Offers":
+    """Return the offers as if hours and services did not matter."""
     n = len(offers.place)
     return replace(offers, mask=np.ones((n, 1), bool), serves=np.ones(n, bool))
 

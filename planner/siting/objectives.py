@@ -28,11 +28,6 @@ from planner.siting.problem import (
 from planner.siting.watch import Watch
 
 
-def best_plan(problem: SitingProblem, watch: Watch, *, mip_gap: float, work_limit: int | None) -> Plan:
-    """Return the plan with the highest objective, by the way that suits a planning study: the linear relaxation first."""
-    return solve_with_rules(problem, watch, mip_gap=mip_gap, work_limit=work_limit)
-
-
 def least_cost(problem: SitingProblem, watch: Watch, *, mip_gap: float, work_limit: int | None) -> Plan:
     """Return the cheapest plan that keeps all rules; objective and bound are what it costs over all years, running costs included."""
     price = option_prices(problem).sum(axis=2)

@@ -1,0 +1,355 @@
+"""A study's aim × rules × what may be done -> the plan with its proof, and what there is to know about it.
+
+Takes a `Terrain`; gives a `Plan` in the unit of its objective (a share, metres or money), what it loses by its phasing, what more and less
+money would buy, why each action is in it, and why nothing fits. How it is found is `siting`'s.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from planner.coverage import Floats, offers, standing_sites
+from planner.programme import price_levels
+from planner.rulebook import Rulebook, Terrain, members_of, rulebook
+from planner.siting import (
+    Listener,
+    Plan,
+    Reason,
+    Rule,
+    SitingProblem,
+    covering_problem,
+    objective_of,
+    objectives,
+    rules,
+)
+from planner.siting.conflict import explain_conflict
+from planner.siting.covering import Measure, Tally
+from planner.siting.solving import solve_watched
+from planner.siting.watch import Watch
+from planner.study import PlanSettings
+from planner.words import Lang, has, say, term
+from planner.words.wording import listed
+
+# A walk longer than this many service radii counts as this long, where the study doesn't say.
+_WALK_RADII = 3.0
+# Multiples of the yearly budgets at which the trade-off is computed.
+_FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+TRADEOFF_COLUMNS = (
+    "budget",  # money of all years together
+    "cost",  # what the plan spends of it
+    "objective",
+    "bound",
+    "status",
+    "gain",  # objective more than at the point before, for each 10 of the cost unit
+    "pays",  # whether the step still buys at least a tenth of what the first step bought, for the same money
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A plan, and what it was made for.
+
+    Attributes:
+        plan: objective and bound in the unit of the study's objective.
+        problem: its objective is what `planner.siting` maximised.
+        rulebook: the rules in it.
+        last_bound: no plan under the same rules and money has a larger objective at the end of the last year; NaN where that is not asked.
+        last: this plan's at that time.
+    """
+
+    plan: Plan
+    problem: SitingProblem
+    rulebook: Rulebook
+    last: float = float("nan")
+    last_bound: float = float("nan")
+
+
+def walk_cap_m(terrain: Terrain, settings: PlanSettings) -> float:
+    """Return the longest walk that counts."""
+    return settings.walk_cap_m or _WALK_RADII * terrain.study.standard.service_radius_m
+
+
+def problem_of(
+    terrain: Terrain,
+    settings: PlanSettings,
+    book: Rulebook,
+    *,
+    more: Sequence[Tally] = (),
+    extra: Sequence[Rule] = (),
+    radius_m: float | None = None,
+) -> SitingProblem:
+    """Return the covering problem of a study.
+
+    Args:
+        terrain: what is planned on.
+        settings: aims, money and years; they may differ from the study's own.
+        book: rules and the tallies they speak of.
+        more, extra: tallies and rules after those of the book.
+        radius_m: another service radius (``terrain.walks`` measures it).
+    """
+    counted = (*book.tallies, *more)
+    far = "walk" in settings.aims or any(tally.within_m is not None for tally in counted) or radius_m is not None
+    within_m = terrain.study.standard.service_radius_m if radius_m is None else radius_m
+    farthest_m = max(
+        [
+            within_m,
+            *(t.within_m or 0.0 for t in counted),
+            walk_cap_m(terrain, settings) if "walk" in settings.aims else 0,
+        ]
+    )
+    pairs = terrain.walks(farthest_m) if far else terrain.reach
+    required = terrain.study.standard.services
+    groups = list(terrain.profiles)
+    code = {group: row for row, group in enumerate(groups)}
+    weights = np.array([settings.group_weights.get(group, 1.0) for group in groups])
+    return covering_problem(
+        pairs.demand.astype(np.int64),
+        pairs.site.astype(np.int64),
+        pairs.n_demand,
+        weight=terrain.demand["weight"].to_numpy(dtype=float),
+        group=np.array([code[group] for group in terrain.demand["group"]], dtype=np.int64),
+        profile=np.stack(list(terrain.profiles.values())),
+        existing=standing_sites(terrain.sites, required),
+        actions=offers(terrain.actions, terrain.place, required),
+        capital_cost=terrain.actions["capital_cost"].to_numpy(dtype=float),
+        operating_cost=terrain.actions["operating_cost"].to_numpy(dtype=float),
+        budget=settings.budget,
+        year_weight=settings.normalised_year_weights,
+        carry_over=settings.carry_over,
+        required=np.flatnonzero(terrain.sites["id"].isin(settings.required)).tolist(),
+        objective=cast(Mapping[Measure, float], settings.aims),
+        closes=terrain.closes if terrain.closes.any() else None,
+        backup=terrain.study.standard.backup,
+        reach_m=pairs.distance_m if far else None,
+        radius_m=within_m,
+        walk_cap_m=walk_cap_m(terrain, settings),
+        group_weight=weights if settings.group_weights else None,
+        tallies=counted,
+        price_level=np.array(price_levels(settings)) if settings.price_change else None,
+        rules=(*book.rules, *extra),
+    )
+
+
+def make(terrain: Terrain, settings: PlanSettings, *, progress: Listener | None = None) -> Made:
+    """Make the best plan by the study's own aim, and prove how good it is.
+
+    Args:
+        terrain: what is planned on.
+        settings: the ``[plan]``.
+        progress: told objective and bound of what is being solved while it is; returning True stops with the best plan so far.
+    """
+    watch = Watch(settings.time_limit_s, progress)
+    limits: dict[str, Any] = {"mip_gap": settings.mip_gap, "work_limit": settings.work_limit}
+    book = rulebook(terrain, settings)
+    if settings.objective == "worst_walk" and not settings.mix:
+        return _worst_walk(terrain, settings, book, watch, limits)
+    problem = problem_of(terrain, settings, book)
+    if settings.mix or settings.objective in ("effective", "share", "backup", "mean_walk"):
+        plan = _explained(terrain, solve_watched(problem, watch, **limits), problem)
+        if settings.objective == "mean_walk" and not settings.mix:
+            cap_m = walk_cap_m(terrain, settings)
+            walked, least = cap_m * (1 - plan.objective), cap_m * (1 - plan.bound)
+            return Made(replace(plan, objective=walked, bound=least, gap=_gap(walked, least)), problem, book)
+        return _with_last(Made(plan, problem, book), settings)
+    if settings.objective == "fairest":
+        over = np.array(book.fair, dtype=np.int64)
+        plan = objectives.fairest(problem, over, watch, levels=settings.fair_levels, **limits)
+    else:
+        plan = objectives.least_cost(problem, watch, **limits)
+    return Made(_explained(terrain, plan, problem), problem, book)
+
+
+def _gap(objective: float, bound: float) -> float:
+    if abs(bound - objective) <= 1e-9 * max(1.0, abs(objective)):
+        return 0.0
+    return abs(bound - objective) / abs(objective) if objective else float("inf")
+
+
+def _explained(terrain: Terrain, plan: Plan, problem: SitingProblem) -> Plan:
+    """Return an infeasible plan with its reasons: floors that no money reaches, else rules in conflict."""
+    if plan.status != "infeasible":
+        return plan
+    hopeless = tuple(_hopeless(terrain, problem))
+    return replace(plan, reasons=hopeless or plan.reasons or explain_conflict(problem))
+
+
+def _hopeless(terrain: Terrain, problem: SitingProblem) -> Iterator[Reason]:
+    """Tell which floors stay out of reach whatever is done, and how far it is from those without a site to the nearest place for one."""
+    if problem.tally is None:
+        return
+    most = problem.tally_constant + np.asarray(problem.tally.sum(axis=1)).ravel()
+    for rule in problem.rules:
+        values = rule.reason.values
+        if rule.reason.key != "floor" or most[rule.tally] >= values["share"] - 1e-9:
+            continue
+        cap_m = 10 * terrain.reach.cutoff_m
+        pairs = terrain.walks(cap_m)
+        nearest = np.full(pairs.n_demand, cap_m)
+        useful = np.isin(pairs.site, np.append(terrain.place, np.flatnonzero(terrain.stands)))
+        np.minimum.at(nearest, pairs.demand[useful], pairs.distance_m[useful])
+        whose = members_of(terrain, values["group"], values["zone"])
+        lacking = whose & (nearest > terrain.reach.cutoff_m) & (terrain.demand["weight"].to_numpy() > 0)
+        told = {**values, "most": float(most[rule.tally])}
+        if lacking.any():
+            yield Reason("floor_unreachable", {**told, "metres": float(nearest[lacking].min())})
+        else:
+            yield Reason("floor_too_high", told)
+
+
+def _with_last(made: Made, settings: PlanSettings) -> Made:
+    """Add what the phasing costs: the objective at the end of the last year against the best that these rules and budgets allow then."""
+    plan, problem = made.plan, made.problem
+    if plan.status == "infeasible" or plan.stopped in ("time", "interrupted"):
+        return made
+    only_last = replace(problem, year_weight=np.append(np.zeros(problem.n_years - 1), 1.0))
+    last = objective_of(only_last, plan.build_year)
+    if problem.n_years == 1:
+        return replace(made, last=plan.objective, last_bound=plan.bound)
+    best = solve_watched(only_last, Watch(), mip_gap=max(settings.mip_gap, 0.01), work_limit=0)
+    return replace(made, last=last, last_bound=max(best.bound, last))
+
+
+def _worst_walk(terrain: Terrain, settings: PlanSettings, book: Rulebook, watch: Watch, limits: dict[str, Any]) -> Made:
+    """Find the shortest worst walk: everybody whom any place can reach within the cap has a site within it in the last year."""
+    cap_m, n_years = walk_cap_m(terrain, settings), len(settings.years)
+    pairs = terrain.walks(cap_m)
+    useful = np.zeros(len(terrain.sites), dtype=bool)
+    useful[terrain.place] = useful[np.flatnonzero(terrain.stands)] = True
+    weight = terrain.demand["weight"].to_numpy(dtype=float)
+    reachable = np.zeros(len(weight), dtype=bool)
+    reachable[pairs.demand[useful[pairs.site]]] = True
+    reachable &= weight > 0
+    # No distance matters that is not a walk from somebody to a place, and no worst walk is shorter than the longest to the nearest place.
+    nearest = np.full(len(weight), np.inf)
+    near = useful[pairs.site]
+    np.minimum.at(nearest, pairs.demand[near], pairs.distance_m[near])
+    longest = float(nearest[reachable].max(initial=0.0))
+    metres = np.unique(pairs.distance_m[near & (pairs.distance_m >= longest)])
+
+    def within(distance_m: float) -> SitingProblem:
+        everybody = Tally("share", reachable, within_m=distance_m)
+        reason = Reason("worst_walk", {"metres": distance_m})
+        # All of them, but for what sums in float64 lose.
+        rule = rules.floor(reason, len(book.tallies), 1 - 1e-9, n_years, by=n_years - 1)
+        return problem_of(terrain, settings, book, more=[everybody], extra=rule)
+
+    if not len(metres):
+        problem = problem_of(terrain, settings, book)
+        return Made(_explained(terrain, solve_watched(problem, watch, **limits), problem), problem, book)
+    plan, found = objectives.least_worst(within, metres.tolist(), watch, **limits)
+    problem = found or within(float(metres[-1]))
+    return Made(_explained(terrain, plan, problem), problem, book)
+
+
+def trade_off(made: Made, settings: PlanSettings, *, factors: Sequence[float] = _FACTORS) -> pd.DataFrame:
+    """Return what each further 10 of the cost unit buys: the study's programme at multiples of its yearly budgets.
+
+    Returns:
+        Columns `TRADEOFF_COLUMNS`, by budget; objective and bound in what the problem maximises (a share for coverage).
+    """
+    points = objectives.trade_off(
+        made.problem, factors, Watch(settings.time_limit_s), mip_gap=settings.mip_gap, work_limit=settings.work_limit
+    )
+    table = pd.DataFrame([vars(point) for point in points], columns=list(TRADEOFF_COLUMNS[:5]))
+    steps = np.diff(table["budget"].to_numpy(dtype=float))
+    buys = np.diff(table["objective"].to_numpy(dtype=float)) / np.where(steps > 0, steps, np.nan) * 10
+    first = buys[0] if len(buys) else 0.0
+    gain = np.concatenate([[np.nan], buys]) if len(table) else buys
+    return table.assign(gain=gain, pays=[bool(np.isnan(g) or g >= 0.1 * first) for g in gain])
+
+
+def effective_gain(made: Made) -> Floats:
+    """Return what each unit of the problem is worth as effective coverage, whatever the plan aims at."""
+    assert made.problem.tally is not None
+    return np.asarray(made.problem.tally[[0]].toarray()[0], dtype=float)
+
+
+def reason_sentences(reasons: Sequence[Reason], terrain: Terrain, lang: Lang) -> tuple[str, ...]:
+    """Return why no plan fits, as sentences with the places' own names: the conflict, then what would make room."""
+    conflict = [_sentence(reason, terrain, lang) for reason in reasons if reason.key != "relax"]
+    eased = [_eased(reason, terrain, lang) for reason in reasons if reason.key == "relax"]
+    together = [say(lang, "rules.together")] if len(conflict) > 1 and has(f"rules.{reasons[0].key}") else []
+    return (*together, *dict.fromkeys(conflict), *dict.fromkeys(eased))
+
+
+def _sentence(reason: Reason, terrain: Terrain, lang: Lang) -> str:
+    section = "rules" if has(f"rules.{reason.key}") else "programme"
+    return say(lang, f"{section}.{reason.key}", **_named(reason, terrain, lang))
+
+
+def _eased(reason: Reason, terrain: Terrain, lang: Lang) -> str:
+    """Say by how much a rule must give way."""
+    rule, by = reason.values["rule"], float(reason.values["by"])
+    values = _named(rule, terrain, lang)
+    match rule.key:
+        case "floor" | "share_at_least":
+            return say(
+                lang,
+                "rules.ease_share",
+                rule=_sentence(rule, terrain, lang),
+                share=max(float(rule.values["share"]) - by, 0.0),
+            )
+        case "budget":
+            return say(lang, "rules.ease_budget", **{**values, "by": by})
+        case "at_most":
+            return say(
+                lang, "rules.ease_count", rule=_sentence(rule, terrain, lang), count=rule.values["most"] + round(by)
+            )
+        case "at_least":
+            return say(
+                lang,
+                "rules.ease_count",
+                rule=_sentence(rule, terrain, lang),
+                count=max(rule.values["least"] - round(by), 0),
+            )
+        case _:
+            return say(lang, "rules.ease_drop", rule=_sentence(rule, terrain, lang))
+
+
+def _named(reason: Reason, terrain: Terrain, lang: Lang) -> dict[str, Any]:
+    """Return a reason's values with the names that people know."""
+    values = dict(reason.values)
+    sites = terrain.sites
+
+    def site(row: int) -> str:
+        name, number = sites["name"].iat[row], sites["id"].iat[row]
+        return f"{name}（{number}）" if lang == "zh" else f"{name} ({number})"
+
+    for key in ("place", "other"):
+        if isinstance(values.get(key), int | np.integer):
+            values[key] = site(int(values[key]))
+    if isinstance(values.get("year"), int) and terrain.study.plan:
+        values["year"] = terrain.study.plan.years[values["year"] - 1]
+    if reason.key == "budget" and terrain.study.plan:
+        values["unit"] = terrain.study.plan.cost_unit
+    if "measure" in values:
+        values["measure"] = say(lang, f"rules.measure_{values['measure']}")
+    if reason.key in ("floor", "floor_unreachable", "floor_too_high", "at_most", "at_least", "share_at_least"):
+        values["whose"] = _whose(values, terrain, lang)
+    return values
+
+
+def _whose(values: Mapping[str, Any], terrain: Terrain, lang: Lang) -> str:
+    """Return whom or what a rule speaks of, in words."""
+    what = {
+        **values.get("what", {}),
+        **{k: v for k, v in values.items() if k in ("zone", "group", "tier", "kind", "host")},
+    }
+    zones = dict(zip(terrain.zones["id"], terrain.zones["name"], strict=True))
+    groups = {group: settings.name for group, settings in terrain.study.groups.items()}
+    words = []
+    for key, value in what.items():
+        for word in (value if isinstance(value, tuple) else (value,)) if value else ():
+            if key == "zone":
+                words.append(zones.get(word) or word)
+            elif key == "group":
+                words.append(groups.get(word, word))
+            else:
+                section = {"services": "service"}.get(key, key)
+                words.append(
+                    term(lang, section, word) if section in ("tier", "kind", "mode", "action", "service") else word
+                )
+    return listed(lang, words) if words else say(lang, "rules.everything" if "what" in values else "rules.everybody")
