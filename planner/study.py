@@ -420,6 +420,11 @@ class PlanSettings(_Settings):
         return self
 
     @property
+    def minimises(self) -> bool:
+        """Whether less is better: walks and costs."""
+        return not self.mix and self.objective in ("mean_walk", "worst_walk", "least_cost")
+
+    @property
     def aims(self) -> dict[str, float]:
         """What coverage is worth, by measure, summing to one; ``walk`` is the walk that is saved."""
         if self.mix:

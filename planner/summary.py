@@ -12,6 +12,7 @@ import numpy as np
 from planner import __version__
 from planner.last import changes, since
 from planner.pipeline import Result
+from planner.study import PlanSettings
 from planner.tiers import tier_matrix
 
 SCHEMA = 1
@@ -155,7 +156,35 @@ def _plan(result: Result) -> dict[str, Any]:
         "cost_by_year": {str(year): cost for year, cost in result.cost_by_year.items()},
         "budget_by_year": {str(y): b for y, b in zip(settings.years, settings.budget, strict=True)},
         "carry_over": settings.carry_over,
+        "rules": _rules(settings),
+        "last_year": _last_year(result),
+        "tradeoff": result.tradeoff.to_dict("records"),
+        "reasons": list(result.plan_reasons(result.study.language)),
     }
+
+
+def _rules(settings: PlanSettings) -> dict[str, Any]:
+    """Return the rules and aims beyond money that are in force, as the user wrote them."""
+    keys = {
+        "mix",
+        "group_weights",
+        "required",
+        "forbidden",
+        "limits",
+        "floors",
+        "spacing_m",
+        "price_change",
+        "merge_within_m",
+    }
+    return settings.model_dump(mode="json", include=keys, exclude_defaults=True)
+
+
+def _last_year(result: Result) -> dict[str, float]:
+    """Return the objective at the end of the last year, and what no plan under the same rules could exceed then."""
+    made = result.made
+    if made is None or not made.last_bound > 0:
+        return {}
+    return {"objective": made.last, "bound": made.last_bound, "loss": made.last_bound - made.last}
 
 
 def plain(value: Any) -> Any:

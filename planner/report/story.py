@@ -6,6 +6,7 @@ worded and not counted, and "proven optimal" stands only where it is.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from planner.hours import label
 from planner.last import changes, since
 from planner.pipeline import Result
 from planner.report import figures
+from planner.study import PlanSettings
 from planner.words import Lang, say, term
 from planner.words.wording import amount, count, hours, listed, metres, money, people, percent, sentences
 
@@ -131,8 +133,7 @@ def _weight(lang: Lang, value: float) -> str:
 
 
 def _gain(result: Result, lang: Lang) -> str:
-    objective = result.study.plan.objective if result.study.plan else "effective"
-    return _say(lang, f"gain_{objective}")
+    return _say(lang, "gain_effective")
 
 
 def _period(result: Result, lang: Lang) -> str:
@@ -317,7 +318,10 @@ def _what_it_costs(result: Result, lang: Lang) -> str:
 def _how_good_in_short(result: Result, lang: Lang) -> str:
     plan = result.plan
     assert plan is not None
-    return _say(lang, f"short_{plan.status}", gap=_gap(plan.gap))
+    least = result.study.plan is not None and result.study.plan.minimises
+    return _say(
+        lang, f"short_{plan.status}{'_least' if least and plan.status == 'feasible' else ''}", gap=_gap(plan.gap)
+    )
 
 
 def _gap(gap: float) -> str:
@@ -328,17 +332,42 @@ def _gap(gap: float) -> str:
 def _how_good(result: Result, lang: Lang) -> str:
     plan, settings = result.plan, result.study.plan
     assert plan is not None and settings is not None
-    name = say(lang, f"indicator.{'effective_share' if settings.objective == 'effective' else 'share'}")
+    shown = partial(objective_value, lang, settings)
     if plan.status == "optimal":
         proof = _say(lang, "proof_optimal")
     else:
         # Rounded away from the plan, so that neither figure promises too much.
         gap = percent(max(plan.gap, 0.0001), 2)
-        proof = _say(
-            lang, "proof_feasible", bound=percent(plan.bound, 2), objective=percent(plan.objective, 2), gap=gap
-        )
+        least = "_least" if settings.minimises else ""
+        proof = _say(lang, f"proof_feasible{least}", bound=shown(plan.bound), objective=shown(plan.objective), gap=gap)
     limit = _say(lang, "proof_limit", seconds=settings.time_limit_s) if settings.time_limit_s else ""
-    return sentences(lang, proof, _say(lang, "proof_objective", name=name), limit)
+    return sentences(lang, proof, _objective_said(lang, settings), _phasing(result, lang), limit)
+
+
+def objective_value(lang: Lang, settings: PlanSettings, value: float) -> str:
+    """Return a value of the objective in its unit: a share, metres or money."""
+    if settings.mix or settings.objective not in ("mean_walk", "worst_walk", "least_cost"):
+        return percent(value, 2)
+    if settings.objective == "least_cost":
+        return _say(lang, "amount", n=money(value), unit=settings.cost_unit)
+    return metres(value)
+
+
+def _objective_said(lang: Lang, settings: PlanSettings) -> str:
+    indicator = {"effective": "effective_share", "share": "share", "backup": "backup_share"}.get(settings.objective)
+    if indicator and not settings.mix and not settings.group_weights:
+        return _say(lang, "proof_objective", name=say(lang, f"indicator.{indicator}"))
+    return _say(lang, "proof_aim", name=term(lang, "objective", "mix" if settings.mix else settings.objective))
+
+
+def _phasing(result: Result, lang: Lang) -> str:
+    """Say what the phasing costs at most, where it is known."""
+    made = result.made
+    if made is None or len(result.years) < 2 or not made.last_bound > 0:
+        return ""
+    return _say(
+        lang, "proof_phasing", year=result.years[-1], last=percent(made.last, 2), bound=percent(made.last_bound, 2)
+    )
 
 
 # --- coverage ---------------------------------------------------------------------------------------------------------

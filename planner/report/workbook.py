@@ -357,10 +357,11 @@ def _indicators(book: Book) -> None:
     plan, settings = result.plan, result.study.plan
     if plan is not None and settings is not None and plan.status != "infeasible":
         _put(sheet, row, 1, book.say("proof"), "section")
-        name = term(lang, "objective", settings.objective)
+        name = term(lang, "objective", "mix" if settings.mix else settings.objective)
+        form = "#,##0.00" if settings.minimises else "0.0000%"
         proof = [
-            (book.say("objective", name=name), plan.objective, "0.0000%"),
-            (book.say("bound"), plan.bound, "0.0000%"),
+            (book.say("objective", name=name), plan.objective, form),
+            (book.say("bound"), plan.bound, form),
             (book.say("gap"), plan.gap, "0.0000%"),
             (book.say("status"), term(lang, "plan_status", plan.status), TEXT),
         ]
