@@ -363,9 +363,6 @@ class PlanSettings(_Settings):
         merge_within_m: a site may close only once a site within this walk is upgraded (整合 closes one and widens another). Default: the
             service radius.
         tradeoff: whether to compute what more and less money would buy.
-        robustness: number of scenarios by which each action is judged to be sure or doubtful; 0 is none. Slow: each is a plan of its own.
-        progress: table of what became of an earlier plan: site, action, state, year, cost. What is begun or open is kept.
-        churn: what changing an earlier plan's action weighs, in shares of the objective; 0 replans freely.
         mip_gap: the solver stops when the proven gap is below this fraction.
         work_limit: most branch-and-bound nodes: a count of work, so that the result doesn't depend on the machine.
         time_limit_s: a limit in seconds, only if the user asks for it; named in the result.
@@ -390,9 +387,6 @@ class PlanSettings(_Settings):
     spacing_m: Metres | None = None
     merge_within_m: Metres | None = None
     tradeoff: bool = False
-    robustness: Annotated[int, Field(ge=0, le=1000)] = 0
-    progress: Table | None = None
-    churn: Annotated[float, Field(ge=0, le=1)] = 0.0
     mip_gap: Annotated[float, Field(ge=0, lt=1)] = 0.005
     work_limit: Annotated[int, Field(ge=0)] = 200
     time_limit_s: Positive | None = None
@@ -583,7 +577,6 @@ class Study(_Settings):
     def files(self) -> tuple[str, ...]:
         """Return the names of the files the study is made of, study.toml first, each once."""
         tables = [self.streets, self.zones, self.water, self.sites, self.candidates, self.options, self.evaluation]
-        tables.append(self.plan.progress if self.plan else None)
         named = [t.file for t in tables if t is not None]
         named += [d.file for d in self.demand if isinstance(d, Table)]
         named += [d.points.file for d in self.demand if isinstance(d, ZoneDemand) and d.points]

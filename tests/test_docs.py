@@ -1,7 +1,10 @@
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from planner.study import PlanSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -14,3 +17,15 @@ def test_the_examples_of_a_page_run(page: str, monkeypatch: pytest.MonkeyPatch) 
     names: dict[str, object] = {}
     for block in blocks:
         exec(block, names)
+
+
+def test_the_settings_that_the_page_on_plans_shows_are_settings() -> None:
+    text = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
+    blocks = [tomllib.loads(b)["plan"] for b in re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)]
+    first = PlanSettings.model_validate(blocks[0])
+    shown = PlanSettings.model_validate({**blocks[0], **blocks[1]})
+    assert len(shown.limits) == 4 and len(shown.floors) == 2 and not first.limits
+    for objective in re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE):
+        PlanSettings.model_validate({**blocks[0], "objective": objective, "required": ["C1"]})
+    with pytest.raises(ValueError, match="least_cost_of_nothing"):
+        PlanSettings.model_validate({**blocks[0], "objective": "least_cost"})
