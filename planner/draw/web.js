@@ -4,7 +4,7 @@ const planner = (() => {
   "use strict";
   const plan = window.plannerData, words = plan.words, colours = plan.style.colours, never = plan.moments.length;
   const state = { moment: plan.moments.length - 1, group: "", hour: null };
-  const painters = [], listeners = [], found = [];
+  const painters = [], listeners = [], found = [], marks = new Map();
   let map = null, focused = null;
 
   // ---- small helpers ------------------------------------------------------------------------------------------------
@@ -24,9 +24,84 @@ const planner = (() => {
     }
     return line;
   };
+  // A shape as the script draws it: vertices in pixels of zoom 0, which is a multiplication away from any other zoom.
+  const projected = (flat) => {
+    const line = new Float64Array(flat.length);
+    for (let i = 0, x = 0, y = 0; i < flat.length; i += 2) {
+      x += flat[i];
+      y += flat[i + 1];
+      const at = L.CRS.EPSG3857.latLngToPoint(L.latLng(y / 1e6, x / 1e6), 0);
+      line[i] = at.x;
+      line[i + 1] = at.y;
+    }
+    return line;
+  };
   const bits = plan.patterns.map((text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
   const isOpen = (pattern, hour) => (bits[pattern][hour >> 3] >> (7 - (hour & 7))) & 1;
-  const tell = (value) => window.Streamlit && window.Streamlit.setComponentValue({ ...value, at: Date.now() });
+  // What a person did is told; what the page itself was told to show is not told back to it.
+  const tellers = [];
+  let told = false;
+  const tell = (event) => told || tellers.forEach((hear) => hear(event));
+
+  // Thousands of shapes as one thing for Leaflet: it is told where they lie, and draws them by itself in a few strokes. A path each, as
+  // Leaflet has it, is clipped, simplified and looked at again whenever anything changes.
+  const Sketch = L.Path.extend({
+    options: { interactive: false },
+    initialize(shapes, draw, options) {
+      L.setOptions(this, options);
+      this._shapes = shapes;
+      this._draw = draw;
+      this._boxes = shapes.map((flat) => {
+        const box = [Infinity, Infinity, -Infinity, -Infinity];
+        for (let i = 0; i < flat.length; i += 2) {
+          box[0] = Math.min(box[0], flat[i]);
+          box[1] = Math.min(box[1], flat[i + 1]);
+          box[2] = Math.max(box[2], flat[i]);
+          box[3] = Math.max(box[3], flat[i + 1]);
+        }
+        return box;
+      });
+    },
+    redraw() { if (this._map) this._renderer._updatePath(this); return this; },
+    _project() {
+      this._scale = this._map.getZoomScale(this._map.getZoom(), 0);
+      this._origin = this._map.getPixelOrigin();
+      const far = 1e7;
+      this._pxBounds = L.bounds([-far, -far], [far, far]);
+    },
+    _update() { this._updatePath(); },
+    _containsPoint: () => false,
+    _updatePath() {
+      const renderer = this._renderer;
+      if (!renderer._drawing) return;
+      const { min, max } = renderer._bounds, scale = this._scale, { x: left, y: top } = this._origin, margin = 30;
+      const view = [(min.x + left - margin) / scale, (min.y + top - margin) / scale, (max.x + left + margin) / scale, (max.y + top + margin) / scale];
+      const seen = (k) => { const box = this._boxes[k]; return box[0] <= view[2] && box[2] >= view[0] && box[1] <= view[3] && box[3] >= view[1]; };
+      this._draw({
+        ctx: renderer._ctx,
+        seen,
+        trace: (k) => {
+          const flat = this._shapes[k], ctx = renderer._ctx;
+          ctx.moveTo(flat[0] * scale - left, flat[1] * scale - top);
+          for (let i = 2; i < flat.length; i += 2) ctx.lineTo(flat[i] * scale - left, flat[i + 1] * scale - top);
+        },
+        at: (k) => [this._shapes[k][0] * scale - left, this._shapes[k][1] * scale - top],
+      });
+    },
+  });
+  // One stroke of many shapes; a long path takes the browser more than its parts, so it is cut.
+  const PART = 400;
+  function stroke({ ctx, seen, trace }, shapes, { color, weight, opacity = 1 }) {
+    Object.assign(ctx, { strokeStyle: color, lineWidth: weight, globalAlpha: opacity, lineCap: "butt", lineJoin: "round" });
+    let open = 0;
+    ctx.beginPath();
+    for (const k of shapes) {
+      if (!seen(k)) continue;
+      trace(k);
+      if (++open % PART === 0) { ctx.stroke(); ctx.beginPath(); }
+    }
+    ctx.stroke();
+  }
 
   // ---- the map itself -----------------------------------------------------------------------------------------------
   const canvas = {};
@@ -58,7 +133,7 @@ const planner = (() => {
     Object.assign(state, change);
     repaint();
     listeners.forEach((listen) => listen());
-    if (wanted && wanted !== focused) focus(wanted);
+    if (wanted && wanted !== focused) { told = true; focus(wanted); told = false; }
     focused = wanted;
   }
 
@@ -68,16 +143,18 @@ const planner = (() => {
     for (const body of plan.water) L.polygon(body.polygons.map((rings) => rings.map(decode)), style).addTo(layer);
   }
   function streets(layer) {
-    const lines = plan.streets.map((rank, i) =>
-      L.polyline(rank.map(decode), { renderer: canvas.streets, interactive: false, color: plan.style.street, weight: 1 + i }).addTo(layer));
-    painters.push(() => lines.forEach((line, i) => line.setStyle({ weight: (0.7 + 0.9 * i) * zoomed() })));
+    plan.streets.forEach((rank, i) => {
+      const all = rank.map((_, k) => k);
+      const draw = (pen) => stroke(pen, all, { color: plan.style.street, weight: (0.7 + 0.9 * i) * zoomed() });
+      new Sketch(rank.map(projected), draw, { renderer: canvas.streets }).addTo(layer);
+    });
   }
   function names(layer) {
     const labels = [...plan.water.filter((body) => body.name), ...plan.zones].map((thing) => L.marker(place(thing), {
       pane: "names", interactive: false, keyboard: false,
       icon: L.divIcon({ className: "planner-zone" + (thing.polygons ? " river" : ""), html: node("span", "", thing.name), iconSize: [160, 20] }),
     }));
-    for (const zone of plan.zones) found.push({ rank: 1, id: zone.id, name: zone.name, more: words.zones, open: () => map.setView(place(zone), 15, { animate: false }) });
+    for (const zone of plan.zones) found.push({ rank: 1, id: zone.id, name: zone.name, more: words.zones, open: () => { map.setView(place(zone), 15, { animate: false }); tell({ picked: "zone", id: zone.id }); } });
     let zoom = null;
     painters.push(() => {
       if (zoom === map.getZoom()) return;
@@ -116,35 +193,35 @@ const planner = (() => {
   const colourOf = (kind) => kind < never ? colours[kind] : kind === served ? colours[Math.min(1, never - 1)] : kind === off ? plan.style.faint : plan.style.gap;
   const isGap = (kind) => kind === never || kind === unserved;
   function coverage(layer) {
-    const shapes = plan.lines.shape.map(decode);
-    const strokes = [];
-    for (const kind of [off, never, unserved, served, ...colours.keys()]) {
-      for (let width = 0; width < 4; width++) {
-        const options = { renderer: canvas.coverage, interactive: false, color: colourOf(kind), lineCap: "butt", opacity: isGap(kind) ? 0.6 : 0.95 };
-        strokes.push({ kind, width, line: L.polyline([], options).addTo(layer) });
-      }
-    }
-    const dots = plan.points.x.map((x, i) => L.circleMarker(place({ x, y: plan.points.y[i] }),
-      { renderer: canvas.coverage, interactive: false, stroke: true, color: plan.style.paper, weight: 0.6, fillOpacity: 0.9 }));
-    let drawn = "";
+    const kinds = [off, never, unserved, served, ...colours.keys()];
+    const lines = plan.lines.shape.map(projected);
+    const points = plan.points.x.map((x, i) => projected([x, plan.points.y[i]]));
+    let strokes = [], dots = [], drawn = "";
+    const drawLines = (pen) => strokes.forEach(({ kind, width, all }) => stroke(pen, all, {
+      color: colourOf(kind), opacity: isGap(kind) ? 0.6 : 0.95, weight: (isGap(kind) ? 0.5 + 0.55 * width : 1.2 + 0.85 * width) * zoomed(),
+    }));
+    const drawPoints = ({ ctx, seen, at }) => dots.forEach((kind, i) => {
+      if (kind < 0 || !seen(i)) return;
+      Object.assign(ctx, { strokeStyle: plan.style.paper, lineWidth: 0.6, fillStyle: colourOf(kind), globalAlpha: isGap(kind) ? 0.6 : 0.9 });
+      ctx.beginPath();
+      ctx.arc(...at(i), (1.4 + 0.8 * plan.points.width[i]) * zoomed(), 0, 2 * Math.PI);
+      ctx.fill();
+      ctx.stroke();
+    });
+    const drawings = [new Sketch(lines, drawLines, { renderer: canvas.coverage }), new Sketch(points, drawPoints, { renderer: canvas.coverage })];
+    drawings.forEach((drawing) => drawing.addTo(layer));
     painters.push(() => {
-      const scale = zoomed(), wanted = JSON.stringify(state);
-      for (const { kind, width, line } of strokes) line.setStyle({ weight: (isGap(kind) ? 0.5 + 0.55 * width : 1.2 + 0.85 * width) * scale });
-      if (wanted !== drawn) {
-        const parts = new Map(strokes.map(({ kind, width }) => [kind * 4 + width, []]));
-        shapes.forEach((shape, i) => {
-          const kind = classOf(plan.lines, i);
-          if (kind >= 0) parts.get(kind * 4 + plan.lines.width[i]).push(shape);
-        });
-        for (const { kind, width, line } of strokes) line.setLatLngs(parts.get(kind * 4 + width));
-      }
-      dots.forEach((dot, i) => {
-        const kind = classOf(plan.points, i);
-        if (kind < 0) { layer.removeLayer(dot); return; }
-        dot.setStyle({ fillColor: colourOf(kind), fillOpacity: isGap(kind) ? 0.6 : 0.9, radius: (1.4 + 0.8 * plan.points.width[i]) * scale });
-        if (!layer.hasLayer(dot)) layer.addLayer(dot);
-      });
+      const wanted = JSON.stringify(state);
+      if (wanted === drawn) return;
       drawn = wanted;
+      const parts = new Map(kinds.flatMap((kind) => [0, 1, 2, 3].map((width) => [kind * 4 + width, { kind, width, all: [] }])));
+      lines.forEach((_, i) => {
+        const kind = classOf(plan.lines, i);
+        if (kind >= 0) parts.get(kind * 4 + plan.lines.width[i]).all.push(i);
+      });
+      strokes = [...parts.values()].filter(({ all }) => all.length);
+      dots = points.map((_, i) => classOf(plan.points, i));
+      drawings.forEach((drawing) => drawing.redraw());
     });
   }
 
@@ -229,14 +306,15 @@ const planner = (() => {
     return mark;
   }
   function sites(layer, planned) {
-    const marks = plan.sites.filter((site) => site.status !== "candidate" && (site.status === "chosen") === planned).map((site) => ({
+    const own = plan.sites.filter((site) => site.status !== "candidate" && (site.status === "chosen") === planned).map((site) => ({
       site, mark: marker(site, layer, L.marker(place(site), { icon: icon(site, site.status), title: site.name, riseOnHover: true })),
     }));
+    own.forEach((one) => marks.set(one.site.id, one));
     let moment = null;
     painters.push(() => {
       if (moment === state.moment) return;
       moment = state.moment;
-      for (const { site, mark } of marks) {
+      for (const { site, mark } of own) {
         const done = site.moment <= moment;
         if (planned && !done) layer.removeLayer(mark);
         else if (!layer.hasLayer(mark)) layer.addLayer(mark);
@@ -301,14 +379,14 @@ const planner = (() => {
       }
       box.append(ul);
     };
-    const stroke = (colour, width) => `<svg width="30" height="12" aria-hidden="true"><path d="M1 6h28" stroke="${colour}" stroke-width="${width}"/></svg>`;
+    const dash = (colour, width) => `<svg width="30" height="12" aria-hidden="true"><path d="M1 6h28" stroke="${colour}" stroke-width="${width}"/></svg>`;
     const mark = (shape, status, moment) => svg(symbol(shape, status, moment, status === "existing" ? "" : "1"), 22);
     const paint = () => {
       box.replaceChildren();
       list(state.hour === null
-        ? [...plan.classes.slice(0, state.moment + 1).map((text, i) => [stroke(colours[i], 4), text]),
-           [stroke(plan.style.gap, 2), state.moment === never - 1 ? words.never : words.not_yet]]
-        : [[stroke(colourOf(served), 4), words.served_now], [stroke(plan.style.gap, 2), words.unserved_now], [stroke(plan.style.faint, 2), words.off_now]]);
+        ? [...plan.classes.slice(0, state.moment + 1).map((text, i) => [dash(colours[i], 4), text]),
+           [dash(plan.style.gap, 2), state.moment === never - 1 ? words.never : words.not_yet]]
+        : [[dash(colourOf(served), 4), words.served_now], [dash(plan.style.gap, 2), words.unserved_now], [dash(plan.style.faint, 2), words.off_now]]);
       box.append(node("p", "planner-small", words.width));
       if (plan.gaps.length) {
         list([[`<svg width="30" height="22" aria-hidden="true"><circle cx="15" cy="11" r="9" fill="${plan.style.gap}" fill-opacity=".2" stroke="${plan.style.gap}"/></svg>`, words.gap_size]]);
@@ -453,5 +531,7 @@ const planner = (() => {
   }
   const focus = (id) => { const hit = found.find((one) => one.id === id); if (hit) hit.open(); };
 
-  return { begin, water, streets, names, areas, coverage, gaps, sites, candidates, finish, show, focus, state };
+  // What the app's own script builds on (planner/pages/map.js).
+  const kit = { L: window.L, plan, words, state, node, place, popup, projected, Sketch, stroke, canvas, svg, symbol, zoomed, clock, tellers, marks };
+  return { begin, water, streets, names, areas, coverage, gaps, sites, candidates, finish, show, focus, state, kit };
 })();

@@ -8,7 +8,6 @@ import base64
 import html
 import json
 import re
-from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -23,17 +22,17 @@ from planner.pipeline import Result
 from planner.words import Lang, say
 
 LEAFLET = "xstatic.pkg.leaflet.data"
-# Layers from the bottom up: the catalogue's word, what web.js calls to fill it, and whether it is shown at first.
-LAYERS = (
-    ("water", "water({})", True),
-    ("streets", "streets({})", True),
-    ("areas", "areas({})", False),
-    ("coverage", "coverage({})", True),
-    ("zones", "names({})", True),
-    ("gaps", "gaps({})", True),
-    ("candidates", "candidates({})", False),
-    ("existing_sites", "sites({}, false)", True),
-    ("planned_sites", "sites({}, true)", True),
+# Layers from the bottom up: the catalogue's word, what of web.js fills it and with what, and whether it is shown at first.
+LAYERS: tuple[tuple[str, str, tuple[bool, ...], bool], ...] = (
+    ("water", "water", (), True),
+    ("streets", "streets", (), True),
+    ("areas", "areas", (), False),
+    ("coverage", "coverage", (), True),
+    ("zones", "names", (), True),
+    ("gaps", "gaps", (), True),
+    ("candidates", "candidates", (), False),
+    ("existing_sites", "sites", (False,), True),
+    ("planned_sites", "sites", (True,), True),
 )
 
 
@@ -48,7 +47,7 @@ def write_map(result: Result, path: Path, lang: Lang) -> None:
 
 def page(data: dict[str, Any]) -> str:
     """Return the page of what `plan_data` gave."""
-    plan = plan_map(data, with_panel=True)
+    plan = plan_map(data)
     figure = plan.get_root()
     assert isinstance(figure, Figure)
     figure.title = html.escape(data["title"])
@@ -63,15 +62,10 @@ def page(data: dict[str, Any]) -> str:
     return text
 
 
-def plan_map(
-    data: dict[str, Any], *, with_panel: bool, scripts: Sequence[str] = (), styles: Sequence[str] = ()
-) -> folium.Map:
+def plan_map(data: dict[str, Any]) -> folium.Map:
     """Return the folium map of what `plan_data` gave, its layers and their control.
 
-    Args:
-        data: only the layers' names and the place are taken from it; what the layers show, web.js reads from `data_script`.
-        with_panel: whether the page has the panel of figures beside the map.
-        scripts, styles: addresses from which a page loads Leaflet, the data and web.js; none where they stand in the page.
+    Only the layers' names and the place are taken from the data; what the layers show, web.js reads from `data_script`.
     """
     (south, west), (north, east) = data["bounds"]
     plan = _Map(
@@ -84,15 +78,18 @@ def plan_map(
         zoom_snap=0.5,
         font_size="14px",
     )
-    plan.default_js = [(f"script_{i}", address) for i, address in enumerate(scripts)]
-    plan.default_css = [(f"style_{i}", address) for i, address in enumerate(styles)]
     Call("begin({})").add_to(plan)
-    for word, call, shown in LAYERS:
-        # Leaflet's layer control takes its labels as HTML.
-        _Layer(html.escape(data["words"][word]), call, shown).add_to(plan)
-    folium.LayerControl(collapsed=not with_panel).add_to(plan)
-    Call("finish(" + json.dumps(with_panel) + ")").add_to(plan)
+    for label, fill, more, shown in layers(data):
+        _Layer(label, f"{fill}({', '.join(['{}', *map(json.dumps, more)])})", shown).add_to(plan)
+    folium.LayerControl(collapsed=False).add_to(plan)
+    Call("finish(true)").add_to(plan)
     return plan
+
+
+def layers(data: dict[str, Any]) -> list[list[Any]]:
+    """Return the layers from the bottom up: label, what of web.js fills it, with what more, whether it is shown at first."""
+    # Leaflet's layer control takes its labels as HTML.
+    return [[html.escape(data["words"][word]), fill, list(more), shown] for word, fill, more, shown in LAYERS]
 
 
 def data_script(data: dict[str, Any]) -> str:
