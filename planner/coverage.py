@@ -173,7 +173,12 @@ def _weeks(demand: NDArray[np.int32], site: NDArray[np.int32], mask: Bools, n_de
         first = np.flatnonzero(np.concatenate([[True], demand[1:] != demand[:-1]]))
         for word in range(n_words):
             either[demand[first], word] = np.bitwise_or.reduceat(words[site, word], first)
-    different, week = np.unique(np.vstack([np.zeros_like(either[:1]), either]), axis=0, return_inverse=True)
+    words_of = np.vstack([np.zeros((1, n_words), dtype=np.uint64), either])
+    if n_words == 1:  # as numbers they are put in order five times as fast as as rows
+        different, week = np.unique(words_of[:, 0], return_inverse=True)
+        different = different[:, None]
+    else:
+        different, week = np.unique(words_of, axis=0, return_inverse=True)
     unpacked = np.unpackbits(different.astype("<u8").view(np.uint8), axis=1, bitorder="little").astype(bool)
     return week.reshape(-1)[1:], unpacked[:, of_class.reshape(-1)]
 
@@ -201,7 +206,7 @@ def indicators(
     hours = demand["group"].map({group: profile.sum() for group, profile in profiles.items()}).to_numpy(dtype=float)
 
     def of(rows: Bools) -> dict[str, Any]:
-        return _figures(weight[rows], hours[rows], _rows(coverage, rows), backup)
+        return figures(weight, hours, coverage, rows, backup=backup)
 
     everything = of(np.ones(len(demand), dtype=bool))
     everything["by_group"] = {g: of((demand["group"] == g).to_numpy()) for g in sorted(profiles)}
@@ -209,13 +214,26 @@ def indicators(
     return everything
 
 
-def _rows(coverage: Coverage, rows: Bools) -> Coverage:
+def _rows(coverage: Coverage, rows: Bools | Ints) -> Coverage:
     """Return the coverage of some units."""
     arrays = {f.name: getattr(coverage, f.name) for f in fields(coverage)}
     return Coverage(**{k: a if k in ("weeks", "load") or a is None else a[rows] for k, a in arrays.items()})
 
 
-def _figures(weight: Floats, hours: Floats, coverage: Coverage, backup: int) -> dict[str, float | None]:
+def figures(
+    weight: Floats, hours: Floats, coverage: Coverage, rows: Bools | Ints, *, backup: int, ranked: bool = True
+) -> dict[str, float | None]:
+    """Return the indicators of some units.
+
+    Args:
+        weight: (n_units,) people.
+        hours: (n_units,) working half-hours of each.
+        coverage: what `measure` gave for all units.
+        rows: which units: a mask, or row numbers in ascending order.
+        backup: sites within the radius that make cross coverage.
+        ranked: also those for which people must be put in order (``p90_m``, ``gini``), which take most of the time.
+    """
+    weight, hours, coverage = weight[rows], hours[rows], _rows(coverage, rows)
     total, worked = float(weight.sum()), weight * hours
     near_m = coverage.nearest_m
     near = np.isfinite(near_m) & (weight > 0)
@@ -234,14 +252,14 @@ def _figures(weight: Floats, hours: Floats, coverage: Coverage, backup: int) -> 
         "effective_share": of_work(coverage.effective_share),
         "backup_share": share(coverage.sites_within >= backup),
         "mean_m": float(np.average(near_m[near], weights=weight[near])) if near.any() else None,
-        "p90_m": weighted_quantile(near_m[near], weight[near], 0.9) if near.any() else None,
+        **({"p90_m": weighted_quantile(near_m[near], weight[near], 0.9) if near.any() else None} if ranked else {}),
         "worst_m": float(near_m[near].max()) if near.any() else None,
         "unreachable_share": share(~np.isfinite(near_m)),
         "circle_share": share(coverage.circled),
         "open_share": of_work(coverage.open_share),
         "equipped_share": share(coverage.equipped_share > 0),
         "all_hours_share": share(coverage.effective_share >= 1),
-        "gini": gini(coverage.effective_share, weight),
+        **({"gini": gini(coverage.effective_share, weight)} if ranked else {}),
         **served,
     }
 

@@ -234,8 +234,8 @@ def locate(network: Network, points: gpd.GeoSeries | gpd.GeoDataFrame) -> Positi
     if wrong.any():
         raise InputError("point_missing", row=int(np.argmax(wrong)) + 1)
     lines = np.asarray(network.edges.geometry.array)
-    # Every equally near edge comes back; sorted by point and edge, the first of each point is the lowest.
-    (point, edge), near = shapely.STRtree(lines).query_nearest(shapes, all_matches=True, return_distance=True)
+    # Every equally near edge comes back; sorted by point and edge, the first of each point is the lowest. The index stays with the edges.
+    (point, edge), near = network.edges.sindex.nearest(shapes, return_all=True, return_distance=True)
     order = np.lexsort([edge, point])
     _, first = np.unique(point[order], return_index=True)
     edge, access_m = edge[order][first].astype(np.int64), near[order][first]

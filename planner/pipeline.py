@@ -88,6 +88,7 @@ class Result:
             ``covered_from``: 0 covered today, a year of the plan, or -1 never.
         zones, water, streets: what the maps draw; streets are exactly the network measured on.
         gaps: ranked gaps of the existing state, each with its remedy (`planner.remedies.REMEDY_COLUMNS`).
+        options: what the study says can be done where (`planner.tables.OPTION_COLUMNS`).
         actions: the chosen actions in the order of the programme: site, action, mode, tier, year, cost, operating_cost, gain, …
         programme: 建设计划表, a row per chosen action.
         plan: what the solver says of its solution; None where the study asks for no plan.
@@ -118,6 +119,7 @@ class Result:
     water: gpd.GeoDataFrame
     streets: gpd.GeoDataFrame
     gaps: gpd.GeoDataFrame
+    options: pd.DataFrame
     actions: pd.DataFrame
     programme: pd.DataFrame
     plan: Plan | None
@@ -209,6 +211,7 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
         water=inputs.water,
         streets=walks.network.edges,
         gaps=gaps,
+        options=inputs.options,
         actions=actions,
         programme=programme(study, sites, inputs.zones, actions, served=_people_near(study, inputs, walks)),
         plan=made.plan if made else None,

@@ -46,6 +46,8 @@ ORDER = (
     "programme",
     "plans",
     "pipeline",
+    "whatif saving",
+    "scenarios",
     "starting",
     "summary",
     "draw",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from planner.pages import shared, tables
+from planner.pages import shared
 from planner.pages.overview import choose_moment
 from planner.pages.webmap import show_map
 from planner.pipeline import Result
@@ -29,4 +29,11 @@ def explore(result: Result, lang: Lang) -> None:
         )  # fmt: skip
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        show_map(result, lang, {"moment": moment, "group": group, "hour": 14, "focus": None}, height=620, key="coverage", clock=True)
+        show_map(
+            result,
+            lang,
+            {"moment": moment, "group": group, "hour": 14, "focus": None},
+            height=620,
+            key="coverage",
+            clock=True,
+        )
