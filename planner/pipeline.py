@@ -144,10 +144,21 @@ class Result:
         """Years of the plan; none where the study asks for no plan."""
         return self.study.plan.years if self.study.plan and self.plan else ()
 
+    def sites_at(self, moment: int) -> gpd.GeoDataFrame:
+        """Return the places as they stand today (0) or at the end of a year of the plan."""
+        taken = self.actions[self.actions["year"] <= moment]
+        return sites_after(self.sites_today, taken) if len(taken) else self.sites_today
+
     def zone_name(self, zone: str) -> str:
         """Return the name of a zone, or its id where it has none."""
         names = self.zones.loc[self.zones["id"] == zone, "name"]
         return str(names.iat[0]) if len(names) and names.iat[0] else zone
+
+    def zone_at(self, lon: float, lat: float) -> str | None:
+        """Return the id of the zone in which a place (WGS-84 degrees) lies; None outside all."""
+        point = gpd.GeoSeries.from_xy([lon], [lat], crs="EPSG:4326").to_crs(self.demand.crs).iloc[0]
+        inside = self.zones.loc[self.zones.geometry.intersects(point), "id"]
+        return str(inside.iat[0]) if len(inside) else None
 
     def plan_reasons(self, lang: Lang) -> tuple[str, ...]:
         """Return why no plan fits, as sentences; nothing where there is a plan."""

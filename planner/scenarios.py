@@ -45,9 +45,9 @@ class Scenario(BaseModel):
         run_id: the run that it was made on.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    version: Literal[1] = Field(1, alias="schema")
+    form: Literal[1] = Field(default=1, alias="schema")
     name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
     moment: int = 0
     edits: Annotated[tuple[Edit, ...], Field(max_length=MOST_EDITS)] = ()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from scipy.spatial import KDTree
 
-from planner.actions import possible_actions, sites_after
+from planner.actions import possible_actions
 from planner.coverage import Coverage, Floats, Ints, Offers, figures, indicators, measure, offers, standing_sites
 from planner.errors import InputError
 from planner.hours import in_osm_syntax
@@ -72,6 +72,26 @@ class Edit(BaseModel):
         if self.do in ("add", "move") and (self.lon is None or self.lat is None):
             raise ValueError("a place is added or moved to somewhere")
         return self
+
+
+@dataclass(frozen=True)
+class History:
+    """The edits done so far, and those undone that may be done again."""
+
+    done: tuple[Edit, ...] = ()
+    undone: tuple[Edit, ...] = ()
+
+    def do(self, edit: Edit) -> "History":
+        """Do one more; what was undone is then gone."""
+        return History((*self.done, edit))
+
+    def undo(self) -> "History":
+        """Take the last one back."""
+        return History(self.done[:-1], (*self.undone, self.done[-1])) if self.done else self
+
+    def redo(self) -> "History":
+        """Do again what was undone last."""
+        return History((*self.done, self.undone[-1]), self.undone[:-1]) if self.undone else self
 
 
 def edited(sites: gpd.GeoDataFrame, edits: Sequence[Edit]) -> gpd.GeoDataFrame:
@@ -183,11 +203,10 @@ def ground(result: Result, moment: int = 0) -> Ground:
         order = np.argsort(code, kind="stable")
         first = np.searchsorted(code[order], np.arange(len(ids) + 1))
         rows |= {(column, name): order[first[k] : first[k + 1]] for k, name in enumerate(ids)}
-    taken = result.actions[result.actions["year"] <= moment]
     return Ground(
         result=result,
         moment=moment,
-        sites=sites_after(result.sites_today, taken) if len(taken) else result.sites_today,
+        sites=result.sites_at(moment),
         # Seats are shared out anew for everybody by each change, which takes longer than a blink: `planner run` does it.
         coverage=replace(result.coverage[moment], served_share=None),
         group=group,

@@ -36,7 +36,15 @@ const planner = (() => {
     }
     return line;
   };
-  const bits = plan.patterns.map((text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+  const unpacked = (patterns) => patterns.map((text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+  const allBits = unpacked(plan.patterns);
+  // Another look at the same units: one service alone, or circles against streets (webdata.py, `service_view` and `circle_view`).
+  let view = null, bits = allBits;
+  function look(other, name) {
+    view = other;
+    bits = view && view.patterns ? unpacked(view.patterns) : allBits;
+    show({ view: name });
+  }
   const isOpen = (pattern, hour) => (bits[pattern][hour >> 3] >> (7 - (hour & 7))) & 1;
   // What a person did is told; what the page itself was told to show is not told back to it.
   const tellers = [];
@@ -183,17 +191,19 @@ const planner = (() => {
 
   // ---- coverage -----------------------------------------------------------------------------------------------------
   // Classes: the moment from which a unit is covered (0, 1, …), `never`; at an hour: served, unserved, off.
-  const served = never + 1, unserved = never + 2, off = never + 3;
-  function classOf(units, i) {
-    if (state.group !== "" && units.group[i] !== state.group) return -1;
+  const served = never + 1, unserved = never + 2, off = never + 3, claimed = never + 4;
+  function classOf(kind, i) {
+    const base = plan[kind], units = { ...base, ...(view && view[kind]) };
+    if (state.group !== "" && base.group[i] !== state.group) return -1;
+    if (view && view.claimed) return base.from[i] <= state.moment ? base.from[i] : units.circled[state.moment][i] ? claimed : never;
     if (state.hour === null) return units.from[i] <= state.moment ? units.from[i] : never;
     if (!plan.profiles[plan.groups[units.group[i]].id][state.hour]) return off;
     return isOpen(units.pattern[state.moment][i], state.hour) ? served : unserved;
   }
-  const colourOf = (kind) => kind < never ? colours[kind] : kind === served ? colours[Math.min(1, never - 1)] : kind === off ? plan.style.faint : plan.style.gap;
+  const colourOf = (kind) => kind === claimed ? view.claimed.colour : kind < never ? colours[kind] : kind === served ? colours[Math.min(1, never - 1)] : kind === off ? plan.style.faint : plan.style.gap;
   const isGap = (kind) => kind === never || kind === unserved;
   function coverage(layer) {
-    const kinds = [off, never, unserved, served, ...colours.keys()];
+    const kinds = [off, never, unserved, served, ...colours.keys(), claimed];
     const lines = plan.lines.shape.map(projected);
     const points = plan.points.x.map((x, i) => projected([x, plan.points.y[i]]));
     let strokes = [], dots = [], drawn = "";
@@ -216,11 +226,11 @@ const planner = (() => {
       drawn = wanted;
       const parts = new Map(kinds.flatMap((kind) => [0, 1, 2, 3].map((width) => [kind * 4 + width, { kind, width, all: [] }])));
       lines.forEach((_, i) => {
-        const kind = classOf(plan.lines, i);
+        const kind = classOf("lines", i);
         if (kind >= 0) parts.get(kind * 4 + plan.lines.width[i]).all.push(i);
       });
       strokes = [...parts.values()].filter(({ all }) => all.length);
-      dots = points.map((_, i) => classOf(plan.points, i));
+      dots = points.map((_, i) => classOf("points", i));
       drawings.forEach((drawing) => drawing.redraw());
     });
   }
@@ -383,7 +393,9 @@ const planner = (() => {
     const mark = (shape, status, moment) => svg(symbol(shape, status, moment, status === "existing" ? "" : "1"), 22);
     const paint = () => {
       box.replaceChildren();
-      list(state.hour === null
+      const by_walk = state.hour === null || (view && view.claimed);
+      if (view && view.claimed) list([[dash(view.claimed.colour, 4), view.claimed.text]]);
+      list(by_walk
         ? [...plan.classes.slice(0, state.moment + 1).map((text, i) => [dash(colours[i], 4), text]),
            [dash(plan.style.gap, 2), state.moment === never - 1 ? words.never : words.not_yet]]
         : [[dash(colourOf(served), 4), words.served_now], [dash(plan.style.gap, 2), words.unserved_now], [dash(plan.style.faint, 2), words.off_now]]);
@@ -438,6 +450,8 @@ const planner = (() => {
     range.setAttribute("aria-label", words.hour);
     follow.type = "checkbox";
     label.append(follow, " " + words.at_time);
+    const scale = node("div", "planner-hours");
+    for (let h = 0; h <= 24; h += 6) scale.append(node("span", "", String(h)));
     const time = (k) => String(k >> 1).padStart(2, "0") + (k & 1 ? ":30" : ":00");
     const days = node("div", "planner-choice planner-days");
     days.setAttribute("role", "group");
@@ -456,10 +470,10 @@ const planner = (() => {
         if (high) bars += `<rect x="${k * 5}" y="${64 - high}" width="4.4" height="${high}" fill="#efc7ac"/>`;
         if (low) bars += `<rect x="${k * 5}" y="${64 - low}" width="4.4" height="${low}" fill="${colourOf(served)}"/>`;
       }
-      for (let h = 0; h <= 24; h += 6) bars += `<text x="${Math.min(232, Math.max(6, h * 10))}" y="78" font-size="9" text-anchor="middle" fill="${plan.style.muted}">${h}</text>`;
-      chart.innerHTML = `<svg viewBox="0 0 240 82" preserveAspectRatio="none" role="img"><path d="M0 64.5h240" stroke="#cfcbc2"/>` +
+      chart.innerHTML = `<svg viewBox="0 0 240 66" preserveAspectRatio="none" role="img"><path d="M0 64.5h240" stroke="#cfcbc2"/>` +
         `<rect x="${slot * 5 - 0.6}" y="0" width="5.6" height="65" fill="none" stroke="${plan.style.ink}" stroke-width="1"/>${bars}</svg>`;
       chart.firstChild.setAttribute("aria-label", words.clock);
+      chart.append(scale);
       const people = at_work[begin + slot], with_site = covered[begin + slot];
       const sentence = people ? words.at_work : words.nobody;
       out.textContent = sentence.replace("{when}", `${words.days[day]} ${time(slot)}`).replace("{people}", Math.round(people).toLocaleString())
@@ -533,5 +547,5 @@ const planner = (() => {
 
   // What the app's own script builds on (planner/pages/map.js).
   const kit = { L: window.L, plan, words, state, node, place, popup, projected, Sketch, stroke, canvas, svg, symbol, zoomed, clock, tellers, marks };
-  return { begin, water, streets, names, areas, coverage, gaps, sites, candidates, finish, show, focus, state, kit };
+  return { begin, water, streets, names, areas, coverage, gaps, sites, candidates, finish, show, look, focus, state, kit };
 })();

@@ -94,10 +94,15 @@ def layers(data: dict[str, Any]) -> list[list[Any]]:
 
 def data_script(data: dict[str, Any]) -> str:
     """Return the script that sets the data; nothing in it can end a script element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
+    text = json_text(data)
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return f"window.plannerData={text};"
+
+
+def json_text(data: dict[str, Any]) -> str:
+    """Return what `webdata` gives as json."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
 
 
 def _plain(value: Any) -> Any:

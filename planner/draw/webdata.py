@@ -6,6 +6,7 @@ millionths of a degree, each shape as its first vertex and the steps to the next
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import geopandas as gpd
@@ -19,7 +20,7 @@ from planner.coverage import at_work
 from planner.draw import style
 from planner.gaps import left_over
 from planner.network import take
-from planner.pipeline import Result
+from planner.pipeline import Result, cover
 from planner.words import Lang, say, term
 from planner.words.wording import hours, hours_changed, percent
 
@@ -77,6 +78,39 @@ def plan_data(result: Result, lang: Lang) -> dict[str, Any]:
         "gaps": _gaps(result, lang),
         "sites": _sites(result, lang),
         "legend": _legend(result, lang),
+    }
+
+
+def service_view(result: Result, service: str) -> dict[str, Any]:
+    """Return the units as one service alone covers them: what web.js's ``look`` takes.
+
+    Covered then means that a site within the radius offers the service; at an hour, that it is also open.
+    """
+    standard = result.study.standard.model_copy(update={"services": (service,)})
+    study = result.study.model_copy(update={"standard": standard, "capacity": None})
+    moments = [0, *result.years]
+    states = {m: cover(study, result.sites_at(m), result.demand, result.walks, result.profiles) for m in moments}
+    covered_from = np.full(len(result.demand), -1)
+    for moment in reversed(moments):
+        covered_from[states[moment].equipped_share > 0] = moment
+    alone = replace(result, coverage=states, demand=result.demand.assign(covered_from=covered_from))
+    patterns, pattern_of = _patterns(alone, moments)
+    units = _demand(alone, moments, pattern_of)
+    return {
+        "patterns": patterns,
+        **{kind: {k: units[kind][k] for k in ("from", "pattern")} for kind in ("lines", "points")},
+    }
+
+
+def circle_view(result: Result, lang: Lang) -> dict[str, Any]:
+    """Return which units a map of straight-line circles would call covered: what web.js's ``look`` takes."""
+    is_line = result.demand["line"].notna().to_numpy()
+    circled = [result.coverage[moment].circled.astype(int) for moment in (0, *result.years)]
+    claimed = {"colour": style.REASONS["unreachable"], "text": say(lang, "web.claimed")}
+    kinds = {"lines": is_line, "points": ~is_line}
+    return {
+        "claimed": claimed,
+        **{kind: {"circled": [c[rows].tolist() for c in circled]} for kind, rows in kinds.items()},
     }
 
 
@@ -314,6 +348,22 @@ def remedy(result: Result, gap: dict[str, Any], names: dict[str, str], lang: Lan
         operating=gap["remedy_operating_cost"],
         unit=result.study.plan.cost_unit if result.study.plan else "",
         share=gap["remedy_share"],
+    )
+
+
+def remedy_words(result: Result, action: pd.Series, lang: Lang) -> str:
+    """Return in words what an action of `planner.whatif.remedies_of` would do for its gap."""
+    names = dict(zip(result.sites["id"], result.sites["name"], strict=True))
+    return say(
+        lang,
+        "web.remedy_words",
+        name=names[action["site"]],
+        site=action["site"],
+        mode=term(lang, "mode", action["mode"]),
+        cost=action["capital_cost"],
+        operating=action["operating_cost"],
+        unit=result.study.plan.cost_unit if result.study.plan else "",
+        share=action["part"],
     )
 
 

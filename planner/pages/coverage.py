@@ -1,12 +1,19 @@
-"""Coverage: the map by group and by hour of the week, the people covered over the day, and the zones."""
+"""Coverage: the map by group, service and hour, straight lines against streets; the zones as chart and table, linked to the map."""
 
+from typing import Any
+
+import altair as alt
 import streamlit as st
 
-from planner.pages import shared
+from planner.draw import style
+from planner.pages import shared, tables, webmap
 from planner.pages.overview import choose_moment
-from planner.pages.webmap import show_map
 from planner.pipeline import Result
-from planner.words import Lang, say
+from planner.words import Lang, say, term
+
+MAP = "coverage"
+# Bars that a screen has room for.
+MOST_BARS = 12
 
 
 def show() -> None:
@@ -16,24 +23,116 @@ def show() -> None:
 
 @st.fragment
 def explore(result: Result, lang: Lang) -> None:
-    """Show the controls and what they lead to; what is chosen runs only this."""
-    one, two = st.columns(2, vertical_alignment="bottom")
+    """Show the controls and what they lead to; what is chosen runs only this. The hour is chosen on the map's own clock."""
+    groups = list(result.study.groups)
+    one, two, three = st.columns([2, 2, 2], vertical_alignment="bottom")
     with one:
         moment = choose_moment(result, lang, key="coverage_moment")
     with two:
-        groups = list(result.study.groups)
         group = st.segmented_control(
             say(lang, "app.group"), ["", *range(len(groups))], default="", key="coverage_group", required=True,
             format_func=lambda g: say(lang, "web.everyone") if g == "" else result.study.groups[groups[int(g)]].name,
             label_visibility="collapsed",
         )  # fmt: skip
+    with three:
+        view = choose_view(result, lang)
+    chosen = hear(webmap.event(result, lang, MAP), result)
+    year = list(result.indicators)[moment]
     left, right = st.columns([3, 2], gap="medium")
+    with right:
+        st.markdown(f"**{say(lang, 'app.by_zone')}** · {tables.moment_name(year, lang)}")
+        chart(result, year, chosen, lang)
+        chosen = zone_table(result, year, chosen, lang)
     with left:
-        show_map(
-            result,
-            lang,
-            {"moment": moment, "group": group, "hour": 14, "focus": None},
-            height=620,
-            key="coverage",
-            clock=True,
+        state: dict[str, Any] = {
+            "moment": moment,
+            "group": "" if group is None else group,
+            "hour": None,
+            "focus": f"zone {chosen}" if chosen else None,
+        }
+        webmap.show_map(result, lang, state, height=660, key=MAP, clock=True, view=view, listens=True)
+
+
+def choose_view(result: Result, lang: Lang) -> str:
+    """Let the user look at all required services, at one alone, or at circles against streets; return what the map is to load."""
+    services = list(result.indicators[0]["by_service"])
+    names = {
+        "": say(lang, "app.view_required"),
+        "circles": say(lang, "app.view_circles"),
+        **{f"service {s}": say(lang, "app.view_service", service=term(lang, "service", s)) for s in services},
+    }
+    chosen = st.selectbox(
+        say(lang, "app.view"),
+        list(names),
+        key="coverage_view",
+        format_func=names.__getitem__,
+        label_visibility="collapsed",
+    )
+    if chosen == "circles":
+        figures = result.indicators[0]
+        st.caption(
+            say(lang, "app.circles_say", circles=figures["circle_share"] or 0.0, streets=figures["share"] or 0.0)
         )
+        return webmap.circle_look(result.run_id, lang, result)
+    if chosen:
+        service = chosen.removeprefix("service ")
+        shares = result.indicators[0]["by_service"][service]
+        st.caption(say(lang, "app.service_says", share=shares["share"], effective=shares["effective_share"]))
+        return webmap.service_look(result.run_id, service, result)
+    return ""
+
+
+def hear(event: webmap.Event | None, result: Result) -> str | None:
+    """Return the zone that is chosen: by a click on the map just now, or before."""
+    if event and event.picked == "zone":
+        st.session_state["zone"] = event.id.removeprefix("zone ")
+    elif event and event.picked == "place" and event.lon is not None and event.lat is not None:
+        st.session_state["zone"] = result.zone_at(event.lon, event.lat)
+    if event and event.picked in ("zone", "place"):
+        # The table shows what was clicked on the map: it begins anew with this row selected.
+        st.session_state["zone_clicks"] = st.session_state.get("zone_clicks", 0) + 1
+    return st.session_state.get("zone")
+
+
+def chart(result: Result, year: int, chosen: str | None, lang: Lang) -> None:
+    """Show the zones with most people as bars of effective coverage, the chosen one among them."""
+    table = tables.zones(result, year, lang)
+    zone, effective = say(lang, "app.zone"), say(lang, "indicator.effective_share")
+    shown = table.iloc[:MOST_BARS]
+    if chosen in table.index[MOST_BARS:]:
+        shown = table.loc[[chosen, *table.index[: MOST_BARS - 1]]]
+    shown = shown.assign(chosen=[key == chosen for key in shown.index])
+    bars = alt.Chart(shown).mark_bar(color=style.YEARS[0]).encode(
+        x=alt.X(f"{effective}:Q", title=None, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, 1])),
+        y=alt.Y(f"{zone}:N", title=None, sort=None, axis=alt.Axis(labelOverlap=False)),
+        color=alt.condition("datum.chosen", alt.value(style.GAP), alt.value(style.YEARS[0])),
+        tooltip=[zone, alt.Tooltip(f"{effective}:Q", format=".1%"), say(lang, "app.people")],
+    )  # fmt: skip
+    st.altair_chart(bars.properties(height=22 * len(shown) + 24, title=effective))
+
+
+def zone_table(result: Result, year: int, chosen: str | None, lang: Lang) -> str | None:
+    """Show the zones' indicators; return the id of the zone whose row is selected, here or by a click on the map."""
+    table = tables.zones(result, year, lang)
+    st.caption(say(lang, "app.zone_hint"))
+    shares = {
+        say(lang, f"indicator.{key}"): st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
+        for key in tables.SHARES[:3]
+    }
+    metres = {say(lang, "indicator.mean_m"): st.column_config.NumberColumn(format="%.0f m")}
+    rows: list[int] = [table.index.tolist().index(chosen)] if chosen in table.index else []
+    event = st.dataframe(
+        table,
+        hide_index=True,
+        height=230,
+        on_select="rerun",
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": rows, "columns": [], "cells": []}},
+        key=f"zones {st.session_state.get('zone_clicks', 0)}",
+        column_config=shares | metres,
+    )
+    picked = event["selection"]["rows"]
+    found = str(table.index[picked[0]]) if picked else None
+    if found != chosen:
+        st.session_state["zone"] = found
+    return found

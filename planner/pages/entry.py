@@ -3,15 +3,16 @@
 import streamlit as st
 
 from planner.errors import PlannerError
-from planner.pages import coverage, documents, gaps, overview, shared
+from planner.pages import coverage, documents, gaps, overview, shared, whatif
 from planner.words import say
 
-# What shows a page, its word in the catalogue and in the address, its icon.
+# What shows a page, its address, its word in the catalogue, its icon. A page that opens or changes a study comes first.
 PAGES = (
-    (overview.show, "overview", "map"),
-    (coverage.show, "coverage", "schedule"),
-    (gaps.show, "gaps", "location_off"),
-    (documents.show, "documents", "description"),
+    (overview.show, "overview", "app.overview", "map"),
+    (coverage.show, "coverage", "app.coverage", "schedule"),
+    (gaps.show, "gaps", "app.gaps", "location_off"),
+    (whatif.show, "whatif", "whatif.page", "edit_location_alt"),
+    (documents.show, "documents", "app.documents", "description"),
 )
 
 
@@ -24,13 +25,15 @@ def run() -> None:
     pages = [
         st.Page(
             show,
-            title=say(lang, f"app.{word}"),
+            title=say(lang, word),
             icon=f":material/{icon}:",
-            url_path=word,
+            url_path=address,
             default=show is overview.show,
         )
-        for show, word, icon in PAGES
+        for show, address, word, icon in PAGES
     ]
+    # So that a page can lead to another.
+    st.session_state["pages"] = dict(zip((address for _, address, _, _ in PAGES), pages, strict=True))
     page = st.navigation(pages, position="top")
     try:
         shared.header(lang)

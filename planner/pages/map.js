@@ -2,7 +2,7 @@
    It loads the plan once; a step of a slider or a what-if sends a few bytes. It computes no figure. */
 (() => {
   "use strict";
-  let kit = null, map = null, args = null, begun = false, editor = null, shownState = "", shownEdit = "";
+  let kit = null, map = null, args = null, begun = false, editor = null, shownState = "", shownEdit = "", shownView = "";
 
   // ---- Streamlit's side: a frame says when it is ready, how high it is and what was done; it is told what to show -----------------
   const post = (type, more) => window.parent.postMessage({ isStreamlitMessage: true, type: `streamlit:${type}`, ...more }, "*");
@@ -58,9 +58,16 @@
     const { hour, ...rest } = args.state;
     if (state !== shownState) planner.show(args.clock && shownState ? rest : args.state);
     if (wanted !== shownEdit) editor(args.edit);
+    if (args.view !== shownView) look(args.view);
     shownState = state;
     shownEdit = wanted;
     map.getContainer().style.cursor = args.edit && args.edit.adding ? "crosshair" : "";
+  }
+
+  function look(address) {
+    shownView = address;
+    if (!address) planner.look(null, "");
+    else fetch(address).then((answer) => answer.json()).then((view) => { if (shownView === address) planner.look(view, address); });
   }
 
   function clockBar() {
@@ -79,8 +86,12 @@
       const kept = JSON.parse(sessionStorage.getItem(name));
       if (kept && !args.state.focus) go(kept);
     } catch { /* a browser that keeps nothing shows the whole */ }
+    let size = map.getSize();
     map.on("moveend", () => {
-      if (following) return;
+      // A frame that changes its size moves the map too, but nobody wished it.
+      const same = size.equals(map.getSize());
+      size = map.getSize();
+      if (following || !same) return;
       const { lat, lng } = map.getCenter(), view = [lat, lng, map.getZoom()];
       try { sessionStorage.setItem(name, JSON.stringify(view)); } catch { /* as above */ }
       if (step) step.postMessage(view);

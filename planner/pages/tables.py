@@ -7,6 +7,7 @@ import pandas as pd
 from planner.draw.webdata import remedy, zone_names
 from planner.gaps import left_over
 from planner.pipeline import Result
+from planner.whatif import Outcome
 from planner.words import Lang, say, term
 from planner.words.wording import percent
 
@@ -96,3 +97,35 @@ def zones(result: Result, moment: int, lang: Lang) -> pd.DataFrame:
         say(lang, "indicator.mean_m"): [by_zone[zone]["mean_m"] for zone in ids],
     }
     return pd.DataFrame(columns, index=pd.Index(ids))
+
+
+def changes(outcome: Outcome, lang: Lang) -> pd.DataFrame:
+    """Return who gains and who loses, by zone and group."""
+    result, table = outcome.ground.result, outcome.by("zone", "group")
+    groups, names = result.study.groups, zone_names(result)
+    columns = {
+        say(lang, "app.zone"): table["zone"].map(names),
+        say(lang, "app.group"): [groups[group].name for group in table["group"]],
+        **{say(lang, f"whatif.{key}"): table[key].round(1) for key in ("gained", "lost", "reached", "unreached")},
+    }
+    return pd.DataFrame(columns)
+
+
+def comparison(left: Outcome, right: Outcome, cost_unit: str, lang: Lang) -> pd.DataFrame:
+    """Return two what-ifs side by side, and what differs between them."""
+    rows = []
+    for key in (*SHARES, *METRES):
+        a, b = left.indicators[key], right.indicators[key]
+        both = a is not None and b is not None
+        if key in METRES:
+            difference = say(lang, "web.metres", metres=b - a) if both else "–"
+        else:
+            difference = say(lang, "whatif.points", points=100 * (b - a)) if both else "–"
+        rows.append((say(lang, f"indicator.{key}"), shown(a, key, lang), shown(b, key, lang), difference))
+    for key, a, b in (
+        ("capital", left.capital_cost, right.capital_cost),
+        ("operating", left.operating_cost, right.operating_cost),
+    ):
+        rows.append((say(lang, f"whatif.{key}", unit=cost_unit), f"{a:,.2f}", f"{b:,.2f}", f"{b - a:+,.2f}"))
+    heads = [say(lang, key) for key in ("app.indicator", "whatif.left", "whatif.right", "whatif.difference")]
+    return pd.DataFrame(rows, columns=heads)

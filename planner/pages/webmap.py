@@ -12,11 +12,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 import streamlit.components.v1 as components
+from numpy.typing import NDArray
 
 from planner.draw import web
-from planner.draw.webdata import plan_data
+from planner.draw.webdata import circle_view, plan_data, service_view
 from planner.pipeline import Result
 from planner.words import Lang
 
@@ -62,6 +64,20 @@ class Event:
     lat: float | None = None
 
 
+def event(result: Result, lang: Lang, key: str) -> Event | None:
+    """Return what was done to a map since it was last asked, once; to be asked before the map is shown again."""
+    name = _name(result, lang, key)
+    done = st.session_state.get(name)
+    if not done or st.session_state.get(f"{name}-seen") == done["at"]:
+        return None
+    st.session_state[f"{name}-seen"] = done["at"]
+    return Event(done["picked"], str(done.get("id", "")), done.get("x"), done.get("y"))
+
+
+def _name(result: Result, lang: Lang, key: str) -> str:
+    return f"{key}-{result.run_id}-{lang}"
+
+
 def show_map(
     result: Result,
     lang: Lang,
@@ -71,9 +87,10 @@ def show_map(
     key: str = "map",
     clock: bool = False,
     edit: dict[str, Any] | None = None,
+    view: str = "",
     step: str = "",
-    listens: bool = True,
-) -> Event | None:
+    listens: bool = False,
+) -> None:
     """Show the web map of a result.
 
     Args:
@@ -84,24 +101,41 @@ def show_map(
         height: in pixels.
         key: one for each map of a page.
         clock: whether the clock of the week stands below the map; it then chooses the hour itself.
-        edit: what a what-if shows: ``places`` (id, name, x, y in degrees, state), ``gained`` and ``lost`` (numbers of ``lines`` and
-            ``points``), ``selected`` (id) and ``adding``; places may then be dragged.
+        edit: what a what-if shows: ``places`` (id, name, x, y in degrees, state), ``gained`` and ``lost`` (`units`), ``selected`` (id) and
+            ``adding``; places may then be dragged.
+        view: another look at the units: the address of what `service_look` or `circle_look` laid down; "" for none.
         step: maps with the same word here move in step.
-        listens: whether what is done to the map runs the page again.
-
-    Returns:
-        What was done since the last run, once; None if nothing was.
+        listens: whether what is done to the map runs the page again; `event` then tells it.
     """
     scripts, styles, layers = _assets(result.run_id, lang, result)
-    name = f"{key}-{result.run_id}-{lang}"
-    done = _map(
-        key=name, default=None, height=height, scripts=scripts, styles=styles, layers=layers, state=state, clock=clock,
-        edit=edit, step=step, listens=listens,
+    _map(
+        key=_name(result, lang, key), default=None, height=height, scripts=scripts, styles=styles, layers=layers, state=state,
+        clock=clock, edit=edit, view=view, step=step, listens=listens,
     )  # fmt: skip
-    if not done or st.session_state.get(f"{name}-seen") == done["at"]:
-        return None
-    st.session_state[f"{name}-seen"] = done["at"]
-    return Event(done["picked"], str(done.get("id", "")), done.get("x"), done.get("y"))
+
+
+def units(result: Result, rows: NDArray[np.int64]) -> dict[str, list[int]]:
+    """Return units of demand as the map numbers them: lines and points each by themselves."""
+    is_line, number = _numbers(result.run_id, result)
+    return {"lines": number[rows[is_line[rows]]].tolist(), "points": number[rows[~is_line[rows]]].tolist()}
+
+
+@st.cache_resource(max_entries=30, show_spinner=False)
+def service_look(run_id: str, service: str, _result: Result) -> str:
+    """Lay down the look at one service alone; return its address."""
+    return _lay(web.json_text(service_view(_result, service)), "json")
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def circle_look(run_id: str, lang: Lang, _result: Result) -> str:
+    """Lay down the look at circles against streets; return its address."""
+    return _lay(web.json_text(circle_view(_result, lang)), "json")
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _numbers(run_id: str, _result: Result) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    is_line = _result.demand["line"].notna().to_numpy()
+    return is_line, np.where(is_line, np.cumsum(is_line), np.cumsum(~is_line)) - 1
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

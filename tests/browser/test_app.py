@@ -97,22 +97,125 @@ def test_pages_lead_to_each_other(open_page, address):
     page.get_by_text("点选一行，地图就移到该盲区。").wait_for()
     ready(page)
     page.get_by_role("link", name="覆盖").click()
-    page.get_by_text("一天中在岗与有效覆盖的人数").first.wait_for()
+    page.get_by_text("标准要求的全部服务").wait_for()
     ready(page)
 
 
-def test_a_step_of_the_clock_changes_figure_and_map(open_page, address):
-    page = opened(open_page(), address)
-    page.get_by_role("link", name="覆盖").click()
-    page.get_by_text("周一 07:00 有效覆盖").wait_for()
-    ready(page)
-    page.get_by_role("slider").first.focus()
-    page.keyboard.press("ArrowRight")
-    page.get_by_text("周一 07:30 有效覆盖").wait_for()
+def map_of(page):
+    """The frame of the page's map, once it is there for this page."""
     frame = page.frame_locator("iframe").first
+    frame.locator("html[data-planner=ready]").wait_for(state="attached", timeout=60_000)
+    return frame
+
+
+def go(page, link: str, sign: str):
+    """Follow a link of the head; return the map that is then shown."""
+    page.get_by_role("link", name=link).click()
+    page.get_by_text(sign).first.wait_for()
+    return map_of(page)
+
+
+def until(frame, condition: str) -> None:
+    """Wait until something is true of a map."""
     frame.locator("html").evaluate(
-        "() => new Promise((done) => { const look = () => planner.state.hour === 15 ? done() : setTimeout(look, 20); look(); })"
+        "(_, condition) => new Promise((done) => { const look = () => eval(condition) ? done() : setTimeout(look, 20); look(); })",
+        condition,
     )
+
+
+def test_a_step_of_the_clock_changes_figure_and_map_without_asking_the_server(open_page, address, small_result):
+    from planner.coverage import at_work
+
+    page = opened(open_page(), address)
+    frame = go(page, "覆盖", "标准要求的全部服务")
+    frame.get_by_role("checkbox", name="按时刻看图").check()
+    frame.get_by_role("slider").focus()
+    frame.get_by_role("slider").fill("19")
+    page.keyboard.press("ArrowRight")
+    until(frame, "planner.state.hour === 20")
+    last = small_result.years[-1]
+    both = at_work(small_result.demand, small_result.coverage[last], small_result.profiles)
+    work, covered = (sum(pair[k][20] for pair in both.values()) for k in (0, 1))
+    said = frame.locator(".planner-clock output").inner_text()
+    assert "周一 10:00" in said and f"{work:,.0f} 人" in said and f"{covered / work:.1%}" in said
+
+
+def test_a_click_in_a_zone_chooses_its_row_and_a_row_leads_to_its_zone(open_page, address):
+    page = opened(open_page(), address)
+    frame = go(page, "覆盖", "标准要求的全部服务")
+    centre = frame.locator("html").evaluate("() => { const c = plannerMap.getCenter(); return [c.lat, c.lng]; }")
+    x, y = frame.locator("html").evaluate(
+        "(_, [lat, lng]) => { const p = plannerMap.latLngToContainerPoint([lat, lng]); return [p.x, p.y]; }",
+        list(small.lonlat("A", 40, -60))[::-1],
+    )
+    frame.locator("#map").click(position={"x": x, "y": y})
+    until(frame, f"Math.abs(plannerMap.getCenter().lng - {centre[1]}) > 0.0005")
+
+
+def test_circles_and_streets_are_compared(open_page, address):
+    page = opened(open_page(), address)
+    frame = go(page, "覆盖", "标准要求的全部服务")
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("option", name="直线圆圈与沿街步行对照").click()
+    page.get_by_text("画圆圈会说覆盖").wait_for()
+    until(frame, "planner.state.view && document.body.innerText.length > 0")
+    frame.get_by_text("图例").click()
+    frame.get_by_text("在圆圈内，沿街却走不到").wait_for()
+
+
+def test_a_station_is_added_dragged_undone_saved_and_compared(open_page, address):
+    page = opened(open_page(), address)
+    frame = go(page, "设想", "添加什么")
+    frame.locator("html").evaluate("document.kept = true")
+    page.locator("label").filter(has_text="添加站点").click()
+    page.get_by_text("请在地图上点选新站点的位置。").wait_for()
+    until(frame, "plannerMap.getContainer().style.cursor === 'crosshair'")
+    at = frame.locator("html").evaluate(
+        "(_, [lat, lng]) => { const p = plannerMap.latLngToContainerPoint([lat, lng]); return [p.x, p.y]; }",
+        list(small.lonlat("C", 60))[::-1],
+    )
+    frame.locator("#map").click(position={"x": at[0], "y": at[1]})
+    page.get_by_text("谁得谁失").wait_for()
+    new = frame.locator(".planner-edited")
+    new.wait_for()
+    # Neither the map nor its view is made anew.
+    view = "() => [document.kept, plannerMap.getZoom(), plannerMap.getCenter().lat]"
+    before = frame.locator("html").evaluate(view)
+    box = new.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] + 40, steps=5)
+    page.mouse.up()
+    page.get_by_text("步骤（2）").wait_for()
+    assert frame.locator("html").evaluate(view) == before and before[0] is True
+    page.get_by_role("button", name="撤销").click()
+    page.get_by_text("步骤（1）").wait_for()
+    page.get_by_role("button", name="重做").click()
+    page.get_by_text("步骤（2）").wait_for()
+    page.get_by_label("方案名称").fill("夜班方案")
+    page.get_by_role("button", name="保存方案").click()
+    page.get_by_text("已保存「夜班方案」。").wait_for()
+    # Reloading loses nothing.
+    page.reload()
+    page.get_by_text("步骤（2）").wait_for(timeout=60_000)
+    page.get_by_role("radio", name="比较").click()
+    page.get_by_text("两图同步移动和缩放。").wait_for()
+    frames = [page.frame_locator("iframe").nth(k) for k in (0, 1)]
+    for one in frames:
+        one.locator("html[data-planner=ready]").wait_for(state="attached", timeout=60_000)
+    frames[0].locator("html").evaluate("() => plannerMap.setZoom(16, { animate: false })")
+    until(frames[1], "plannerMap.getZoom() === 16")
+
+
+def test_a_gap_leads_to_its_remedies_and_a_remedy_to_the_what_if(open_page, address):
+    page = opened(open_page(), address)
+    go(page, "盲区", "点选一行")
+    page.locator("[data-testid=stDataFrame] canvas").first.click(position={"x": 20, "y": 55})
+    page.get_by_role("button", name="试试").first.click()
+    page.get_by_text("添加什么").wait_for()
+    page.get_by_text("步骤（").wait_for()
+    frame = map_of(page)
+    frame.locator(".planner-edited").wait_for()
 
 
 def test_a_phone_has_nothing_cut_off(open_page, address):

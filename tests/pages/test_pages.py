@@ -13,7 +13,7 @@ from planner.words import LANGS, say
 from planner.words.wording import percent
 
 ENTRY = Path(__file__).parents[2] / "planner" / "pages" / "entry.py"
-PAGES = ("overview", "coverage", "gaps", "documents")
+PAGES = ("overview", "coverage", "gaps", "whatif", "documents")
 
 
 @pytest.fixture(scope="module")
@@ -117,17 +117,30 @@ def test_rules_that_no_plan_fits_are_told(tmp_path: Path, monkeypatch):
     assert "C1" in words(test)
 
 
-def test_the_hour_shown_is_the_coverages_own(shared_study, monkeypatch, small_result):
-    from planner.coverage import at_work
+def page(name: str, study: Path, monkeypatch: pytest.MonkeyPatch, **session: object) -> AppTest:
+    """One page alone, with what the session already knows."""
+    monkeypatch.setenv("PLANNER_STUDY", str(study))
+    test = AppTest.from_function(page_script, default_timeout=60, kwargs={"page": name})
+    for key, value in session.items():
+        test.session_state[key] = value
+    return test.run()
 
-    monkeypatch.setenv("PLANNER_STUDY", str(shared_study))
-    test = AppTest.from_function(page_script, default_timeout=60, kwargs={"page": "coverage"}).run()
-    last = small_result.years[-1]
-    both = at_work(small_result.demand, small_result.coverage[last], small_result.profiles)
-    for slot in (10, 20):
-        test.select_slider(key="coverage_slot").set_value(slot).run()
-        work, covered = (sum(pair[k][slot] for pair in both.values()) for k in (0, 1))
-        assert test.metric[0].value == f"{covered / work:.1%}"
+
+def test_each_service_and_the_circles_can_be_looked_at(shared_study, monkeypatch, small_result):
+    test = page("coverage", shared_study, monkeypatch)
+    today = small_result.indicators[0]
+    for service, shares in today["by_service"].items():
+        test.selectbox(key="coverage_view").set_value(f"service {service}").run()
+        assert not test.exception and percent(shares["share"]) in words(test)
+    test.selectbox(key="coverage_view").set_value("circles").run()
+    assert not test.exception and percent(today["circle_share"]) in words(test)
+
+
+def test_the_zone_chosen_before_is_chosen_in_the_table(shared_study, monkeypatch, small_result):
+    test = page("coverage", shared_study, monkeypatch, zone="W")
+    assert not test.exception
+    assert test.session_state["zone"] == "W"
+    assert small_result.zone_at(*small.lonlat("A")) == "W" and small_result.zone_at(0.0, 0.0) is None
 
 
 def test_gaps_can_be_filtered(shared_study, monkeypatch, small_result):
