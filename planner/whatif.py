@@ -458,9 +458,9 @@ def remedies_of(ground: Ground, gap: str, *, most: int = 3) -> pd.DataFrame:
     place = actions["place"].to_numpy(dtype=np.int64)
     gains = gains_by_gap(
         member, ground.weight, ground.group, ground.profile, result.coverage[0], result.walks.reach,
-        offers(actions, place, result.study.standard.services),
+        offers(actions, place, result.study.standard.services), n_gaps=1,
     )  # fmt: skip
-    gain = gains.toarray()[0] if gains.shape[0] else np.zeros(len(actions))
+    gain = gains.toarray()[0]
     weight = float(result.gaps.loc[result.gaps["id"] == gap, "weight"].iat[0])
     cost = (actions["capital_cost"] + actions["operating_cost"]).to_numpy(dtype=float)
     table = actions.assign(gain=gain, part=gain / weight, first_year=cost, closes=gain >= CLOSED * weight)

@@ -3,6 +3,7 @@
 import io
 import tempfile
 import zipfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -12,6 +13,7 @@ import streamlit as st
 from planner.deliver import write_set
 from planner.pages import shared
 from planner.pipeline import Progress, Result
+from planner.study import MapSettings, Sheet
 from planner.words import Lang, say
 
 STEPS = ("layers", "workbook", "map", "sheets", "document")
@@ -25,20 +27,14 @@ def show() -> None:
     """Show the page."""
     lang, result = shared.language(), shared.result()
     st.markdown(say(lang, "app.documents_what"))
-    spoken = st.segmented_control(
-        say(lang, "app.documents_language"),
-        get_args(Lang),
-        format_func=shared.LANGUAGE_NAMES.__getitem__,
-        default=lang,
-        key="documents_lang",
-        required=True,
-    )
-    wanted = f"documents {result.run_id} {spoken}"
-    if st.button(say(lang, "app.make"), type="primary", icon=":material/print:"):
+    spoken, made_from = choose(result, lang)
+    settings = made_from.study.map
+    wanted = f"documents {result.run_id} {spoken} {settings.paper} {settings.orientation} {' '.join(settings.sheets)}"
+    if st.button(say(lang, "app.make"), type="primary", icon=":material/print:", disabled=not settings.sheets):
         st.session_state["documents"] = wanted
     if st.session_state.get("documents") != wanted:
         return
-    files: dict[str, bytes] = shared.finished(wanted, partial(make, result, spoken or lang), STEPS)
+    files: dict[str, bytes] = shared.finished(wanted, partial(make, made_from, spoken), STEPS)
     downloads(files, zipped(wanted, files), result, lang)
     sheets = [name for name in files if name.endswith(".png")]
     # The layout plan map is the one that is asked for first.
@@ -46,6 +42,35 @@ def show() -> None:
     shown = st.selectbox(say(lang, "app.preview"), sheets)
     if shown:
         st.image(files[shown], caption=shown)
+
+
+def choose(result: Result, lang: Lang) -> tuple[Lang, Result]:
+    """Let language, paper and sheets be chosen; return the language, and the result as it is to be drawn."""
+    settings = result.study.map
+    one, two, three, four = st.columns([2, 2, 2, 5], vertical_alignment="bottom")
+    with one:
+        spoken = st.segmented_control(
+            say(lang, "app.documents_language"), get_args(Lang), format_func=shared.LANGUAGE_NAMES.__getitem__, default=lang,
+            key="documents_lang", required=True,
+        )  # fmt: skip
+    with two:
+        papers = get_args(MapSettings.model_fields["paper"].annotation)
+        paper = st.selectbox(say(lang, "app.paper"), papers, index=papers.index(settings.paper), key="documents_paper")
+    with three:
+        ways = get_args(MapSettings.model_fields["orientation"].annotation)
+        way = st.selectbox(
+            say(lang, "app.orientation"), ways, index=ways.index(settings.orientation), key="documents_orientation",
+            format_func=lambda o: say(lang, f"app.{o}"),
+        )  # fmt: skip
+    with four:
+        known = [sheet for sheet in get_args(Sheet) if result.years or sheet != "years"]
+        chosen = st.multiselect(
+            say(lang, "app.sheets"), known, [s for s in settings.sheets if s in known] or known[:1], key="documents_sheets",
+            format_func=lambda s: say(lang, f"app.sheet_{s}"),
+        )  # fmt: skip
+    update = {"paper": paper, "orientation": way, "sheets": tuple(s for s in known if s in chosen)}
+    study = result.study.model_copy(update={"map": settings.model_copy(update=update)})
+    return spoken or lang, replace(result, study=study)
 
 
 def make(result: Result, lang: Lang, *, progress: Progress) -> dict[str, bytes]:
