@@ -3,7 +3,7 @@
 import streamlit as st
 
 from planner.errors import PlannerError
-from planner.pages import coverage, documents, gaps, overview, shared, whatif
+from planner.pages import coverage, documents, gaps, overview, plan, shared, whatif
 from planner.words import say
 
 # What shows a page, its address, its word in the catalogue, its icon. A page that opens or changes a study comes first.
@@ -12,6 +12,7 @@ PAGES = (
     (coverage.show, "coverage", "app.coverage", "schedule"),
     (gaps.show, "gaps", "app.gaps", "location_off"),
     (whatif.show, "whatif", "whatif.page", "edit_location_alt"),
+    (plan.show, "plan", "plan.page", "checklist"),
     (documents.show, "documents", "app.documents", "description"),
 )
 
@@ -32,6 +33,9 @@ def run() -> None:
         )
         for show, address, word, icon in PAGES
     ]
+    # Leading to another page clears the address; a draft that it named is remembered.
+    if st.query_params.get("draft"):
+        st.session_state["draft"] = st.query_params["draft"]
     # So that a page can lead to another.
     st.session_state["pages"] = dict(zip((address for _, address, _, _ in PAGES), pages, strict=True))
     page = st.navigation(pages, position="top")

@@ -36,7 +36,7 @@ class Job:
 
 @st.cache_resource
 def _jobs() -> tuple[dict[str, Job], threading.Lock, ThreadPoolExecutor]:
-    return {}, threading.Lock(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="planner")
+    return {}, threading.Lock(), ThreadPoolExecutor(max_workers=2, thread_name_prefix="planner")
 
 
 def language() -> Lang:
@@ -68,9 +68,13 @@ def result() -> Result:
         InputError: the study's files are wrong.
     """
     shown = study()
-    key = repr([shown, [(file, _stamp(shown.folder / file)) for file in shown.files()]])
-    made: Result = finished(key, partial(pipeline.run, shown), RUN_STEPS)
+    made: Result = finished(study_key(shown), partial(pipeline.run, shown), RUN_STEPS)
     return made
+
+
+def study_key(shown: Study) -> str:
+    """Return what stands for a study with its files as they are now."""
+    return repr([shown, [(file, _stamp(shown.folder / file)) for file in shown.files()]])
 
 
 def finished(key: str, work: Callable[..., Any], steps: Sequence[str]) -> Any:
@@ -81,7 +85,7 @@ def finished(key: str, work: Callable[..., Any], steps: Sequence[str]) -> Any:
         work: called with ``progress`` in a thread; it goes on when the page is closed.
         steps: names that ``progress`` is told, in their order.
     """
-    job = _start(key, work)
+    job = started(key, work)
     # Always there: a place that comes and goes would move what follows, and the browser would make the map anew.
     place = st.empty()
     if not job.future.done():
@@ -98,7 +102,8 @@ def finished(key: str, work: Callable[..., Any], steps: Sequence[str]) -> Any:
     return job.future.result()
 
 
-def _start(key: str, work: Callable[..., Any]) -> Job:
+def started(key: str, work: Callable[..., Any]) -> Job:
+    """Return the job of this key; if there is none, or it failed, begin it."""
     jobs, lock, threads = _jobs()
     with lock:
         if key not in jobs or (jobs[key].future.done() and jobs[key].future.exception()):

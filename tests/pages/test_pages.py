@@ -13,7 +13,7 @@ from planner.words import LANGS, say
 from planner.words.wording import percent
 
 ENTRY = Path(__file__).parents[2] / "planner" / "pages" / "entry.py"
-PAGES = ("overview", "coverage", "gaps", "whatif", "documents")
+PAGES = ("overview", "coverage", "gaps", "whatif", "plan", "documents")
 
 
 @pytest.fixture(scope="module")

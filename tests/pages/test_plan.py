@@ -1,0 +1,128 @@
+"""The plan page: what is asked for is what is solved; it is saved with its comments; it can be stopped."""
+
+import time
+from pathlib import Path
+
+import pytest
+import small_study as small
+from streamlit.testing.v1 import AppTest
+
+from planner.pages import plan as page_of
+from planner.pages import shared
+from planner.pipeline import run
+from planner.siting.watch import Progress
+from planner.study import load_study
+from planner.words import LANGS, say
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    folder = small.write(tmp_path / "study")
+    text = (folder / "study.toml").read_text(encoding="utf-8")
+    (folder / "study.toml").write_text(text.replace("budget = [", "# 谁批的：理事会\nbudget = ["), encoding="utf-8")
+    return folder
+
+
+def script() -> None:
+    from planner.pages import plan, shared
+
+    shared.header(shared.language())
+    plan.show()
+
+
+def opened(study: Path, monkeypatch: pytest.MonkeyPatch, *, lang: str = "zh", **session: object) -> AppTest:
+    monkeypatch.setenv("PLANNER_STUDY", str(study))
+    test = AppTest.from_function(script, default_timeout=60)
+    test.query_params["lang"] = lang
+    for key, value in session.items():
+        test.session_state[key] = value
+    return test.run()
+
+
+def press(test: AppTest, word: str, lang: str = "zh") -> AppTest:
+    (button,) = (b for b in test.button if b.label == say(lang, f"plan.{word}"))
+    return button.click().run()
+
+
+def finish(test: AppTest) -> AppTest:
+    for key, job in list(shared._jobs()[0].items()):
+        if key.startswith("plan "):
+            job.future.result()
+    return test.run()
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_it_shows_the_studys_plan(study, monkeypatch, small_result, lang):
+    test = opened(study, monkeypatch, lang=lang)
+    assert not test.exception and not test.error
+    end = small_result.indicators[small_result.years[-1]]
+    assert f"{end['effective_share']:.2%}" in [metric.value for metric in test.metric]
+    assert all(b.disabled for b in test.button if b.label in (say(lang, "plan.run"), say(lang, "plan.save")))
+
+
+def test_what_is_asked_for_is_what_a_run_gives(study, monkeypatch):
+    test = opened(study, monkeypatch)
+    test.multiselect(key="plan_forbidden").set_value(["C1"]).run()
+    test = finish(press(test, "run"))
+    assert not test.exception and not test.error
+    text = (study / "study.toml").read_text(encoding="utf-8").replace("budget = [", 'forbidden = ["C1"]\nbudget = [')
+    (study / "study.toml").write_text(text, encoding="utf-8")
+    wanted = run(load_study(study))
+    assert test.dataframe[0].value[say("zh", "programme.site")].tolist() == wanted.programme["site"].tolist()
+    assert f"{wanted.indicators[wanted.years[-1]]['effective_share']:.2%}" in [metric.value for metric in test.metric]
+
+
+def test_rules_that_no_plan_fits_are_told_with_their_reasons(study, monkeypatch):
+    test = opened(study, monkeypatch, plan_required=["C1"], plan_forbidden=["C1"])
+    test = finish(press(test, "run"))
+    assert not test.exception and test.error and "C1" in test.error[0].value
+
+
+def test_it_is_saved_with_the_comments_and_never_over_others(study, monkeypatch):
+    test = opened(study, monkeypatch)
+    test.multiselect(key="plan_forbidden").set_value(["C2"]).run()
+    press(test, "save")
+    assert not test.exception and test.success
+    text = (study / "study.toml").read_text(encoding="utf-8")
+    assert "# 谁批的：理事会" in text and load_study(study).plan.forbidden == ("C2",)
+    (study / "study.toml").write_text(text + "\n# somebody else\n", encoding="utf-8")
+    test.run()
+    test.multiselect(key="plan_forbidden").set_value([]).run()
+    press(test, "save")
+    assert test.error and (study / "study.toml").read_text(encoding="utf-8").endswith("# somebody else\n")
+
+
+def test_a_search_hears_and_can_be_stopped():
+    search = page_of.Search()
+    standing = Progress("search", 1.0, 2.0, 1.0, 0.1)
+    assert search.hear(standing) is False
+    search.stop = True
+    assert search.hear(standing) is True and search.standings == [standing, standing]
+
+
+def test_a_search_that_goes_on_is_shown_and_stops_when_asked(study, monkeypatch):
+    def slow(_, search, *, progress):
+        progress("plan")
+        while not search.hear(Progress("bound", 0.25, 0.5, 1.0, 1.0)):
+            time.sleep(0.01)
+        return run(load_study(study))
+
+    monkeypatch.setattr(page_of, "_run", slow)
+    test = opened(study, monkeypatch, plan_forbidden=["C1", "C2"])
+    test = press(test, "run")
+    assert not test.exception
+    assert "0.2500" in [metric.value for metric in test.metric]
+    press(test, "stop")
+    assert not finish(test).exception
+
+
+def test_rows_are_kept_forbidden_and_left_open(monkeypatch):
+    import streamlit as st
+
+    st.session_state["plan_required"], st.session_state["plan_forbidden"] = ["A"], ["B"]
+    page_of.mark(["B", "C"], "required")
+    assert (st.session_state["plan_required"], st.session_state["plan_forbidden"]) == (["A", "B", "C"], [])
+    page_of.mark(["A"], "forbidden")
+    page_of.mark(["C"], "free")
+    assert (st.session_state["plan_required"], st.session_state["plan_forbidden"]) == (["B"], ["A"])
+    st.session_state.clear()
