@@ -472,6 +472,9 @@ def remedies_of(ground: Ground, gap: str, *, most: int = 3) -> pd.DataFrame:
 
 def edit_of(action: "pd.Series[Any]") -> Edit:
     """Return the edit that does what an action of `planner.actions.possible_actions` does."""
+    capital, operating = float(action["capital_cost"]), float(action["operating_cost"])
+    if action["action"] == "close":
+        return Edit(do="close", site=action["site"], capital_cost=capital, operating_cost=operating)
     capacity = float(action["capacity"])
     return Edit(
         do="change",
@@ -481,8 +484,8 @@ def edit_of(action: "pd.Series[Any]") -> Edit:
         opening_hours=action["opening_hours"],
         services=action["services"],
         capacity=None if np.isnan(capacity) else capacity,
-        capital_cost=float(action["capital_cost"]),
-        operating_cost=float(action["operating_cost"]),
+        capital_cost=capital,
+        operating_cost=operating,
     )
 
 

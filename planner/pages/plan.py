@@ -110,7 +110,7 @@ def asked(plan: PlanSettings, base: Result, lang: Lang) -> PlanSettings | None:
                 say(lang, "plan.gap"), sorted({0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, plan.mip_gap}), plan.mip_gap,
                 format_func=lambda g: f"{g:.1%}", key="plan_gap", help=say(lang, "plan.gap_help"),
             )  # fmt: skip
-            curve = st.toggle(say(lang, "plan.tradeoff"), getattr(plan, "tradeoff", False), key="plan_tradeoff")
+            curve = st.toggle(say(lang, "plan.tradeoff"), plan.tradeoff, key="plan_tradeoff")
         with right:
             ids = base.sites["id"].tolist()
             for key in ("required", "forbidden"):
@@ -126,8 +126,7 @@ def asked(plan: PlanSettings, base: Result, lang: Lang) -> PlanSettings | None:
     if len(wanted["years"]) != len(plan.years):
         wanted["year_weights"] = ()
     try:
-        known = {name: value for name, value in wanted.items() if name in PlanSettings.model_fields}
-        return PlanSettings.model_validate({**plan.model_dump(), **known})
+        return PlanSettings.model_validate({**plan.model_dump(), **wanted})
     except ValidationError:
         st.error(say(lang, "plan.wrong"), icon=":material/error:")
         return None
@@ -265,8 +264,8 @@ def mark(sites: list[str], wish: str) -> None:
 
 def trade_off(result: Result, lang: Lang) -> None:
     """Show what more and less money would buy, where it was asked for; a point clicked on is the next budget."""
-    table = getattr(result, "tradeoff", None)
-    if table is None or not len(table) or result.study.plan is None:
+    table = result.tradeoff
+    if not len(table) or result.study.plan is None:
         return
     plan = result.study.plan
     budget, objective = say(lang, "plan.money", unit=plan.cost_unit), say(lang, f"objective.{plan.objective}")

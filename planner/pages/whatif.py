@@ -342,8 +342,8 @@ def offer(mine: Draft, outcome: Outcome, site: "pd.Series[Any]", ways: list[dict
 def _ways(outcome: Outcome, site: "pd.Series[Any]") -> list[dict[str, Any]]:
     """Return the ways that the study knows for a place of this kind."""
     options = outcome.ground.result.options
-    action = "build" if site["status"] == "candidate" else "extend_hours"
-    rows = options[(options["kind"] == site["kind"]) & (options["action"] == action)].to_dict("records")
+    actions = ["build"] if site["status"] == "candidate" else ["extend_hours", "upgrade"]
+    rows = options[(options["kind"] == site["kind"]) & options["action"].isin(actions)].to_dict("records")
     return [_said(row) for row in rows]
 
 

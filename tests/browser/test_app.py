@@ -112,7 +112,9 @@ def go(page, link: str, sign: str):
     """Follow a link of the head; return the map that is then shown."""
     page.get_by_role("link", name=link).click()
     page.get_by_text(sign).first.wait_for()
-    return map_of(page)
+    frame = map_of(page)
+    until(frame, "window.plannerMap")
+    return frame
 
 
 def until(frame, condition: str) -> None:
@@ -204,6 +206,7 @@ def test_a_station_is_added_dragged_undone_saved_and_compared(open_page, address
     frames = [page.frame_locator("iframe").nth(k) for k in (0, 1)]
     for one in frames:
         one.locator("html[data-planner=ready]").wait_for(state="attached", timeout=60_000)
+        until(one, "window.plannerMap")
     frames[0].locator("html").evaluate("() => plannerMap.setZoom(16, { animate: false })")
     until(frames[1], "plannerMap.getZoom() === 16")
 
