@@ -204,7 +204,8 @@ def test_a_station_is_added_dragged_undone_saved_and_compared(open_page, address
     page.get_by_role("radio", name="比较").click()
     page.get_by_text("两图同步移动和缩放。").wait_for()
     frames = [page.frame_locator("iframe").nth(k) for k in (0, 1)]
-    for one in frames:
+    # The right one first: as long as it isn't there, the left one may still be the map that was tried on.
+    for one in reversed(frames):
         one.locator("html[data-planner=ready]").wait_for(state="attached", timeout=60_000)
         until(one, "window.plannerMap")
     frames[0].locator("html").evaluate("() => plannerMap.setZoom(16, { animate: false })")
