@@ -2,9 +2,9 @@
 
     python benchmarks/app.py [--quick] [--json FILE]
 
-Medians (and the 95th percentile where it says so). "step" is a press of a key on the clock of the coverage page until the map has drawn the
-new hour, two frames included; "what-if" is a press of undo or redo until the map shows it; "group" is a choice that the server answers. First
-paint is from opening the page to the map being there, on a server that has its result ("warm") and on one that has just been started.
+Medians (and the 95th percentile where it says so). "step" is a press of a key on the clock of the coverage page until the map has drawn
+the new hour, two frames included; "what-if" is a press of undo or redo until the map shows it; "group" is a choice that the server answers.
+First paint is from opening the page to the map being there, on a server that has its result ("warm") and on one just started.
 There is no peer here: the figures are held against the product's own aims. Needs the system's Chromium.
 """
 
