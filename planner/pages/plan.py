@@ -115,7 +115,8 @@ def asked(plan: PlanSettings, base: Result, lang: Lang) -> PlanSettings | None:
             ids = base.sites["id"].tolist()
             for key in ("required", "forbidden"):
                 st.multiselect(
-                    say(lang, f"plan.{key}"), ids, key=f"plan_{key}", format_func=lambda site: f"{names[site] or site} ({site})"
+                    say(lang, f"plan.{key}"), ids, key=f"plan_{key}",
+                placeholder=say(lang, "app.choose"), format_func=lambda site: f"{names[site] or site} ({site})"
                 )  # fmt: skip
     rows = rows.dropna().sort_values(year)
     wanted = {

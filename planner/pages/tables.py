@@ -16,10 +16,12 @@ METRES = ("mean_m", "p90_m", "worst_m")
 
 
 def indicators(result: Result, lang: Lang) -> pd.DataFrame:
-    """Return the indicators: a row each, a column for today and each year's end."""
-    rows = []
+    """Return the indicators: a row each, a column for the earlier run where the study names one, for today and each year's end."""
+    rows: list[dict[str, str]] = []
     for key in (*SHARES, *METRES):
         row = {say(lang, "app.indicator"): say(lang, f"indicator.{key}")}
+        if result.last:
+            row[say(lang, "app.last_run", name=result.last.name)] = shown(result.last.figures.get(key), key, lang)
         for moment, figures in result.indicators.items():
             row[moment_name(moment, lang)] = shown(figures[key], key, lang)
         rows.append(row)

@@ -117,6 +117,21 @@ def test_rules_that_no_plan_fits_are_told(tmp_path: Path, monkeypatch):
     assert "C1" in words(test)
 
 
+def test_last_years_indicators_stand_beside_where_the_study_has_them(small_result):
+    import dataclasses
+
+    from planner.last import Last
+    from planner.pages import tables
+
+    assert not [c for c in tables.indicators(small_result, "zh").columns if "上次" in c]
+    last = Last("二五年", "abc", 400.0, {"share": 0.125, "mean_m": 321.0}, ())
+    table = tables.indicators(dataclasses.replace(small_result, last=last), "zh").set_index("指标")
+    column = table[say("zh", "app.last_run", name="二五年")]
+    assert column[say("zh", "indicator.share")] == percent(0.125)
+    assert column[say("zh", "indicator.mean_m")] == say("zh", "web.metres", metres=321.0)
+    assert column[say("zh", "indicator.effective_share")] == percent(None)
+
+
 def page(name: str, study: Path, monkeypatch: pytest.MonkeyPatch, **session: object) -> AppTest:
     """One page alone, with what the session already knows."""
     monkeypatch.setenv("PLANNER_STUDY", str(study))
