@@ -65,7 +65,8 @@ def choose(result: Result, lang: Lang) -> tuple[Lang, Result]:
     with four:
         known = [sheet for sheet in get_args(Sheet) if result.years or sheet != "years"]
         chosen = st.multiselect(
-            say(lang, "app.sheets"), known, [s for s in settings.sheets if s in known] or known[:1], key="documents_sheets", placeholder=say(lang, "app.choose"),
+            say(lang, "app.sheets"), known, [s for s in settings.sheets if s in known] or known[:1], key="documents_sheets",
+            placeholder=say(lang, "app.choose"),
             format_func=lambda s: say(lang, f"app.sheet_{s}"),
         )  # fmt: skip
     update = {"paper": paper, "orientation": way, "sheets": tuple(s for s in known if s in chosen)}

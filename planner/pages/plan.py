@@ -116,7 +116,7 @@ def asked(plan: PlanSettings, base: Result, lang: Lang) -> PlanSettings | None:
             for key in ("required", "forbidden"):
                 st.multiselect(
                     say(lang, f"plan.{key}"), ids, key=f"plan_{key}",
-                placeholder=say(lang, "app.choose"), format_func=lambda site: f"{names[site] or site} ({site})"
+                    placeholder=say(lang, "app.choose"), format_func=lambda site: f"{names[site] or site} ({site})"
                 )  # fmt: skip
     rows = rows.dropna().sort_values(year)
     wanted = {

@@ -328,7 +328,7 @@ def offer(mine: Draft, outcome: Outcome, site: "pd.Series[Any]", ways: list[dict
     has = [s for s in known if s in service_set(site["services"])]
     st.multiselect(
         say(lang, "whatif.services"), known, has, key=keys["kit"],
-                placeholder=say(lang, "app.choose"), format_func=lambda s: term(lang, "service", s),
+        placeholder=say(lang, "app.choose"), format_func=lambda s: term(lang, "service", s),
         on_change=changed, args=("kit",),
     )  # fmt: skip
     st.button(
