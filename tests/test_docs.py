@@ -1,10 +1,11 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from planner.study import PlanSettings
+from planner.study import Objective, PlanSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,7 +26,9 @@ def test_the_settings_that_the_page_on_plans_shows_are_settings() -> None:
     first = PlanSettings.model_validate(blocks[0])
     shown = PlanSettings.model_validate({**blocks[0], **blocks[1]})
     assert len(shown.limits) == 4 and len(shown.floors) == 2 and not first.limits
-    for objective in re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE):
+    objectives = re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)[1:]
+    assert set(objectives) == set(get_args(Objective))
+    for objective in objectives:
         PlanSettings.model_validate({**blocks[0], "objective": objective, "required": ["C1"]})
     with pytest.raises(ValueError, match="least_cost_of_nothing"):
         PlanSettings.model_validate({**blocks[0], "objective": "least_cost"})
