@@ -14,7 +14,9 @@ _PASSES = 50
 # Exchanges tried in one walk: as many as this many elementary operations allow, within limits.
 _OPERATIONS, _FEWEST, _MOST = 3e8, 2_000, 30_000
 # What an exchange may lose at first, as a share of what an open action is worth.
-_HEAT = 0.2
+_HEAT = 0.15
+# Most actions that an exchange closes at once.
+_MOST_OUT = 3
 _NO_OPTIONS = np.zeros(0, np.int64)
 
 
@@ -123,7 +125,7 @@ def walk_on(model: Model, year: Ints, seed: int) -> Found | None:
     sharing = len(model.unit_action) / max(len(model.weight), 1)
     per_step = model.allowed.size + 4 * sharing * len(model.action_unit) / max(len(model.place), 1)
     steps = int(np.clip(_OPERATIONS / max(per_step, 1.0), _FEWEST, _MOST))
-    years, value = wander(model, state, steps, _HEAT, np.int64(1 if _same_price(model) else 3), np.int64(seed))
+    years, value = wander(model, state, steps, _HEAT, np.int64(_MOST_OUT), np.int64(seed))
     return years, float(value)
 
 

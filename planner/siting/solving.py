@@ -43,7 +43,7 @@ _SCALE = 1e4
 _ROUNDS = (100, 100, 200, 200, 400, 400, 600, 1000, 1000)
 _LOOKS = 5
 # Long walks of the search from the first plan, and those after the looks, among the options that are left.
-_WALKS, _WALKS_LATER = 1, 3
+_WALKS, _WALKS_LATER = 2, 2
 # The model is made anew when no more than this share of its actions is left.
 _COMPRESS = 0.8
 # So few pairs of option and unit are quicker settled by HiGHS at once.
