@@ -31,7 +31,7 @@ from planner.siting.watch import Watch
 # Steps of the local search for each column that is left, at the start and at each look.
 _STEPS, _FEWER_STEPS = 50, 5
 # Rounds of the bound between two looks at covers near it, and how many looks.
-_ROUNDS, _LOOKS = 200, 8
+_ROUNDS, _LOOKS = 400, 10
 
 Data = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]
 
@@ -129,14 +129,14 @@ def _close_in(
         value, slope = priced(data, price, u, allowed)
         return value, slope
 
-    ascent = Ascent(start_prices(data, price), step=0.1)
+    ascent = Ascent(start_prices(data, price))
     for _ in range(_LOOKS):
         ascent = climb(
             look,
             ascent,
             target=choice.better - left.spent,
             rounds=_ROUNDS,
-            scale=np.ones(len(ascent.at)),
+            scale=np.maximum(ascent.at, 1e-3 * price.max(initial=1.0)),
             over=watch.over,
         )
         lowered = np.maximum(price - column_sums(data, ascent.at), 0.0)
