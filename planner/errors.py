@@ -32,6 +32,10 @@ class InputError(PlannerError, ValueError):
     """The user's files or settings are wrong (exit 1)."""
 
 
+class ConflictError(PlannerError, ValueError):
+    """Somebody else changed the same thing meanwhile; nothing was written (exit 1)."""
+
+
 class SurroundingsError(PlannerError, OSError):
     """The network, the disk or the machine failed (exit 3)."""
 

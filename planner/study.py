@@ -29,6 +29,8 @@ Metres = Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False, strict=True)]
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False, strict=True)]
 
 STUDY_FILE = "study.toml"
+# What a study knows and its file doesn't say.
+_OURS = ("folder", "settings_file", "unsaved")
 
 
 def service_words(services: tuple[str, ...]) -> tuple[str, ...]:
@@ -471,6 +473,7 @@ class Study(_Settings):
     Attributes:
         folder: where the study's files are; not part of study.toml.
         settings_file: the name of the file that holds these settings; not part of it.
+        unsaved: where files are that will stand in the folder once a draft is saved, by name; not part of study.toml.
         crs: projected CRS in metres in which everything is measured and written.
         scope: the area the totals speak of.
         illustrative: what in the study is made up; printed on every output. Empty: nothing is.
@@ -479,6 +482,7 @@ class Study(_Settings):
 
     folder: Path
     settings_file: str = STUDY_FILE
+    unsaved: dict[str, Path] = {}
     schema_version: Literal[1] = Field(1, alias="schema")
     name: str
     language: Lang = "zh"
@@ -560,6 +564,8 @@ class Study(_Settings):
         Raises:
             InputError: the name leads out of the study's folder, or nothing is there.
         """
+        if file in self.unsaved:
+            return self.unsaved[file]
         relative = PurePath(file)
         if relative.is_absolute() or ".." in relative.parts:
             raise InputError("path_outside", file=self.settings_file, path=_short(file))
@@ -603,21 +609,31 @@ def load_study(place: Path) -> Study:
         raise InputError("study_missing", file=_short(place))
     try:
         text = file.read_bytes().decode("utf-8-sig")
-        raw = tomllib.loads(text)
     except OSError as error:
         raise InputError("study_unreadable", file=file.name, detail=error.strerror or "") from error
-    except RecursionError as error:
-        raise InputError("toml_syntax", file=file.name, row=1, column=1) from error
     except UnicodeDecodeError as error:
         raise InputError("not_utf8", file=file.name) from error
+    return parse_study(text, file.resolve())
+
+
+def parse_study(text: str, file: Path) -> Study:
+    """Return the settings that ``text`` would be as the content of ``file``.
+
+    Raises:
+        InputError: not TOML, or a setting is missing, unknown or out of range.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except RecursionError as error:
+        raise InputError("toml_syntax", file=file.name, row=1, column=1) from error
     except tomllib.TOMLDecodeError as error:
         row, column = _toml_position(str(error), text)
         raise InputError("toml_syntax", file=file.name, row=row, column=column) from error
-    for ours in ("folder", "settings_file"):
+    for ours in _OURS:
         if ours in raw:
             raise InputError("setting_unknown", file=file.name, row=_line_of(text, (ours,)), setting=ours)
     try:
-        return Study.model_validate({**raw, "folder": file.resolve().parent, "settings_file": file.name})
+        return Study.model_validate({**raw, "folder": file.parent, "settings_file": file.name})
     except ValidationError as error:
         raise _explain(error, file.name, text) from error
 
@@ -700,10 +716,7 @@ def _known_settings() -> list[str]:
         MapSettings,
         LastRun,
     )
-    return sorted(
-        {field.alias or name for model in models for name, field in model.model_fields.items()}
-        - {"folder", "settings_file"}
-    )
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()} - set(_OURS))
 
 
 def _line_of(text: str, loc: tuple[int | str, ...]) -> int:

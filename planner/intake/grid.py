@@ -68,6 +68,20 @@ def read_grid(path: Path, sheet: str | None = None) -> Grid:
     return Grid("", _csv_rows(text, path.name))
 
 
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """Return the names of a workbook's sheets; none for a csv or a text.
+
+    Raises:
+        InputError: unreadable, encrypted, too large, a zip or xml bomb.
+    """
+    head = refuse_unfit(path, path.name)
+    if not head.startswith((_OLE2, _ZIP)):
+        return ()
+    read_grid(path)
+    with path.open("rb") as file, python_calamine.CalamineWorkbook.from_filelike(file) as book:
+        return tuple(book.sheet_names)
+
+
 def refuse_unfit(path: Path, file: str) -> bytes:
     """Refuse a file that cannot be opened or is too large; return its first 4 kB.
 
@@ -101,13 +115,17 @@ def decode(raw: bytes, file: str) -> str:
     raise InputError("csv_unreadable", file=file)
 
 
-def _csv_rows(text: str, file: str) -> list[list[str]]:
+def delimiter(text: str) -> str:
+    """Return the sign between the cells of a csv."""
     start = text[:20_000]
-    delimiter = max("\t;,", key=lambda sign: (start.count(sign), sign == ","))
+    return max("\t;,", key=lambda sign: (start.count(sign), sign == ","))
+
+
+def _csv_rows(text: str, file: str) -> list[list[str]]:
     rows: list[list[str]] = []
     cells = 0
     try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text)):
             cells += len(row)
             if len(rows) >= MAX_ROWS or cells > MAX_CELLS:
                 raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)

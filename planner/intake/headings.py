@@ -98,12 +98,13 @@ def recognise(headings: Sequence[str], overrules: Mapping[str, str]) -> dict[int
 
     Args:
         headings: as they stand in the file.
-        overrules: field -> the user's heading, from study.toml; these come before anything recognised.
+        overrules: field -> the user's heading, from study.toml; these come before anything recognised. "" where the table has no
+            such field, whatever its headings look like.
     """
     fields: dict[int, str] = {}
     for field, wanted in overrules.items():
         for column, heading in enumerate(headings):
-            if plain(heading) == plain(wanted) and column not in fields:
+            if wanted and plain(heading) == plain(wanted) and column not in fields:
                 fields[column] = field
                 break
     best: dict[str, tuple[int, int, int]] = {}

@@ -7,7 +7,7 @@ where that stays uncertain.
 import difflib
 import math
 import re
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import get_args
 
 import geopandas as gpd
@@ -44,7 +44,7 @@ def read_places(study: Study, settings: Table, notes: Notes) -> RawTable:
     """Read a table of the study: a sheet, a csv, or a layer of points."""
     path = study.path(settings.file)
     if path.suffix.lower() in LAYER_SUFFIXES:
-        table = _table_of_layer(gpd.GeoDataFrame(read_raw_layer(path, settings.file)), settings)
+        table = _read_layer_table(path, settings)
     else:
         table = read_table(path, settings.sheet, columns=settings.columns, header=settings.header)
     # A file in a folder keeps its path in every sentence, and of a workbook with several sheets the sheet is named.
@@ -54,8 +54,13 @@ def read_places(study: Study, settings: Table, notes: Notes) -> RawTable:
     return table
 
 
-def _table_of_layer(layer: gpd.GeoDataFrame, settings: Table) -> RawTable:
-    """Return a layer's features as a table with longitudes and latitudes; row n is feature n."""
+def table_of_layer(path: Path, settings: Table) -> Grid:
+    """Return a layer of points as the cells of a table: a header, then a row a feature, longitude and latitude (WGS-84) last.
+
+    Raises:
+        InputError: unreadable, or without a coordinate system.
+    """
+    layer = gpd.GeoDataFrame(read_raw_layer(path, settings.file))
     if layer.crs is None and settings.crs is None:
         raise InputError("layer_no_crs", file=settings.file, numbers="")
     degrees = (layer if settings.crs is None else layer.set_crs(settings.crs, allow_override=True)).to_crs("EPSG:4326")
@@ -65,7 +70,12 @@ def _table_of_layer(layer: gpd.GeoDataFrame, settings: Table) -> RawTable:
     lon, lat = (["" if math.isnan(v) else str(v) for v in axis] for axis in (where.x.tolist(), where.y.tolist()))
     heads = [str(c) for c in cells.columns] + ["经度", "纬度"]
     rows = [[*row, x, y] for row, x, y in zip(cells.to_numpy().tolist(), lon, lat, strict=True)]
-    table = table_of(Grid("", [heads, *rows]), settings.file, columns=settings.columns, header=1)
+    return Grid("", [heads, *rows])
+
+
+def _read_layer_table(path: Path, settings: Table) -> RawTable:
+    """Return a layer's features as a table with longitudes and latitudes; row n is feature n."""
+    table = table_of(table_of_layer(path, settings), settings.file, columns=settings.columns, header=1)
     return RawTable(
         **{**vars(table), "rows": table.rows.rename(lambda n: n - 1), "aside": table.aside.rename(lambda n: n - 1)}
     )
@@ -79,7 +89,7 @@ def locate_rows(
     Raises:
         InputError: no row has a place, most lie outside, or it stays uncertain which datum the numbers have.
     """
-    first, second = _coordinates(table)
+    first, second = coordinates(table)
     unread = first.isna() | second.isna()
     nought = ~unread & (first == 0) & (second == 0)
     for rows, key in ((unread, _why_unread(table)), (nought, "zero_coordinate")):
@@ -104,7 +114,7 @@ def _only(table: RawTable, rows: "pd.Series | np.ndarray") -> RawTable:
     return RawTable(**{**vars(table), "rows": table.rows[np.asarray(rows)]})
 
 
-def _coordinates(table: RawTable) -> tuple[pd.Series, pd.Series]:
+def coordinates(table: RawTable) -> tuple[pd.Series, pd.Series]:
     """Return the two columns of numbers; one column that holds both is taken apart, and fills what the two leave blank."""
     rows = table.rows
     blank = pd.Series(np.nan, index=rows.index)
@@ -155,18 +165,7 @@ def _read_family(
     notes: Notes,
 ) -> np.ndarray:
     """Return where coordinates of one family, degrees or metres, lie: as declared, or as the evidence has it."""
-    stated = _stated(table)
-    weighed = evidence.weigh(
-        x,
-        y,
-        crs=study.crs,
-        ground=ground,
-        area=ground.area,
-        zones=_named_zones(table, zones),
-        streets=_named_streets(table, ground),
-        kinds=columns.identifiers(table, "kind", "kind").to_numpy(),
-        stated=stated,
-    )
+    stated, weighed = _stated(table), _weigh(study, table, x, y, ground, zones)
     best = weighed[0]
     shown = _evidence_sentence(study, weighed)
     if evidence.are_metres(x, y)[0]:
@@ -195,6 +194,31 @@ def _read_family(
     reading = datum.Reading(wanted)
     notes.weighed(table.file, weighed, reading)
     return datum.place(x, y, reading, study.crs)
+
+
+def _weigh(
+    study: Study, table: RawTable, x: np.ndarray, y: np.ndarray, ground: Ground, zones: gpd.GeoDataFrame
+) -> tuple[Evidence, ...]:
+    return evidence.weigh(
+        x,
+        y,
+        crs=study.crs,
+        ground=ground,
+        area=ground.area,
+        zones=_named_zones(table, zones),
+        streets=_named_streets(table, ground),
+        kinds=columns.identifiers(table, "kind", "kind").to_numpy(),
+        stated=_stated(table),
+    )
+
+
+def weigh_table(study: Study, table: RawTable, ground: Ground, zones: gpd.GeoDataFrame) -> tuple[Evidence, ...]:
+    """Return what speaks for each reading of a table's longitudes and latitudes, the likeliest first; nothing where it has none."""
+    x, y = coordinates(table)
+    kept = (x.notna() & y.notna() & ~((x == 0) & (y == 0)) & ~evidence.are_metres(x, y)).to_numpy()
+    return (
+        _weigh(study, _only(table, kept), x[kept].to_numpy(), y[kept].to_numpy(), ground, zones) if kept.any() else ()
+    )
 
 
 def _stated(table: RawTable) -> str:
@@ -357,14 +381,8 @@ def note_doubts(study: Study, sites: gpd.GeoDataFrame, water: gpd.GeoDataFrame, 
     """Note places that may be wrong: one written down twice, many on one spot, in the water, in another datum than the rest."""
     names = [_core(name) for name in sites["name"]]
     xy = shapely.get_coordinates(sites.geometry)
-    for status in ("existing", "candidate"):
-        own = np.flatnonzero((sites["status"] == status).to_numpy())
-        for a, b in sorted(cKDTree(xy[own]).query_pairs(_SAME_PLACE_M)) if len(own) else ():
-            one, other = own[a], own[b]
-            if _alike(names[one], names[other]):
-                notes.warn(
-                    "duplicate", one=_shown(sites, one), other=_shown(sites, other), m=math.dist(xy[one], xy[other])
-                )
+    for one, other, apart_m in doubles(sites):
+        notes.warn("duplicate", one=_shown(sites, one), other=_shown(sites, other), m=apart_m)
     spot = (
         pd.Series([tuple(p) for p in np.round(xy, 2)]).to_frame("at").groupby("at", sort=False)["at"].transform("size")
     )
@@ -377,6 +395,19 @@ def note_doubts(study: Study, sites: gpd.GeoDataFrame, water: gpd.GeoDataFrame, 
         if len(wet):
             notes.warn("in_water", count=len(wet), places=", ".join(wet["source"][:5]))
     _note_mixed(study, sites, names, xy, notes)
+
+
+def doubles(sites: gpd.GeoDataFrame) -> list[tuple[int, int, float]]:
+    """Return pairs of rows, by position, that look like one place written down twice, and how far apart they are in metres."""
+    names, xy = [_core(name) for name in sites["name"]], shapely.get_coordinates(sites.geometry)
+    found = []
+    for status in ("existing", "candidate"):
+        own = np.flatnonzero((sites["status"] == status).to_numpy()).tolist()
+        for a, b in sorted(cKDTree(xy[own]).query_pairs(_SAME_PLACE_M)) if own else ():
+            one, other = own[a], own[b]
+            if _alike(names[one], names[other]):
+                found.append((one, other, math.dist(xy[one], xy[other])))
+    return found
 
 
 def _note_mixed(study: Study, sites: gpd.GeoDataFrame, names: list[str], xy: np.ndarray, notes: Notes) -> None:

@@ -5,8 +5,8 @@ with the reason. Every row that is not blank is in one of the two.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,14 @@ class RawTable:
         """Field -> the user's heading, for the headings that were understood."""
         return {column: heading for column, heading in self.headings.items() if column in HEADINGS}
 
+    def only(self, rows: Sequence[int]) -> "RawTable":
+        """Return the table with some of its rows, by their number in the file."""
+        return replace(self, rows=self.rows.loc[list(rows)])
+
+    def without(self, rows: Sequence[int]) -> "RawTable":
+        """Return the table less some of its rows; numbers that it doesn't have are passed over."""
+        return replace(self, rows=self.rows.drop(index=list(rows), errors="ignore"))
+
 
 def read_table(
     path: Path, sheet: str | None = None, *, columns: Mapping[str, str] | None = None, header: int | None = None
@@ -83,7 +91,7 @@ def table_of(grid: Grid, file: str, *, columns: Mapping[str, str], header: int |
     headings = _headings(grid, first, last)
     fields = recognise(headings, columns)
     for field, wanted in columns.items():
-        if field not in fields.values():
+        if wanted and field not in fields.values():
             present = ", ".join(h for h in headings if h)
             raise InputError("column_missing", file=file, column=wanted, headings=present)
     _refuse_twice(headings, file, last + 1)
