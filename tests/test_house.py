@@ -49,6 +49,7 @@ ORDER = (
     "whatif saving",
     "scenarios",
     "starting",
+    "workspace",
     "summary",
     "draw",
     "report",
