@@ -45,22 +45,29 @@ def save(path: Path, text: str, *, seen: str | None = None) -> str:
     with _lock:
         if seen is not None and revision(path) != seen:
             raise InputError("changed_meanwhile", file=path.name)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # In the same folder, so that replacing never leaves its file system; the dot keeps it out of listings.
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(name).replace(path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    Path(name).unlink()
-                raise
-        except OSError as error:
-            raise SurroundingsError(
-                "cannot_write", folder=str(path.parent), detail=error.strerror or str(error)
-            ) from error
+        put(path, content)
     return hashlib.sha256(content).hexdigest()
+
+
+def put(path: Path, content: bytes) -> None:
+    """Put ``content`` in the place of a file in one step: whoever is killed or fails before leaves it as it was.
+
+    Raises:
+        SurroundingsError: the folder can't be written, or the file is held open by another program.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # In the same folder, so that replacing never leaves its file system; the dot keeps it out of listings.
+        handle, name = tempfile.mkstemp(prefix=".planner-", suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise SurroundingsError("cannot_write", folder=str(path.parent), detail=error.strerror or str(error)) from error

@@ -1,13 +1,16 @@
 """The app's entry: `streamlit run` takes this file or app.py; both call `run`."""
 
+import os
+
 import streamlit as st
 
 from planner.errors import PlannerError
-from planner.pages import coverage, documents, gaps, overview, plan, shared, whatif
+from planner.pages import coverage, documents, gaps, overview, plan, shared, start, whatif
 from planner.words import say
 
 # What shows a page, its address, its word in the catalogue, its icon. A page that opens or changes a study comes first.
 PAGES = (
+    (start.show, "start", "app.start", "folder_open"),
     (overview.show, "overview", "app.overview", "map"),
     (coverage.show, "coverage", "app.coverage", "schedule"),
     (gaps.show, "gaps", "app.gaps", "location_off"),
@@ -29,7 +32,8 @@ def run() -> None:
             title=say(lang, word),
             icon=f":material/{icon}:",
             url_path=address,
-            default=show is overview.show,
+            # Whoever names no study is asked for one; the embedded study is one step away.
+            default=address == ("overview" if os.environ.get("PLANNER_STUDY") else "start"),
         )
         for show, address, word, icon in PAGES
     ]
@@ -42,9 +46,11 @@ def run() -> None:
     try:
         shared.header(lang)
         page.run()
-        shared.footer(lang)
+        if page is not pages[0]:
+            shared.footer(lang)
     except PlannerError as error:
         st.error(error.text(lang), icon=":material/error:")
+        st.page_link(pages[0], label=say(lang, "start.to_start"), icon=":material/arrow_back:")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,11 @@ from typing import Any, get_args
 import streamlit as st
 
 from planner import embedded, pipeline
+from planner.errors import InputError, PlannerError
 from planner.pipeline import Result
-from planner.study import Study, load_study
+from planner.study import STUDY_FILE, Study, load_study
 from planner.words import LANGS, Lang, say
+from planner.workspace import draft, shelf
 
 RUN_STEPS = ("read", "network", "coverage", "plan", "programme")
 LANGUAGE_NAMES: dict[Lang, str] = {"zh": "中文", "en": "English"}
@@ -52,13 +54,91 @@ def language() -> Lang:
 
 
 def study() -> Study:
-    """Return the study that the app shows: the one it was started with, else the embedded one.
+    """Return the study that this session shows.
 
     Raises:
-        InputError: its study.toml is wrong.
+        InputError: its study.toml is wrong, or the address names none.
     """
-    told = os.environ.get("PLANNER_STUDY")
-    return load_study(Path(told) if told else embedded.folder())
+    return load_study(study_file())
+
+
+def study_file() -> Path:
+    """Return the study.toml of this session's study: as chosen on the Start page, else as the address says (?study=), else the one
+    that the app was started with, else the embedded one.
+
+    Raises:
+        InputError: the address names no study that may be opened from here.
+    """
+    chosen = st.session_state.get("study")
+    if chosen is None:
+        told, started = st.query_params.get("study"), os.environ.get("PLANNER_STUDY")
+        if told:
+            chosen = shelf.find(told, anywhere=is_local())
+            st.session_state["study_in_address"] = True
+        elif started:
+            chosen = Path(started) / STUDY_FILE if Path(started).is_dir() else Path(started)
+        else:
+            return embedded_file()
+        st.session_state["study"] = chosen
+    return Path(chosen)
+
+
+def keep_address(lang: Lang) -> None:
+    """Write study and language into the address, which going to another page clears: a reload shall find the same."""
+    chosen = st.session_state.get("study")
+    if chosen is not None and st.session_state.get("study_in_address"):
+        wanted = {"study": shelf.address(Path(chosen)), "lang": lang}
+        for key, value in wanted.items():
+            if st.query_params.get(key) != value:
+                st.query_params[key] = value
+
+
+def embedded_file() -> Path:
+    """Return the embedded study's study.toml."""
+    return embedded.folder() / STUDY_FILE
+
+
+def switch_to(file: Path) -> None:
+    """Let this session show another study; other sessions go on with theirs."""
+    st.session_state["study"], st.session_state["study_in_address"] = file, True
+    for key in ("typing", "draft", "looked_at", "mark_looked_at"):
+        st.session_state.pop(key, None)
+    for key in ("typing", "draft", "study"):
+        st.query_params.pop(key, None)
+
+
+def draft_id(file: Path) -> str:
+    """Return which draft of a study is this session's; the address keeps it over a reload."""
+    kept: str | None = st.session_state.get("typing")
+    if kept is None:
+        told = st.query_params.get("typing", "")
+        try:
+            draft.folder(file, told)
+            kept = told
+        except InputError:
+            kept = draft.new_id()
+        st.session_state["typing"] = kept
+    if st.query_params.get("typing") != kept and not shelf.is_embedded(file):
+        st.query_params["typing"] = kept
+    return kept
+
+
+def take_draft(file: Path, other: str) -> None:
+    """Let this session go on with a draft that was left behind."""
+    st.session_state["typing"] = other
+    st.query_params["typing"] = other
+
+
+def is_local() -> bool:
+    """Tell whether only this computer can reach the app: then whoever is at it may open any folder that it has."""
+    return st.get_option("server.address") in ("localhost", "127.0.0.1", "::1")
+
+
+def go_to(word: str) -> None:
+    """Go to another page, by its word in the catalogue."""
+    pages = st.session_state.get("pages", {})
+    if word in pages:
+        st.switch_page(pages[word])
 
 
 def result() -> Result:
@@ -134,6 +214,7 @@ ROOM = """<style>
 def header(lang: Lang) -> None:
     """Show what the study is, what in it is illustrative, and the switch of languages."""
     st.html(ROOM)
+    keep_address(lang)
     left, right = st.columns([6, 1], vertical_alignment="top")
     right.segmented_control(
         say(lang, "app.language"),
@@ -144,7 +225,10 @@ def header(lang: Lang) -> None:
         required=True,
         label_visibility="collapsed",
     )
-    shown = study()
+    try:
+        shown = study()
+    except PlannerError:
+        return  # the page says it
     left.markdown(f"#### {plain(shown.map.title or shown.name)}")
     notes = [note for note in (shown.scope, shown.illustrative) if note]
     if notes:

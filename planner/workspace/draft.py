@@ -18,11 +18,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from planner.errors import ConflictError, InputError
+from planner.saving import put
 from planner.study import Study, Table, parse_study
 from planner.words import say
 from planner.workspace import history
 from planner.workspace.amend import Value, amend
-from planner.workspace.files import ROOM, free_name, write_atomically
+from planner.workspace.files import ROOM, free_name
 from planner.workspace.repairs import Corrections, corrected
 
 _ID = re.compile(r"[0-9a-f]{12}")
@@ -123,7 +124,7 @@ def keep(file: Path, draft_id: str, draft: Draft) -> Draft:
         raise ConflictError("draft_changed")
     seen = draft.seen or history.look(file)
     kept = draft.model_copy(update={"version": draft.version + 1, "seen": seen})
-    write_atomically(place / "draft.json", kept.model_dump_json(indent=1).encode("utf-8"))
+    put(place / "draft.json", kept.model_dump_json(indent=1).encode("utf-8"))
     return kept
 
 
@@ -204,7 +205,7 @@ def drafted(file: Path, draft_id: str, draft: Draft) -> Drafted:
             continue
         content, suffix, settings = corrected(study.path(table.file), table, corrections)
         name = free_name(_corrected_name(table.file, suffix, study), taken)
-        write_atomically(place / name, content)
+        put(place / name, content)
         taken.add(name)
         made.append(name)
         of[role] = table.file
@@ -225,7 +226,7 @@ def save(file: Path, draft_id: str, draft: Draft) -> history.State:
     """
     result = drafted(file, draft_id, draft)
     marked = draft.model_copy(update={"saving": hashlib.sha256(result.text.encode("utf-8")).hexdigest()})
-    write_atomically(folder(file, draft_id) / "draft.json", marked.model_dump_json(indent=1).encode("utf-8"))
+    put(folder(file, draft_id) / "draft.json", marked.model_dump_json(indent=1).encode("utf-8"))
     state = history.save(file, result.text, result.files, seen=draft.seen, what="state_saved", made=result.made)
     discard(file, draft_id)
     return state

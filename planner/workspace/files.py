@@ -1,42 +1,14 @@
-"""Writing a file whole or not at all, names that every system takes, and where a study keeps what is not part of it.
+"""Names of files that every system takes, and where a study keeps what is not part of it."""
 
-Takes paths and bytes. Knows nothing of studies.
-"""
-
-import os
 import re
-import tempfile
 import unicodedata
-from pathlib import Path, PurePosixPath
-
-from planner.errors import SurroundingsError
+from pathlib import PurePosixPath
 
 # Beside study.toml: drafts, earlier states, the lock. Deleting it loses these and nothing else.
 ROOM = ".planner"
 _LONGEST_NAME = 80
 # Names that Windows keeps for its devices.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Put ``content`` in the place of a file in one step: whoever is killed or fails before leaves it as it was.
-
-    Raises:
-        SurroundingsError: the folder can't be written, or the file is held open by another program.
-    """
-    made = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, made = tempfile.mkstemp(prefix=".planner-", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(made, path)  # noqa: PTH105 -- the one call that tests make fail
-    except OSError as error:
-        if made is not None:
-            Path(made).unlink(missing_ok=True)
-        raise SurroundingsError("cannot_write", folder=str(path.parent), detail=error.strerror or str(error)) from error
 
 
 def safe_name(name: str, fallback: str = "file") -> str:

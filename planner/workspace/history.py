@@ -17,8 +17,9 @@ from pathlib import Path
 import filelock
 
 from planner.errors import ConflictError, InputError, PlannerError, SurroundingsError
+from planner.saving import put
 from planner.study import load_study, parse_study
-from planner.workspace.files import ROOM, write_atomically
+from planner.workspace.files import ROOM
 
 KEPT = 30
 # Another save takes less than this; who waits longer is told so.
@@ -119,7 +120,7 @@ def save(
         copied = [_copy(source, file.parent / name) for name, source in files.items()]
         try:
             state = _append(file, history, text, what, tuple(made))
-            write_atomically(file, text.encode("utf-8"))
+            put(file, text.encode("utf-8"))
         except PlannerError:
             for path in filter(None, copied):
                 path.unlink(missing_ok=True)
@@ -144,7 +145,7 @@ def step(file: Path, way: int, *, seen: Mapping[str, str]) -> State:
         state = history.before if way < 0 else history.after
         if state is None:
             raise InputError("no_state")
-        write_atomically(file, state.text.encode("utf-8"))
+        put(file, state.text.encode("utf-8"))
         _point(file, state.number)
     return state
 
@@ -242,7 +243,7 @@ def _place(file: Path, number: int) -> Path:
 
 def _write(file: Path, state: State) -> None:
     record = {"text": state.text, "what": state.what, "at": state.at, "made": list(state.made)}
-    write_atomically(_place(file, state.number), json.dumps(record, ensure_ascii=False, indent=1).encode("utf-8"))
+    put(_place(file, state.number), json.dumps(record, ensure_ascii=False, indent=1).encode("utf-8"))
 
 
 def _read(path: Path) -> State | None:
@@ -258,7 +259,7 @@ def _read(path: Path) -> State | None:
 def _point(file: Path, number: int) -> None:
     # Only tells two states of the same text apart: a study is in the state whose text it has.
     with suppress(SurroundingsError):
-        write_atomically(_room(file) / "now", str(number).encode("ascii"))
+        put(_room(file) / "now", str(number).encode("ascii"))
 
 
 def _pointed(file: Path) -> int:
@@ -275,7 +276,7 @@ def _copy(source: Path, target: Path) -> Path | None:
         if target.read_bytes() == content:
             return None
         raise ConflictError("study_changed", files=target.name, at=_changed_at(target))
-    write_atomically(target, content)
+    put(target, content)
     return target
 
 

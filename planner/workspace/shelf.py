@@ -14,10 +14,11 @@ from pathlib import Path
 from planner import embedded
 from planner.errors import InputError, PlannerError, SurroundingsError
 from planner.intake.layers import LAYER_SUFFIXES
+from planner.saving import put
 from planner.starting import start_study
 from planner.study import STUDY_FILE, load_study
 from planner.words import Lang
-from planner.workspace.files import ROOM, free_name, safe_name, write_atomically
+from planner.workspace.files import ROOM, free_name, safe_name
 
 # Where studies are kept that the app makes; `PLANNER_STUDIES` names another place.
 ROOT_VARIABLE, ROOT_NAME = "PLANNER_STUDIES", "planner-studies"
@@ -65,7 +66,7 @@ def remember(file: Path) -> None:
         return
     paths = [str(file), *(str(old) for old in _recent() if old != file)][:_MOST_RECENT]
     with suppress(SurroundingsError):
-        write_atomically(root() / _RECENT, json.dumps(paths, ensure_ascii=False, indent=1).encode("utf-8"))
+        put(root() / _RECENT, json.dumps(paths, ensure_ascii=False, indent=1).encode("utf-8"))
 
 
 def find(text: str, *, anywhere: bool) -> Path:
@@ -168,7 +169,7 @@ def receive(place: Path, name: str, content: bytes, taken: Iterable[str]) -> str
     if Path(safe).suffix.lower().removeprefix(".") not in UPLOAD_SUFFIXES:
         raise InputError("upload_kind", file=safe, kinds=", ".join(UPLOAD_SUFFIXES))
     free = free_name(safe, set(taken))
-    write_atomically(place / free, content)
+    put(place / free, content)
     return free
 
 

@@ -11,7 +11,7 @@ import ugly
 from planner.errors import ConflictError, InputError, SurroundingsError
 from planner.intake import read_inputs, read_table
 from planner.study import load_study
-from planner.workspace import draft, files, history, shelf
+from planner.workspace import draft, history, shelf
 from planner.workspace.draft import Draft
 from planner.workspace.sorting import assigned, guess_role
 from planner.workspace.survey import survey
@@ -121,7 +121,7 @@ def test_a_save_that_fails_loses_neither_study_nor_draft(file: Path, monkeypatch
             raise PermissionError(13, "held open")
         replace(source, target)
 
-    monkeypatch.setattr(files.os, "replace", failing)
+    monkeypatch.setattr(os, "replace", failing)
     try:
         draft.save(file, own, typed)
     except SurroundingsError:

@@ -1,5 +1,6 @@
 """A save is whole or not at all, whoever is killed; nobody writes over another; every save can be undone."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -130,7 +131,7 @@ def test_wrong_settings_are_not_saved(file: Path):
 @pytest.mark.parametrize("fails_at", range(1, 7))
 def test_a_save_that_fails_anywhere_leaves_the_study_as_it_was_or_is_complete(file, tmp_path, monkeypatch, fails_at):
     text, new = corrected(file, tmp_path, 1)
-    seen, calls, replace = history.look(file), [], files.os.replace
+    seen, calls, replace = history.look(file), [], os.replace
 
     def failing(source, target):
         calls.append(target)
@@ -138,7 +139,7 @@ def test_a_save_that_fails_anywhere_leaves_the_study_as_it_was_or_is_complete(fi
             raise PermissionError(13, "held open")
         replace(source, target)
 
-    monkeypatch.setattr(files.os, "replace", failing)
+    monkeypatch.setattr(os, "replace", failing)
     try:
         history.save(file, text, new, seen=seen, what="state_saved", made=tuple(new))
         saved = True
@@ -158,7 +159,7 @@ def test_a_save_that_fails_anywhere_leaves_the_study_as_it_was_or_is_complete(fi
 DIE = """
 import os, sys
 from pathlib import Path
-from planner.workspace import files, history
+from planner.workspace import history
 file, made, dies_at = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 calls, replace = [], os.replace
 def deadly(source, target):
@@ -166,7 +167,7 @@ def deadly(source, target):
     if len(calls) == dies_at:
         os._exit(9)
     replace(source, target)
-files.os.replace = deadly
+os.replace = deadly
 text = history.read_text(file).replace('"小研究"', '"新"').replace('file = "sites.xlsx"', 'file = "sites-1.xlsx"')
 history.save(file, text, {"sites-1.xlsx": made}, seen=history.look(file), what="state_saved")
 """

@@ -1,0 +1,152 @@
+"""From an ugly list to the downloaded set, in a real browser without a network, in both languages."""
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import browser_app
+import pytest
+import ugly
+
+from planner.study import load_study
+from planner.words import LANGS, say
+from planner.workspace import shelf
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("studies")
+
+
+@pytest.fixture(scope="module")
+def address(root: Path) -> Iterator[str]:
+    with browser_app.running(None, {shelf.ROOT_VARIABLE: str(root)}) as address:
+        yield address
+
+
+def begin(page, address: str, lang: str, name: str) -> None:
+    """Make a new study from the Start page."""
+    page.goto(f"{address}/?lang={lang}")
+    page.get_by_label(say(lang, "start.new_name")).fill(name)
+    press(page, say(lang, "start.new_make"))
+    page.get_by_text(say(lang, "start.step_files")).wait_for()
+
+
+def settled(page) -> None:
+    """Wait until the app has done what it was asked, and nothing of what stood there before is left."""
+    page.wait_for_timeout(150)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.locator("[data-stale=true]").first.wait_for(state="detached")
+
+
+def press(page, name: str, **more) -> None:
+    """Press a button, and wait for what comes of it."""
+    settled(page)
+    page.get_by_role("button", name=name, **more).click()
+    settled(page)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_an_ugly_list_becomes_a_set_of_deliverables(open_page, address, root, tmp_path, lang):
+    page = open_page()
+    page.set_default_timeout(60_000)
+    begin(page, address, lang, f"片区 {lang}")
+    page.locator("input[type=file]").set_input_files([str(path) for path in ugly.write(tmp_path / "desk").values()])
+    sites = say(lang, "start.role_sites")
+    page.get_by_text(say(lang, "start.uploaded", file="驿站一览表.csv", role=sites)).wait_for()
+    for role in ("candidates", "options"):
+        press(page, say(lang, "start.leave_out", role=say(lang, f"start.role_{role}")))
+    # What to do next is said, and where.
+    page.get_by_text(say(lang, "start.next_fix_cells", count=1)).wait_for()
+    page.get_by_text(re.compile("GCJ-02.*99")).first.wait_for()
+    assert page.get_by_role("img").count() >= 3
+    cell = page.get_by_label(say(lang, "start.cell", row=ugly.STRANGE_HOURS, heading="开放时间", name="").strip(" ·"))
+    settled(page)
+    cell.fill("Mo-Su 08:00-18:00")
+    cell.press("Enter")
+    page.get_by_text(say(lang, "start.twice", count=1)).wait_for()
+    press(page, say(lang, "start.suggest_take", count=1))
+    page.get_by_text(say(lang, "start.rejects", count=1)).wait_for()
+    settled(page)
+    page.get_by_role("radiogroup").get_by_text(say(lang, "start.twice_out", row=ugly.TWICE)).click()
+    page.get_by_text(say(lang, "start.twice", count=1)).wait_for(state="detached")
+    # A reload loses nothing of it.
+    page.reload()
+    press(page, say(lang, "start.save_count", count=10))
+    page.get_by_role("button", name=say(lang, "start.see_results")).wait_for()
+    study = load_study(root / f"片区 {lang}")
+    assert study.sites.file == f"驿站一览表-{say(lang, 'workspace.corrected')}.csv"
+    press(page, say(lang, "start.see_results"))
+    page.get_by_text(say(lang, "app.answer_where")).wait_for()
+    # The study stays this session's on every page, after a reload too.
+    page.get_by_role("link", name=say(lang, "app.documents")).click()
+    page.get_by_role("button", name=say(lang, "app.make")).wait_for()
+    page.reload()
+    press(page, say(lang, "app.make"))
+    button = page.get_by_role(
+        "button", name=say(lang, "app.download_all", size="").partition("(")[0].partition("（")[0]
+    )
+    button.wait_for(timeout=180_000)
+    with page.expect_download() as download:
+        button.click()
+    download.value.save_as(tmp_path / "set.zip")
+    with zipfile.ZipFile(tmp_path / "set.zip") as archive:
+        summary = json.loads(archive.read("summary.json"))
+        assert archive.testzip() is None and "plan.gpkg" in archive.namelist()
+    assert summary["study"]["name"] == f"片区 {lang}" and study.sites.file in summary["study"]["inputs"]
+    assert summary["quality"]["rejected_rows"] == 2  # the row of totals, and the place that nobody knows
+
+
+def test_two_sessions_have_studies_of_their_own(open_page, address, root):
+    one, two = open_page(), open_page()
+    begin(one, address, "zh", "甲的")
+    begin(two, address, "zh", "乙的")
+    for page, name in ((one, "甲的"), (two, "乙的")):
+        page.get_by_text(f"「{name}」", exact=False).first.wait_for()
+        page.reload()
+        page.get_by_text(f"「{name}」", exact=False).first.wait_for()
+
+
+def test_who_saves_second_is_told_and_loses_nothing(open_page, address, root, tmp_path):
+    one, two = open_page(), open_page()
+    begin(one, address, "zh", "同一个")
+    two.goto(f"{address}/?lang=zh&study=同一个")
+    for page, role in ((one, "candidates"), (two, "options")):
+        press(page, say("zh", "start.leave_out", role=say("zh", f"start.role_{role}")))
+        page.get_by_text(say("zh", "start.pending", count=1)).wait_for()
+    for page in (one, two):
+        press(page, say("zh", "start.save"), exact=True)
+    two.get_by_text("这个项目又被改过").wait_for()
+    assert load_study(root / "同一个").options is not None
+    press(two, say("zh", "start.latest"))
+    two.get_by_text("已载入最新内容").wait_for()
+    press(two, say("zh", "start.save"), exact=True)
+    two.get_by_text(say("zh", "start.pending_none")).wait_for()
+    study = load_study(root / "同一个")
+    assert study.options is None and study.candidates is None
+    # And it can be undone.
+    press(two, "撤销上次保存")
+    two.get_by_text("已回到").wait_for()
+    assert load_study(root / "同一个").options is not None
+
+
+def test_a_phone_has_nothing_cut_off(open_page, address):
+    page = open_page(390, 844)
+    begin(page, address, "zh", "手机")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_every_widget_has_a_name(open_page, address):
+    page = open_page()
+    begin(page, address, "zh", "名字")
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll('input, select, textarea, button, [role=button], [role=combobox]')]
+        .filter((e) => e.offsetParent && !(e.ariaLabel || e.title || e.labels?.length || e.textContent?.trim()
+            || e.getAttribute('aria-labelledby') || e.closest('label') || e.querySelector('svg title')))
+        .map((e) => e.outerHTML.slice(0, 200))"""
+    )
+    assert unnamed == []

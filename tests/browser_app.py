@@ -1,0 +1,58 @@
+"""Starting the app as a user does, and ending it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def running(study: Path | None, settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run the app on a study, or on none, and yield its address."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "planner",
+        "app",
+        *([str(study)] if study else []),
+        "--port",
+        str(port),
+        "--no-browser",
+    ]
+    server = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PLANNER_LANG": "zh", **(settings or {})},
+        start_new_session=True,
+    )
+    address = f"http://localhost:{port}"
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
+                break
+            except OSError:
+                assert server.poll() is None, "the app ended"
+                time.sleep(0.1)
+        yield address
+    finally:
+        end(server)
+
+
+def end(server: subprocess.Popen) -> None:
+    """End the command and the server that it started."""
+    if os.name == "nt":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(server.pid)], check=False, capture_output=True)
+    else:
+        os.killpg(server.pid, signal.SIGTERM)
+    server.wait(10)
