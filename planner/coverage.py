@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from planner.hours import HALF_HOURS, week_mask
 from planner.reach import Reach
 from planner.tables import service_set
+from planner.weeks import united
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -120,18 +121,12 @@ def measure(
         group: (n_units,) row of ``profiles`` of each unit.
         profiles: fraction of each group at work in each half-hour, shape (n_groups, 336).
     """
-    demand, here = _pairs(reach, standing)
-    sites_within = np.bincount(demand, minlength=reach.n_demand)
-    week, weeks = _weeks(demand, here, standing.mask, reach.n_demand)
-    open_share = _share_of_work(week, weeks, group, profiles)
-    equipped = sites_within > 0
-    effective_share = open_share
-    if not standing.serves.all():
-        serving = standing.serves[here]
-        demand, here = demand[serving], here[serving]
-        equipped = np.bincount(demand, minlength=reach.n_demand) > 0
-        week, weeks = _weeks(demand, here, standing.mask, reach.n_demand)
-        effective_share = _share_of_work(week, weeks, group, profiles)
+    serving = standing.mask & standing.serves[:, None]
+    sites_within, ((week, weeks), (open_week, open_weeks), (kit, equipped)) = united(
+        reach, standing.place, [serving, standing.mask, standing.serves[:, None]]
+    )
+    effective_share = _share_of_work(week, weeks, group, profiles)
+    open_share = effective_share if standing.serves.all() else _share_of_work(open_week, open_weeks, group, profiles)
     return Coverage(
         nearest=nearest[0],
         nearest_m=nearest[1],
@@ -142,45 +137,8 @@ def measure(
         weeks=weeks,
         effective_share=effective_share,
         open_share=open_share,
-        equipped_share=equipped.astype(float),
+        equipped_share=equipped[kit, 0].astype(float),
     )
-
-
-def _pairs(reach: Reach, standing: Offers) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the pairs whose site stands: unit (ascending) and row of ``standing``."""
-    index = np.full(reach.n_sites, -1, dtype=np.int32)
-    index[standing.place] = np.arange(len(standing.place), dtype=np.int32)
-    here = index[reach.site]
-    if len(standing.place) == reach.n_sites:
-        return reach.demand, here
-    stands = here >= 0
-    return reach.demand[stands], here[stands]
-
-
-def _weeks(demand: NDArray[np.int32], site: NDArray[np.int32], mask: Bools, n_demand: int) -> tuple[Ints, Bools]:
-    """Return, for each unit, the number of its week, and the weeks: the OR of the masks of the sites it reaches.
-
-    Half-hours in which the same sites are open are one class, a bit each, so that a week of 336 half-hours is mostly one word. The first
-    week is the one in which nothing is open.
-    """
-    classes, of_class = np.unique(mask, axis=1, return_inverse=True)
-    n_words = -(-classes.shape[1] // 64)
-    bits = np.zeros((len(mask), n_words * 64), dtype=bool)
-    bits[:, : classes.shape[1]] = classes
-    words = np.packbits(bits, axis=1, bitorder="little").view("<u8")
-    either = np.zeros((n_demand, n_words), dtype=np.uint64)
-    if len(demand):
-        first = np.flatnonzero(np.concatenate([[True], demand[1:] != demand[:-1]]))
-        for word in range(n_words):
-            either[demand[first], word] = np.bitwise_or.reduceat(words[site, word], first)
-    words_of = np.vstack([np.zeros((1, n_words), dtype=np.uint64), either])
-    if n_words == 1:  # as numbers they are put in order five times as fast as as rows
-        different, week = np.unique(words_of[:, 0], return_inverse=True)
-        different = different[:, None]
-    else:
-        different, week = np.unique(words_of, axis=0, return_inverse=True)
-    unpacked = np.unpackbits(different.astype("<u8").view(np.uint8), axis=1, bitorder="little").astype(bool)
-    return week.reshape(-1)[1:], unpacked[:, of_class.reshape(-1)]
 
 
 def _share_of_work(week: Ints, weeks: Bools, group: Ints, profiles: Floats) -> Floats:
@@ -282,8 +240,9 @@ def service_shares(
     standing: Offers,
     services: Sequence[frozenset[str]],
     names: Sequence[str],
-    demand: pd.DataFrame,
-    profiles: Mapping[str, Floats],
+    weight: Floats,
+    group: Ints,
+    profiles: Floats,
 ) -> dict[str, dict[str, float]]:
     """Return, for each service alone, who has it within the radius and for which share of the working time.
 
@@ -292,28 +251,23 @@ def service_shares(
         standing: the sites that stand.
         services: what each of them offers, in their order.
         names: the services asked about.
-        demand: demand frame.
-        profiles: each group's work profile.
+        weight, group: (n_units,) people and row of ``profiles``.
+        profiles: (n_groups, 336) share of the group at work.
 
     Returns:
         ``{service: {"share": …, "effective_share": …}}``.
     """
-    unit, here = _pairs(reach, standing)
     offered = np.array([[name in offer for name in names] for offer in services], dtype=bool).reshape(-1, len(names))
-    # One pass for all: a service's hours stand behind each other, and at the end whether it is there at all.
-    stacked = np.hstack([*(standing.mask & offered[:, [s]] for s in range(len(names))), offered])
-    week, weeks = _weeks(unit, here, stacked, reach.n_demand)
-    weight = demand["weight"].to_numpy(dtype=float)
-    work = {g: np.bincount(week[(demand["group"] == g).to_numpy()], weight[(demand["group"] == g).to_numpy()], len(weeks))
-            for g in profiles}  # fmt: skip
-    worked = sum(work[g].sum() * profile.sum() for g, profile in profiles.items())
-    everybody = np.bincount(week, weight, len(weeks))
+    masks = [standing.mask & offered[:, [s]] for s in range(len(names))]
+    _, found = united(reach, standing.place, [*masks, offered])
+    everybody, worked = weight.sum(), float(weight @ profiles.sum(axis=1)[group])
+    kit, kits = found[-1]
+    people = np.bincount(kit, weights=weight, minlength=len(kits))
     shares = {}
-    for s, name in enumerate(names):
-        open_then = weeks[:, s * HALF_HOURS : (s + 1) * HALF_HOURS]
-        met = sum(work[g] @ open_then @ profile for g, profile in profiles.items())
-        there = weeks[:, len(names) * HALF_HOURS + s]
-        shares[name] = {"share": float(everybody @ there / everybody.sum()), "effective_share": float(met / worked)}
+    for s, (name, (week, weeks)) in enumerate(zip(names, found, strict=False)):
+        by_week = np.bincount(week * len(profiles) + group, weights=weight, minlength=len(weeks) * len(profiles))
+        met = (by_week.reshape(len(weeks), -1) * (weeks @ profiles.T)).sum()
+        shares[name] = {"share": float(people @ kits[:, s] / everybody), "effective_share": float(met / worked)}
     return shares
 
 

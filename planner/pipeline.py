@@ -304,7 +304,9 @@ def _figures(
     standing = standing_sites(sites, study.standard.services)
     services = [service_set(text) for text in sites["services"].iloc[standing.place]]
     names = sorted(set(study.standard.services).union(*services))
-    figures["by_service"] = service_shares(walks.reach, standing, services, names, demand, profiles)
+    weight = demand["weight"].to_numpy(dtype=float)
+    group, profile = group_profiles(demand, profiles)
+    figures["by_service"] = service_shares(walks.reach, standing, services, names, weight, group, profile)
     return figures
 
 

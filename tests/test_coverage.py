@@ -203,7 +203,9 @@ def test_each_service_alone_is_coverage_with_that_service_required(district, see
         return
     rng = np.random.default_rng(seed)
     services = [frozenset(s for s in ("rest", "water", "toilet") if rng.random() < 0.5) for _ in standing.place]
-    found = service_shares(reach_of(distance_m), standing, services, ["rest", "water", "toilet"], demand, profiles)
+    codes, weight = demand["group"].map(list(profiles).index).to_numpy(), demand["weight"].to_numpy(dtype=float)
+    who = weight, codes, np.stack(list(profiles.values()))
+    found = service_shares(reach_of(distance_m), standing, services, ["rest", "water", "toilet"], *who)
     for name, figures in found.items():
         has = np.array([name in offer for offer in services], dtype=bool)
         alone = indicators(

@@ -35,7 +35,7 @@ ORDER = (
     "kernels",
     "network",
     "reach",
-    "areas audit",
+    "areas audit weeks",
     "coverage",
     "capacity evaluation standards tiers",
     "gaps",
