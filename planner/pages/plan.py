@@ -16,7 +16,7 @@ from planner.errors import PlannerError
 from planner.pages import shared, tables, webmap
 from planner.pipeline import Progress, Result
 from planner.siting.watch import Progress as Standing
-from planner.study import PlanSettings, Study
+from planner.study import Limit, Mode, PlanSettings, Study
 from planner.words import Lang, say
 
 MAP = "plan"
@@ -88,6 +88,7 @@ def asked(plan: PlanSettings, base: Result, lang: Lang) -> PlanSettings | None:
     """Show the settings; return them as they are now, or None where they make no plan, which is then said."""
     st.session_state.setdefault("plan_required", list(plan.required))
     st.session_state.setdefault("plan_forbidden", list(plan.forbidden))
+    st.session_state.setdefault("plan_by", {})
     names = dict(zip(base.sites["id"], base.sites["name"], strict=True))
     with st.expander(say(lang, "plan.settings"), expanded=True, icon=":material/tune:"):
         left, middle, right = st.columns([2, 2, 3], gap="medium")
@@ -118,12 +119,25 @@ def asked(plan: PlanSettings, base: Result, lang: Lang) -> PlanSettings | None:
                     say(lang, f"plan.{key}"), ids, key=f"plan_{key}",
                     placeholder=say(lang, "app.choose"), format_func=lambda site: f"{names[site] or site} ({site})"
                 )  # fmt: skip
+            modes = [mode for mode in get_args(Mode) if (base.options["mode"] == mode).any()]
+            without = st.multiselect(
+                say(lang, "plan.without"), modes, key="plan_without", placeholder=say(lang, "app.choose"),
+                format_func=lambda mode: say(lang, f"mode.{mode}"),
+            )  # fmt: skip
+        for site, latest in st.session_state["plan_by"].items():
+            st.caption(say(lang, "plan.by_says", name=shared.plain(names.get(site) or site), year=latest))
     rows = rows.dropna().sort_values(year)
     wanted = {
         "years": tuple(int(y) for y in rows[year]), "budget": tuple(float(b) for b in rows[budget]), "carry_over": carry,
         "objective": aim, "mip_gap": gap, "tradeoff": curve, "required": tuple(st.session_state["plan_required"]),
         "forbidden": tuple(st.session_state["plan_forbidden"]),
     }  # fmt: skip
+    nothing_of = [Limit(counts="actions", mode=tuple(without), at_most=0)] if without else []
+    in_time = [
+        Limit(counts="actions", site=(site,), at_least=1, by=latest)
+        for site, latest in st.session_state["plan_by"].items()
+    ]
+    wanted["limits"] = (*plan.limits, *(limit for limit in (*nothing_of, *in_time) if limit not in plan.limits))
     if len(wanted["years"]) != len(plan.years):
         wanted["year_weights"] = ()
     try:
@@ -140,14 +154,15 @@ def save(study: Study, settings: PlanSettings, place: Any, lang: Lang) -> None:
         document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
         plan = document["plan"]
         for name, value in settings.model_dump(mode="json").items():
-            if value != getattr(study.plan, name) and not (
-                isinstance(value, list) and tuple(value) == getattr(study.plan, name)
-            ):
-                plan[name] = value
+            if getattr(settings, name) != getattr(study.plan, name):
+                limits = [limit.model_dump(mode="json", exclude_defaults=True) for limit in settings.limits]
+                plan[name] = limits if name == "limits" else value
         st.session_state["plan_seen"] = saving.save(path, tomlkit.dumps(document), seen=st.session_state["plan_seen"])
     except PlannerError as error:
         place.error(error.text(lang), icon=":material/error:")
         return
+    # They are the study's from now on.
+    st.session_state["plan_by"] = {}
     place.success(say(lang, "plan.saved", file=path.name), icon=":material/check:")
 
 
@@ -247,7 +262,12 @@ def programme(base: Result, result: Result, lang: Lang) -> str | None:
     )
     rows = [row for row in event["selection"]["rows"] if row < len(table)]
     sites = [str(result.programme["site"].iat[row]) for row in rows]
-    one, two, three = st.columns(3)
+    one, two, three, four, five = st.columns([2, 2, 2, 2, 2], vertical_alignment="bottom")
+    latest = four.selectbox(say(lang, "plan.year"), result.years, key="plan_latest", label_visibility="collapsed")
+    five.button(
+        say(lang, "plan.make_by"), icon=":material/event:", disabled=not sites, on_click=hasten, args=(sites, latest),
+        width="stretch",
+    )  # fmt: skip
     for place, key, icon in ((one, "required", "lock"), (two, "forbidden", "block"), (three, "free", "lock_open")):
         place.button(
             say(lang, f"plan.make_{key}"), icon=f":material/{icon}:", disabled=not sites, on_click=mark, args=(sites, key),
@@ -261,6 +281,13 @@ def mark(sites: list[str], wish: str) -> None:
     for key in ("required", "forbidden"):
         others = [site for site in st.session_state[f"plan_{key}"] if site not in sites]
         st.session_state[f"plan_{key}"] = [*others, *sites] if key == wish else others
+    # Whatever is wished now, no year is asked for any more.
+    st.session_state["plan_by"] = {k: v for k, v in st.session_state.get("plan_by", {}).items() if k not in sites}
+
+
+def hasten(sites: list[str], year: int) -> None:
+    """Ask for an action at these places by the end of a year."""
+    st.session_state["plan_by"] = {**st.session_state["plan_by"], **dict.fromkeys(sites, int(year))}
 
 
 def trade_off(result: Result, lang: Lang) -> None:

@@ -94,6 +94,21 @@ def test_it_is_saved_with_the_comments_and_never_over_others(study, monkeypatch)
     assert test.error and (study / "study.toml").read_text(encoding="utf-8").endswith("# somebody else\n")
 
 
+def test_a_mode_is_ruled_out_and_a_row_moved_to_an_earlier_year(study, monkeypatch):
+    test = opened(study, monkeypatch, plan_by={"C1": 2027})
+    test.multiselect(key="plan_without").set_value(["self_build"]).run()
+    test = finish(press(test, "run"))
+    assert not test.exception and not test.error
+    site, year, mode = (say("zh", f"programme.{key}") for key in ("site", "year", "mode"))
+    (shown,) = (frame.value for frame in test.dataframe if site in frame.value)
+    assert shown.set_index(site).loc["C1", year] == "2027" and say("zh", "mode.self_build") not in shown[mode].tolist()
+    press(test, "save")
+    assert not test.exception and not test.error
+    first, second = load_study(study).plan.limits
+    assert (first.mode, first.at_most) == (("self_build",), 0)
+    assert (second.site, second.at_least, second.by) == (("C1",), 1, 2027)
+
+
 def test_a_search_hears_and_can_be_stopped():
     search = page_of.Search()
     standing = Progress("search", 1.0, 2.0, 1.0, 0.1)
@@ -132,4 +147,7 @@ def test_rows_are_kept_forbidden_and_left_open(monkeypatch):
     page_of.mark(["A"], "forbidden")
     page_of.mark(["C"], "free")
     assert (st.session_state["plan_required"], st.session_state["plan_forbidden"]) == (["B"], ["A"])
+    page_of.hasten(["A", "C"], 2028)
+    page_of.mark(["C"], "free")
+    assert st.session_state["plan_by"] == {"A": 2028}
     st.session_state.clear()
