@@ -30,7 +30,7 @@ import shapely
 from playwright.sync_api import Frame, Page, sync_playwright
 from street_like import street_like
 
-from planner import whatif
+from planner import embedded, whatif
 from planner.hours import week_mask
 from planner.network import from_lines, locate
 from planner.pipeline import Walks, cover
@@ -136,7 +136,7 @@ class Server:
         with socket.socket() as free:
             free.bind(("localhost", 0))
             port = free.getsockname()[1]
-        command = [sys.executable, "-m", "planner", "app", "--port", str(port), "--no-browser"]
+        command = [sys.executable, "-m", "planner", "app", str(embedded.folder()), "--port", str(port), "--no-browser"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         address = f"http://localhost:{port}"
         while True:
