@@ -42,8 +42,8 @@ _SCALE = 1e4
 # Rounds of the Lagrangian bound between two looks at plans near it; the first few looks are always taken.
 _ROUNDS = (100, 100, 200, 200, 400, 400, 600, 1000, 1000)
 _LOOKS = 5
-# Long walks of the search from the first plan, and those after the looks, among the options that are left.
-_WALKS, _WALKS_LATER = 2, 2
+# Long walks of the search: so many before this look, unless the first looks were enough, and so many after the last.
+_WALKS, _WALK_LOOK, _WALKS_LATER = 3, 2, 3
 # The model is made anew when no more than this share of its actions is left.
 _COMPRESS = 0.8
 # So few pairs of option and unit are quicker settled by HiGHS at once.
@@ -175,10 +175,12 @@ class _Race:
         years[self.actions] = found[0]
         return replace(self, years=years, value=found[1])
 
-    def walking(self, seeds: Iterable[int]) -> "_Race":
+    def walking(self, seeds: Iterable[int], watch: Watch) -> "_Race":
         """Return the race after long walks: from the best plan, or from one near the bound where the model has lost that."""
         race, never = self, self.model.allowed.shape[1]
         for seed in seeds:
+            if watch.over():
+                break
             begin: Ints | None = race.years[race.actions]
             if (begin < never).sum() < (race.years < never).sum():
                 near = search_near(race.model, race.reduced)
@@ -228,8 +230,6 @@ def _races(problem: SitingProblem, watch: Watch, mip_gap: float, work_limit: int
         return
     yield race
     if _pairs_left(race.model) > _SMALL:
-        race = race.walking(range(_WALKS))
-        yield race
         for closer in _close_in(race, watch, mip_gap):
             race = closer
             yield race
@@ -242,6 +242,9 @@ def _close_in(race: _Race, watch: Watch, mip_gap: float) -> Iterator[_Race]:
     relaxed = relaxation(race.model)
     at = first_multipliers(race.model, relaxed)
     for look, rounds in enumerate(_ROUNDS):
+        if look == _WALK_LOOK:
+            race = race.walking(range(_WALKS), watch)
+            yield race
         at = tighten(race.model, relaxed, at, race.value + 0.5 * race.grain, rounds, watch.over)
         set_toll(race.model, at.row)
         race = replace(
@@ -258,8 +261,8 @@ def _close_in(race: _Race, watch: Watch, mip_gap: float) -> Iterator[_Race]:
             race = replace(race, model=model, actions=race.actions[left], reduced=race.reduced[left])
             # Of the same kind as before, so that the multipliers fit.
             relaxed = replace(relaxation(model), knapsack=relaxed.knapsack)
-    if race.gap > max(mip_gap, PROOF_TOLERANCE):
-        yield _struck_out(race.walking(range(_WALKS, _WALKS + _WALKS_LATER)), relaxed, at)
+    if race.gap > max(mip_gap, PROOF_TOLERANCE) and _pairs_left(race.model) > _SMALL:
+        yield _struck_out(race.walking(range(_WALKS, _WALKS + _WALKS_LATER), watch), relaxed, at)
 
 
 def _struck_out(race: _Race, relaxed: Relaxation, at: Multipliers) -> _Race:
