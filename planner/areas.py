@@ -39,6 +39,10 @@ def reached_streets(
         Pieces of streets, by site; columns ``site``, ``cutoff_m`` (the lowest that the piece is within, so pieces of one site
         don't overlap), ``edge``, ``from_m``, ``to_m`` (along that edge), geometry.
     """
+    if network.detour_factor is not None:
+        return gpd.GeoDataFrame(
+            {"site": [], "cutoff_m": [], "edge": [], "from_m": [], "to_m": []}, geometry=[], crs=network.crs
+        )
     site, band, edge, from_m, to_m = _pieces(network, sites, _ascending(cutoffs_m), access_share)
     columns = {"site": site, "cutoff_m": _ascending(cutoffs_m)[band], "edge": edge, "from_m": from_m, "to_m": to_m}
     return gpd.GeoDataFrame(columns, geometry=_cut(network, edge, from_m, to_m), crs=network.crs)
@@ -72,10 +76,39 @@ def service_areas(
         One row a site and cutoff; columns ``site``, ``cutoff_m``, geometry (MultiPolygon).
     """
     cutoffs = _ascending(cutoffs_m)
-    site, band, edge, from_m, to_m = _pieces(network, sites, cutoffs, access_share)
-    if merged:
-        site = np.full_like(site, -1)
     names = np.array([-1]) if merged else np.arange(len(sites))
+    if network.detour_factor is not None:
+        shapes = _circles(sites, cutoffs / network.detour_factor, merged)
+    else:
+        shapes = _around_streets(network, sites, cutoffs, names, access_share, frontage_m, cell_m)
+    if rings:
+        shapes[:, 1:] = shapely.difference(shapes[:, 1:], shapes[:, :-1])
+    columns = {"site": np.repeat(names, len(cutoffs)), "cutoff_m": np.tile(cutoffs, len(names))}
+    return gpd.GeoDataFrame(columns, geometry=shapes.ravel(), crs=network.crs)
+
+
+def _circles(sites: Positions, radii_m: Floats, merged: bool) -> Lines:
+    """Return what lies within a straight line of each site, or of any of them: where there are no streets."""
+    points = shapely.points(np.empty((0, 2)) if sites.xy is None else sites.xy)
+    shapes = shapely.buffer(points[:, None], radii_m[None, :], quad_segs=16)
+    if merged:
+        shapes = shapely.union_all(shapes, axis=0)[None, :]
+    return np.array([shapely.MultiPolygon(shapely.get_parts(shape)) for shape in shapes.ravel()]).reshape(shapes.shape)
+
+
+def _around_streets(
+    network: Network,
+    sites: Positions,
+    cutoffs: Floats,
+    names: Ints,
+    access_share: float,
+    frontage_m: float,
+    cell_m: float,
+) -> Lines:
+    """Return the area of each name (a site, or -1 for all together) and cutoff."""
+    site, band, edge, from_m, to_m = _pieces(network, sites, cutoffs, access_share)
+    if (names < 0).any():
+        site = np.full_like(site, -1)
     order = np.lexsort([band, site])
     site, band = site[order], band[order]
     segments, piece = _segments(_cut(network, edge[order], from_m[order], to_m[order]))
@@ -83,11 +116,7 @@ def service_areas(
     areas = []
     for low, high in pairwise(first):
         areas += _contours(segments[low:high], band[piece[low:high]], len(cutoffs), frontage_m, cell_m)
-    shapes = np.array(areas, dtype=object).reshape(len(names), len(cutoffs))
-    if rings:
-        shapes[:, 1:] = shapely.difference(shapes[:, 1:], shapes[:, :-1])
-    columns = {"site": np.repeat(names, len(cutoffs)), "cutoff_m": np.tile(cutoffs, len(names))}
-    return gpd.GeoDataFrame(columns, geometry=shapes.ravel(), crs=network.crs)
+    return np.array(areas, dtype=object).reshape(len(names), len(cutoffs))
 
 
 def _ascending(cutoffs_m: float | Sequence[float]) -> Floats:

@@ -72,16 +72,18 @@ class Ground:
     Args:
         streets: lines in a projected CRS with a column ``highway``; those for driving are looked at, all where there are none.
         water: polygons in the same CRS.
+        area: west, south, east, north of the study in metres; that of the streets where it isn't given.
     """
 
-    def __init__(self, streets: gpd.GeoDataFrame, water: gpd.GeoDataFrame | None = None) -> None:
+    def __init__(
+        self,
+        streets: gpd.GeoDataFrame,
+        water: gpd.GeoDataFrame | None = None,
+        area: tuple[float, float, float, float] | None = None,
+    ) -> None:
         self.streets, self.water = streets, water
-
-    @cached_property
-    def area(self) -> tuple[float, float, float, float]:
-        """West, south, east, north of the streets, in metres."""
-        west, south, east, north = self.streets.total_bounds.tolist()
-        return west, south, east, north
+        west, south, east, north = streets.total_bounds.tolist()
+        self.area = area or (west, south, east, north)
 
     @cached_property
     def _driven(self) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:

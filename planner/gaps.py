@@ -118,7 +118,8 @@ def find_gaps(
     # Square caps and mitred corners: a third of the vertices of round ones, so the unions below take half the time.
     places = np.where(pd.isna(lines), demand.geometry.to_numpy(), lines)
     shapes = shapely.buffer(places, WIDTH_M, cap_style="square", join_style="mitre")
-    names = network.edges["name"].to_numpy()[positions.edge] if "name" in network.edges else np.full(len(demand), "")
+    named = "name" in network.edges and network.n_edges > 0
+    names = network.edges["name"].to_numpy()[positions.edge] if named else np.full(len(demand), "")
     about = pd.DataFrame(
         {
             **{column: demand[column].to_numpy() for column in ("id", "zone", "group", "source")},
@@ -208,44 +209,47 @@ def gathering_points(network: Network, positions: Positions, radius_m: float) ->
         radius_m: service radius.
     """
     spacing_m = sqrt(3) * radius_m / DETOUR
+    nodes, component = np.column_stack([network.node_x, network.node_y]), network.component
+    if positions.xy is not None and not len(nodes):  # no streets: the units' own places are the corners
+        nodes = np.unique(positions.xy, axis=0)
+        component = np.zeros(len(nodes), dtype=np.int64)
     point = np.full(len(positions), "", dtype=object)
     left = np.arange(len(positions))
     for finer in range(FINER):
         if not len(left):
             return point
-        corner, name = _corners(network, spacing_m / 2**finer)
-        places = gpd.GeoSeries(gpd.points_from_xy(network.node_x[corner], network.node_y[corner]), crs=network.crs)
+        corner, name = _corners(nodes, component, spacing_m / 2**finer)
+        places = gpd.GeoSeries(gpd.points_from_xy(*nodes[corner].T), crs=network.crs)
         found, metres = nearest(network, take(positions, left), locate(network, places))
         near = metres <= radius_m
         point[left[near]] = name[found[near]]
         left = left[~near]
-    own = network.start[positions.edge[left]]
-    point[left] = [f"corner {_whole(network, node)}" for node in own]
+    own = nodes[network.start[positions.edge[left]]] if network.n_nodes or positions.xy is None else positions.xy[left]
+    point[left] = [f"corner {_whole(corner)}" for corner in own]
     return point
 
 
-def _corners(network: Network, spacing_m: float) -> tuple[Ints, NDArray[np.object_]]:
+def _corners(nodes: Floats, component: Ints, spacing_m: float) -> tuple[Ints, NDArray[np.object_]]:
     """Return the street corner nearest to each point of a hexagonal lattice, one for each connected part around it, and their names."""
     rise_m = spacing_m * sqrt(3) / 2
-    nodes = np.column_stack([network.node_x, network.node_y])
     (west, south), (east, north) = nodes.min(axis=0) - spacing_m, nodes.max(axis=0) + spacing_m
     columns = np.arange(floor(west / spacing_m), ceil(east / spacing_m) + 1)
     rows = np.arange(floor(south / rise_m), ceil(north / rise_m) + 1)
     column, row = (grid.ravel() for grid in np.meshgrid(columns, rows))
     away, cell = KDTree(np.column_stack([(column + (row % 2) / 2) * spacing_m, row * rise_m])).query(nodes)
-    order = np.lexsort((np.arange(len(nodes)), away, network.component, cell))
-    first = np.flatnonzero(np.diff(np.column_stack([cell, network.component])[order], axis=0, prepend=-1).any(axis=1))
+    order = np.lexsort((np.arange(len(nodes)), away, component, cell))
+    first = np.flatnonzero(np.diff(np.column_stack([cell, component])[order], axis=0, prepend=-1).any(axis=1))
     corner = order[first]
     names = [
-        f"{column[c]} {row[c]} {spacing_m:.0f}" + ("" if part == 0 else f" at {_whole(network, node)}")
-        for c, part, node in zip(cell[corner], network.component[corner], corner, strict=True)
+        f"{column[c]} {row[c]} {spacing_m:.0f}" + ("" if part == 0 else f" at {_whole(nodes[node])}")
+        for c, part, node in zip(cell[corner], component[corner], corner, strict=True)
     ]
     return corner, np.array(names, dtype=object)
 
 
-def _whole(network: Network, node: int) -> str:
+def _whole(corner: Floats) -> str:
     """Return where a corner is, in whole metres."""
-    return f"{network.node_x[node]:.0f} {network.node_y[node]:.0f}"
+    return f"{corner[0]:.0f} {corner[1]:.0f}"
 
 
 def left_over(demand: pd.DataFrame, coverage: Coverage) -> dict[str, float]:

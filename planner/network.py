@@ -41,6 +41,7 @@ class Network:
         first_arc: (n_nodes + 1,) uint32; arcs ``first_arc[v]:first_arc[v + 1]`` are those of node ``v``, an even number: where there
             are an odd one, the last leads back to ``v`` over no length and belongs to no edge (searches take two at a time).
         arcs: (n_arcs,) uint64: length << 32 | the node that an arc's walk comes from (searches run from site to demand).
+        detour_factor: None; where there are no streets, walks are estimated as straight lines × this (`without_streets`).
         arc_edge: (n_arcs,) uint32: the edge an arc belongs to, `planner.kernels.NO_EDGE` where to none. A loop has one arc.
     """
 
@@ -55,6 +56,7 @@ class Network:
     first_arc: Whole = field(repr=False)
     arcs: NDArray[np.uint64] = field(repr=False)
     arc_edge: Whole = field(repr=False)
+    detour_factor: float | None = None
 
     @property
     def n_nodes(self) -> int:
@@ -69,7 +71,7 @@ class Network:
     @property
     def n_components(self) -> int:
         """Number of connected parts."""
-        return int(self.component.max()) + 1
+        return int(self.component.max(initial=-1)) + 1
 
     @property
     def length_km(self) -> float:
@@ -125,6 +127,41 @@ def from_lines(lines: gpd.GeoDataFrame, *, oneway: str | None = None) -> Network
         first_arc=first_arc,
         arcs=arcs,
         arc_edge=arc_edge,
+    )
+
+
+def without_streets(crs: CRS | str, detour_factor: float) -> Network:
+    """Return a network without a street, on which walks are estimated: straight line × ``detour_factor``.
+
+    Raises:
+        InputError: the CRS isn't in metres.
+    """
+    columns = {
+        "start": int,
+        "stop": int,
+        "length_m": float,
+        "row": int,
+        "id": str,
+        "highway": str,
+        "name": str,
+        "source": str,
+    }
+    frame = pd.DataFrame({column: pd.Series([], dtype=kind) for column, kind in columns.items()})
+    nothing = gpd.GeoDataFrame(frame, geometry=[], crs=_metres(CRS(crs)))
+    whole = np.empty(0, dtype=np.uint32)
+    return Network(
+        crs=nothing.crs,
+        edges=nothing,
+        node_x=np.empty(0),
+        node_y=np.empty(0),
+        component=np.empty(0, dtype=np.int64),
+        dropped=pd.DataFrame({"row": [], "reason": []}),
+        oneway=np.empty(0, dtype=bool),
+        length=whole,
+        first_arc=np.zeros(1, dtype=np.uint32),
+        arcs=np.empty(0, dtype=np.uint64),
+        arc_edge=whole,
+        detour_factor=detour_factor,
     )
 
 
@@ -208,11 +245,13 @@ class Positions:
         edge: (n,) edge each point is nearest to.
         offset_m: (n,) metres along that edge from its start.
         access_m: (n,) metres between the point and the street.
+        xy: (n, 2) where the points lie in the network's CRS; needed where there are no streets (``edge`` is -1 there).
     """
 
     edge: Ints
     offset_m: Floats
     access_m: Floats
+    xy: Floats | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Return the number of points."""
@@ -233,6 +272,9 @@ def locate(network: Network, points: gpd.GeoSeries | gpd.GeoDataFrame) -> Positi
     wrong = (shapely.get_type_id(shapes) != 0) | shapely.is_empty(shapes)
     if wrong.any():
         raise InputError("point_missing", row=int(np.argmax(wrong)) + 1)
+    xy = shapely.get_coordinates(shapes)
+    if network.detour_factor is not None:
+        return Positions(np.full(len(xy), -1), np.zeros(len(xy)), np.zeros(len(xy)), xy)
     lines = np.asarray(network.edges.geometry.array)
     # Every equally near edge comes back; sorted by point and edge, the first of each point is the lowest. The index stays with the edges.
     (point, edge), near = network.edges.sindex.nearest(shapes, return_all=True, return_distance=True)
@@ -242,13 +284,14 @@ def locate(network: Network, points: gpd.GeoSeries | gpd.GeoDataFrame) -> Positi
     with np.errstate(divide="ignore", invalid="ignore"):  # a line may repeat a vertex
         along = shapely.line_locate_point(lines[edge], shapes)
     offset_m = np.clip(along, 0, network.edges["length_m"].to_numpy()[edge])
-    return Positions(edge=edge, offset_m=offset_m, access_m=access_m)
+    return Positions(edge=edge, offset_m=offset_m, access_m=access_m, xy=xy)
 
 
 def take(positions: Positions, which: ArrayLike) -> Positions:
     """Return some of the positions: ``which`` is an index or mask array."""
     chosen = selector(which)
-    return Positions(positions.edge[chosen], positions.offset_m[chosen], positions.access_m[chosen])
+    xy = None if positions.xy is None else positions.xy[chosen]
+    return Positions(positions.edge[chosen], positions.offset_m[chosen], positions.access_m[chosen], xy)
 
 
 def selector(which: ArrayLike) -> NDArray[np.generic]:

@@ -36,7 +36,7 @@ from planner.gaps import find_gaps, seat_reasons
 from planner.hours import week_mask, week_profile
 from planner.intake import Inputs, read_inputs
 from planner.last import Last, last_run, read_summary
-from planner.network import Network, Positions, from_lines, locate, take
+from planner.network import Network, Positions, from_lines, locate, take, without_streets
 from planner.plans import TRADEOFF_COLUMNS, Made, effective_gain, make, reason_sentences, trade_off
 from planner.programme import chosen_actions, costs_by_year, people_within, price_levels, programme
 from planner.reach import Reach, nearest, reach
@@ -246,7 +246,8 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
 
 def walk(study: Study, inputs: Inputs) -> Walks:
     """Lay everything on the streets and measure who can walk where within the service radius."""
-    network = from_lines(inputs.streets)
+    streetless = study.streets is None
+    network = without_streets(study.crs, study.standard.detour_factor) if streetless else from_lines(inputs.streets)
     demand, sites = locate(network, inputs.demand.geometry), locate(network, inputs.sites.geometry)
     share, radius_m = study.standard.access_share, study.standard.service_radius_m
     pairs = reach(network, demand, sites, cutoff_m=radius_m, access_share=share)

@@ -81,6 +81,8 @@ def nearest(network: Network, demand: Positions, sites: Positions, *, access_sha
         site: (n_demand,) position of the nearest site, -1 where none can be reached (or only after 2,000 km).
         distance_m: (n_demand,) metres, NaN where none can be reached. The same numbers as `reach` gives.
     """
+    if network.detour_factor is not None:
+        return _straight_nearest(_xy(demand), _xy(sites), network.detour_factor)
     from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
     best = np.full(len(to), kernels.FREE, dtype=np.uint64)
     if len(from_):
@@ -129,6 +131,8 @@ def k_nearest(
         site: (n_demand, k) positions of the sites, nearest first, -1 where there are fewer; ``k`` = 1 is `nearest`.
         distance_m: (n_demand, k) metres, NaN where there are fewer.
     """
+    if network.detour_factor is not None:
+        return _straight_k_nearest(_xy(demand), _xy(sites), k, network.detour_factor)
     from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
     best = np.full((len(to), k), kernels.FREE, dtype=np.uint64)
     if k > 0:
@@ -148,6 +152,8 @@ def reach(
     Args:
         access_share: how much of the walk between a place and its street counts, on both sides.
     """
+    if network.detour_factor is not None:
+        return _straight_reach(_xy(demand), _xy(sites), cutoff_m, network.detour_factor)
     from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
     # Searches that follow each other along the curve find their streets still in the cache: 1.3× at a million nodes.
     order = np.argsort(from_[:, kernels.START], kind="stable")
@@ -231,21 +237,31 @@ def remove_site(found: Reach, number: int) -> Reach:
 
 
 def _replace(found: Reach, network: Network, demand: Positions, site: Positions, *, number: int) -> Reach:
-    from_, to = (
-        place_sites(network, site, found.access_share),
-        place_demand(network, demand, found.access_share),
-    )
     limit = whole_limit(found.cutoff_m)
+    if network.detour_factor is not None:
+        alone = _straight_reach(_xy(demand), _xy(site), found.cutoff_m, network.detour_factor)
+        who, length = alone.demand.astype(np.int64), alone.distance_mm
+    else:
+        who, length = _search_one(network, demand, site, limit, found.access_share)
+    dropped = np.flatnonzero(found.site == number) if number < found.n_sites else np.empty(0, dtype=np.int64)
+    n = len(found) + len(who) - len(dropped)
+    pairs = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint32)
+    kernels.splice(found.demand, found.site, found.distance_mm, dropped, number, who, length, *pairs)
+    n_sites = max(found.n_sites, number + 1)
+    return Reach(found.n_demand, n_sites, found.cutoff_m, *pairs, found.access_share, found.approximate)
+
+
+def _search_one(
+    network: Network, demand: Positions, site: Positions, limit: int, access_share: float
+) -> tuple[Ints, Whole]:
+    """Return the demand places within the limit of one site, and the lengths to them."""
+    from_, to = place_sites(network, site, access_share), place_demand(network, demand, access_share)
     room, enough = QUEUE_ROOM, False
     while not enough:
         state = kernels.scratch(network.n_nodes, min(longest_step(network, from_), limit), limit, room)
         who, length, enough = kernels.search_one(from_[0], to, network.first_arc, network.arcs, limit, *state)
         room *= 2
-    dropped = np.flatnonzero(found.site == number) if number < found.n_sites else np.empty(0, dtype=np.int64)
-    n = len(found) + len(who) - len(dropped)
-    pairs = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint32)
-    kernels.splice(found.demand, found.site, found.distance_mm, dropped, number, who, length, *pairs)
-    return Reach(found.n_demand, max(found.n_sites, number + 1), found.cutoff_m, *pairs, found.access_share)
+    return who, length
 
 
 def straight_nearest(
@@ -253,27 +269,48 @@ def straight_nearest(
 ) -> tuple[Ints, Floats]:
     """Estimate `nearest` where no streets are loaded: straight line × ``detour_factor``. Say wherever it is shown that it is.
 
+    `nearest` does the same on the network of `planner.network.without_streets`.
+
     Args:
         demand, sites: points in one projected CRS in metres.
     """
-    from_, to = shapely.get_coordinates(sites), shapely.get_coordinates(demand)
-    site, distance_m = np.full(len(to), -1, dtype=np.int64), np.full(len(to), np.nan)
-    if len(from_) and len(to):
-        # The tree may name any of several sites equally near, so ask for all that are.
-        tree = cKDTree(from_)
-        straight_m = tree.query(to)[0]
-        equally = tree.query_ball_point(to, straight_m + 1 / UNITS_PER_M)
-        for i, those in enumerate(equally):
-            walks = _straight_mm(to[i], from_[sorted(those)], detour_factor)
-            site[i], distance_m[i] = sorted(those)[int(np.argmin(walks))], walks.min() / UNITS_PER_M
-    return site, distance_m
+    return _straight_nearest(shapely.get_coordinates(demand), shapely.get_coordinates(sites), detour_factor)
 
 
 def straight_reach(
     demand: gpd.GeoSeries, sites: gpd.GeoSeries, *, cutoff_m: float, detour_factor: float = DETOUR_FACTOR
 ) -> Reach:
     """Estimate `reach` where no streets are loaded: straight line × ``detour_factor``; the result is marked approximate."""
-    from_, to = shapely.get_coordinates(sites), shapely.get_coordinates(demand)
+    return _straight_reach(shapely.get_coordinates(demand), shapely.get_coordinates(sites), cutoff_m, detour_factor)
+
+
+def _xy(positions: Positions) -> Floats:
+    if positions.xy is None:
+        raise ValueError("without streets, positions need coordinates: make them with `locate`")
+    return positions.xy
+
+
+def _straight_nearest(to: Floats, from_: Floats, detour_factor: float) -> tuple[Ints, Floats]:
+    site, distance_m = _straight_k_nearest(to, from_, 1, detour_factor)
+    return site[:, 0], distance_m[:, 0]
+
+
+def _straight_k_nearest(to: Floats, from_: Floats, k: int, detour_factor: float) -> tuple[Ints, Floats]:
+    site, distance_m = np.full((len(to), k), -1, dtype=np.int64), np.full((len(to), k), np.nan)
+    n = min(k, len(from_))
+    if n and len(to):
+        # The tree may name any of several sites equally near, so ask for all that are.
+        tree = cKDTree(from_)
+        straight_m = tree.query(to, k=[n])[0][:, 0]
+        equally = tree.query_ball_point(to, straight_m + 1 / UNITS_PER_M, return_sorted=True)
+        for i, those in enumerate(equally):
+            walks = _straight_mm(to[i], from_[those], detour_factor)
+            first = np.argsort(walks, kind="stable")[:n]
+            site[i, :n], distance_m[i, :n] = np.asarray(those)[first], walks[first] / UNITS_PER_M
+    return site, distance_m
+
+
+def _straight_reach(to: Floats, from_: Floats, cutoff_m: float, detour_factor: float) -> Reach:
     limit = whole_limit(cutoff_m)
     near = (
         cKDTree(to).query_ball_point(from_, (min(cutoff_m, FARTHEST) + 1) / detour_factor)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from planner.errors import InputError
-from planner.words import Lang, catalogue
+from planner.words import Lang, catalogue, say
 
 Mode = Literal["self_build", "joint_build", "co_host", "shared", "consolidate"]
 Tier = Literal["city", "county", "township", "cluster", "enterprise"]
@@ -240,6 +240,7 @@ class Standard(_Settings):
         backup: sites within the radius that make cross coverage 交叉覆盖. Default 2: 双15工程, H.
         services: what a site must offer to count as effective. Needs are eat, drink, rest, toilet (四难).
         access_share: how much of the walk between a place and its street counts; 1 is all of it.
+        detour_factor: walk ÷ straight line where the study has no streets. Default 1.3, K; results are marked approximate.
         judge: ids of norms in standards.toml by which the study is judged besides. Default: the national 双15工程.
     """
 
@@ -249,6 +250,7 @@ class Standard(_Settings):
     backup: Annotated[int, Field(ge=2)] = 2
     services: tuple[str, ...] = ("rest", "water")
     access_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    detour_factor: Annotated[float, Field(ge=1, le=5, allow_inf_nan=False)] = 1.3
     judge: tuple[str, ...] = ("shuang15",)
 
     @field_validator("services")
@@ -490,7 +492,7 @@ class Study(_Settings):
     scope: str = ""
     illustrative: str = ""
     season: str = ""
-    streets: Streets
+    streets: Streets | None = None
     zones: Layer | None = None
     water: Layer | None = None
     sites: Table
@@ -536,6 +538,29 @@ class Study(_Settings):
         if not named <= set(self.groups):
             raise ValueError("unknown_group_in_plan")
         return self
+
+    @model_validator(mode="after")
+    def _streets_to_sweep(self) -> "Study":
+        if self.streets is None and any(isinstance(demand, LineDemand | LedgerDemand) for demand in self.demand):
+            raise ValueError("streets_needed")
+        return self
+
+    @property
+    def base_map(self) -> str:
+        """Whom the base map credits; where there are no streets, that distances are approximate and how they are estimated."""
+        return self.streets.source if self.streets else self.approximation
+
+    @property
+    def approximation(self) -> str:
+        """The sentence that marks figures as approximate; empty where walks are measured along streets."""
+        if self.streets:
+            return ""
+        return say(self.language, "quality.approximate", factor=self.standard.detour_factor)
+
+    @property
+    def caveat(self) -> str:
+        """What must be said beside every figure: what is illustrative, and that distances are approximate if they are."""
+        return " ".join(filter(None, (self.illustrative, self.approximation)))
 
     @model_validator(mode="after")
     def _known_season(self) -> "Study":

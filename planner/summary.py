@@ -35,12 +35,12 @@ def summary(result: Result) -> dict[str, Any]:
             "inputs": result.inputs,
         },
         "network": {
-            "source": study.streets.source,
+            "source": study.base_map,
             "nodes": network.n_nodes,
             "edges": network.n_edges,
             "length_km": network.length_km,
             "components": network.n_components,
-            "approximate": False,
+            "approximate": network.detour_factor is not None,
         },
         "demand": _demand(result),
         "standard": {

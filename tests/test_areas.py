@@ -9,7 +9,7 @@ from test_reach import districts, located
 from toys import CRS, grid, toy
 
 from planner.areas import reached_streets, service_areas
-from planner.network import Positions, from_lines, locate, take
+from planner.network import Positions, from_lines, locate, take, without_streets
 from planner.reach import reach
 
 
@@ -139,3 +139,14 @@ def test_little_room_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ample = reached_streets(network, sites, [300, 700])
     monkeypatch.setattr("planner.areas.BLOCK_PIECES", 16)
     assert reached_streets(network, sites, [300, 700]).equals(ample)
+
+
+def test_without_streets_areas_are_circles_of_the_straight_line_that_a_walk_stands_for() -> None:
+    network = without_streets(CRS, 1.25)
+    sites = locate(network, gpd.GeoSeries([Point(0, 0), Point(300, 0)], crs=CRS))
+    areas = service_areas(network, sites, [250, 500])
+    assert areas.area.to_numpy() == pytest.approx(2 * [np.pi * 200**2, np.pi * 400**2], rel=0.01)
+    merged = service_areas(network, sites, [250, 500], merged=True, rings=True)
+    assert list(merged["site"]) == [-1, -1]
+    assert merged.area.sum() == pytest.approx(areas.geometry[1].union(areas.geometry[3]).area)
+    assert reached_streets(network, sites, 500).empty

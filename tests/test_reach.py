@@ -12,7 +12,7 @@ from shapely import LineString, Point
 from shapely.ops import substring
 from toys import CRS, Toy, toy
 
-from planner.network import Network, Positions, from_lines, locate, take
+from planner.network import Network, Positions, from_lines, locate, take, without_streets
 from planner.reach import (
     Reach,
     add_site,
@@ -408,3 +408,22 @@ def test_the_number_of_threads_and_of_rooms_changes_nothing(monkeypatch: pytest.
     assert triplets(reach(network, places, places, cutoff_m=700)) == triplets(walks)
     assert triplets(add_site(walks, network, places, take(places, [5]))) == triplets(more)
     assert np.array_equal(np.stack(nearest(network, places, take(places, [3, 40]))), np.stack(near))
+
+
+@settings(max_examples=40, deadline=None)
+@given(districts(), st.sampled_from([80.0, 250.0, np.inf]))
+def test_all_searches_agree_where_there_are_no_streets(district: tuple, cutoff_m: float) -> None:
+    _, demand_points, site_points = district
+    network = without_streets(CRS, 1.3)
+    demand, sites = locate(network, demand_points), locate(network, site_points)
+    straight = np.array([[1.3 * d.distance(s) for s in site_points] for d in demand_points])
+    site, distance_m = k_nearest(network, demand, sites, 2)
+    assert np.array_equal(nearest(network, demand, sites)[0], site[:, 0])
+    assert np.abs(distance_m[:, 0] - straight.min(axis=1)).max() < 0.001
+    found = reach(network, demand, sites, cutoff_m=cutoff_m)
+    assert found.approximate
+    assert np.allclose(dense(found), np.where(straight <= cutoff_m, straight, np.inf), atol=0.001, rtol=0)
+    fewer = reach(network, demand, take(sites, range(len(sites) - 1)), cutoff_m=cutoff_m)
+    more = add_site(fewer, network, demand, take(sites, [len(sites) - 1]))
+    assert same(more, found)
+    assert more.approximate

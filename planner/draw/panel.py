@@ -523,7 +523,7 @@ def title_block(column: Column, bottom: float, result: Result, base: Base, numbe
     pairs = [
         (("compiling_unit", block.compiling_unit), ("period", period)),
         (("crs", crs_name(study.crs, column.lang)), ("scale", scale)),
-        (("base_map", study.streets.source), ("date", block.date)),
+        (("base_map", study.base_map), ("date", block.date)),
         (("standard", study.standard.name), ("number", number)),
         (("approval", block.approval_number or column.say("internal")), ("run", result.run_id)),
     ]

@@ -61,7 +61,7 @@ def explain(
         at += 1
     panel.listing(columns[at], tops[at], floors[at], theme, theme.second, frame)
     below = panel.Column(axes, page.foot[0], page.foot[2], unit, lang)
-    panel.foot(below, frame.bottom - BAND_MM * unit, frame, result.study.illustrative)
+    panel.foot(below, frame.bottom - BAND_MM * unit, frame, result.study.caveat)
 
 
 def _studied(result: Result) -> Bounds:

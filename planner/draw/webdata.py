@@ -54,9 +54,9 @@ def plan_data(result: Result, lang: Lang) -> dict[str, Any]:
         "lang": lang,
         "title": study.map.title or say(lang, "web.title", name=study.name),
         "scope": study.scope,
-        "note": study.illustrative,
+        "note": study.caveat,
         "run": say(lang, "web.run", run_id=result.run_id),
-        "credit": study.streets.source,
+        "credit": study.base_map,
         "bounds": _bounds(result),
         "style": {
             "colours": [colours[moment] for moment in moments],

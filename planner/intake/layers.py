@@ -241,6 +241,12 @@ def read_streets(study: Study, settings: Streets, notes: Notes) -> gpd.GeoDataFr
     return streets.reset_index(drop=True)
 
 
+def no_streets(study: Study) -> gpd.GeoDataFrame:
+    """Return a frame of streets with no row."""
+    columns: dict[str, list[str]] = {"id": [], "highway": [], "name": [], "source": [], "geometry": []}
+    return gpd.GeoDataFrame(columns, geometry="geometry", crs=study.crs)
+
+
 def _refuse_elsewhere(crs: str, streets: gpd.GeoDataFrame, file: str) -> None:
     """Refuse a study's CRS that is made for another part of the world than where the streets are."""
     west, south, east, north = streets.total_bounds.tolist()

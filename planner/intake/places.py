@@ -14,6 +14,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from pyproj import CRS, Transformer
 from scipy.spatial import cKDTree
 
 from planner import datum, evidence
@@ -38,6 +39,9 @@ _SAME_NAME = 0.8
 # Without a word about the datum in study.toml, evidence this strong is not passed over.
 _BEYOND_DOUBT, _ENOUGH_POINTS = 0.999, 10
 _IN_WATER_M = 30.0
+
+
+_EARTH = (-180.0, -85.0, 180.0, 85.0)
 
 
 def read_places(study: Study, settings: Table, notes: Notes) -> RawTable:
@@ -275,7 +279,7 @@ def read_sites(
     table = read_places(study, settings, notes)
     columns.need(table, "name")
     table, points = locate_rows(study, settings, table, ground, zones, notes)
-    table, points = _within_reach(study, table, points, ground.streets, notes)
+    table, points = _within_reach(study, table, points, ground, notes)
     file, sites = table.file, pd.DataFrame(index=table.rows.index)
     sites["id"] = _ids(table, status)
     for field in ("name", "host", "address"):
@@ -344,21 +348,32 @@ def _ids(table: RawTable, status: str) -> pd.Series:
     return ids
 
 
-def walkable_area(study: Study, streets: gpd.GeoDataFrame) -> shapely.Polygon:
-    """Return the box around the streets, wider by the service radius: whoever stands outside cannot walk to a street."""
-    (west, south, east, north), radius_m = streets.total_bounds, study.standard.service_radius_m
+def extent(study: Study, streets: gpd.GeoDataFrame, zones: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
+    """Return the box around the streets; without them around the zones, or else where the study's CRS is made for."""
+    for layer in (streets, zones):
+        if len(layer):
+            west, south, east, north = layer.total_bounds.tolist()
+            return west, south, east, north
+    crs = CRS(study.crs)
+    to_metres = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True)
+    return to_metres.transform_bounds(*(crs.area_of_use.bounds if crs.area_of_use else _EARTH))
+
+
+def walkable_area(study: Study, ground: Ground) -> shapely.Polygon:
+    """Return the study's extent, wider by the service radius: whoever stands outside cannot walk to a street."""
+    (west, south, east, north), radius_m = ground.area, study.standard.service_radius_m
     # Not by `buffer`, which drops a box without area: all streets may lie on one line.
     return shapely.box(west - radius_m, south - radius_m, east + radius_m, north + radius_m)
 
 
 def _within_reach(
-    study: Study, table: RawTable, points: gpd.GeoSeries, streets: gpd.GeoDataFrame, notes: Notes
+    study: Study, table: RawTable, points: gpd.GeoSeries, ground: Ground, notes: Notes
 ) -> tuple[RawTable, gpd.GeoSeries]:
     """Set places aside that lie farther from all streets than the service radius; refuse a table most of which does.
 
     Nobody can walk to them within the radius; where it is most of them, the datum or the axes are wrong and so would be every result.
     """
-    outside = ~points.within(walkable_area(study, streets)).to_numpy()
+    outside = ~points.within(walkable_area(study, ground)).to_numpy()
     if 2 * outside.sum() >= len(points):
         rows = some(points.index[outside])
         raise InputError("sites_outside", file=table.file, count=int(outside.sum()), rows=rows)

@@ -12,9 +12,18 @@ import pandas as pd
 
 from planner.evidence import Ground
 from planner.intake.demand import read_demand
-from planner.intake.layers import no_polygons, read_polygons, read_streets, read_zones, shapefile_parts, zone_of
+from planner.intake.layers import (
+    no_polygons,
+    no_streets,
+    read_polygons,
+    read_streets,
+    read_zones,
+    shapefile_parts,
+    zone_of,
+)
 from planner.intake.notes import Notes
 from planner.intake.places import (
+    extent,
     note_doubts,
     note_idle,
     read_options,
@@ -77,11 +86,15 @@ def read_inputs(study: Study) -> Inputs:
             names file, row and column and says what to do.
     """
     notes = Notes(study.language)
-    streets = read_streets(study, study.streets, notes)
+    if study.streets:
+        streets = read_streets(study, study.streets, notes)
+    else:
+        streets = no_streets(study)
+        notes.warnings.append(study.approximation)
     zones = read_zones(study, notes)
     water = read_polygons(study, study.water, notes) if study.water else no_polygons(study)
-    ground = Ground(streets, water)
-    area = zones.union_all() if len(zones) else walkable_area(study, streets)
+    ground = Ground(streets, water, extent(study, streets, zones))
+    area = zones.union_all() if len(zones) else walkable_area(study, ground)
     places = [read_sites(study, study.sites, "existing", ground, zones, notes)]
     if study.candidates:
         places.append(read_sites(study, study.candidates, "candidate", ground, zones, notes))

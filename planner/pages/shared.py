@@ -230,7 +230,7 @@ def header(lang: Lang) -> None:
     except PlannerError:
         return  # the page says it
     left.markdown(f"#### {plain(shown.map.title or shown.name)}")
-    notes = [note for note in (shown.scope, shown.illustrative) if note]
+    notes = [note for note in (shown.scope, shown.caveat) if note]
     if notes:
         st.caption(plain(" · ".join(notes)))
 
@@ -238,7 +238,7 @@ def header(lang: Lang) -> None:
 def footer(lang: Lang) -> None:
     """Show where the data is from, the run and the standard."""
     shown = result()
-    words = {"credit": shown.study.streets.source, "run_id": shown.run_id, "standard": shown.study.standard.name}
+    words = {"credit": shown.study.base_map, "run_id": shown.run_id, "standard": shown.study.standard.name}
     st.caption(plain(say(lang, "app.footer", **words)))
 
 

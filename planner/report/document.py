@@ -295,7 +295,7 @@ def _head_and_foot(document: Document, result: Result, lang: Lang) -> None:
     section, study = document.sections[0], result.study
     run_id = say(lang, "document.run", run_id=result.run_id)
     head = section.header.paragraphs[0]
-    _small(head, say(lang, "document.sentence_comma").join(part for part in (study.illustrative, run_id) if part), lang)
+    _small(head, say(lang, "document.sentence_comma").join(part for part in (study.caveat, run_id) if part), lang)
     edge = OxmlElement("w:pBdr")
     _mark(edge, "w:bottom", val="single", sz="4", space="2", color=_RULE)
     head._p.get_or_add_pPr().append(edge)
@@ -308,7 +308,7 @@ def _head_and_foot(document: Document, result: Result, lang: Lang) -> None:
     for run in foot.runs:
         _set_font(run, _TABLE_FONT)
         run.font.size = Pt(12)
-    _small(section.footer.add_paragraph(), say(lang, "document.attribution", source=study.streets.source), lang)
+    _small(section.footer.add_paragraph(), say(lang, "document.attribution", source=study.base_map), lang)
 
 
 def _small(paragraph: Any, text: str, lang: Lang) -> None:

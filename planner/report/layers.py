@@ -190,9 +190,9 @@ def about(result: Result, lang: Lang) -> pd.DataFrame:
         "planner_version": __version__,
         "crs": study.crs,
         "scope": study.scope,
-        "illustrative": study.illustrative,
+        "illustrative": study.caveat,
         "standard": study.standard.name,
-        "streets": study.streets.source,
+        "streets": study.base_map,
         "licence": licence(result, lang),
         "moment": say(lang, "layers.moment"),
     }
@@ -204,7 +204,7 @@ def about(result: Result, lang: Lang) -> pd.DataFrame:
 
 def licence(result: Result, lang: Lang) -> str:
     """Return the notice that OpenStreetMap's licence asks for, where the streets are OpenStreetMap's; else nothing."""
-    return say(lang, "layers.odbl") if "openstreetmap" in result.study.streets.source.lower() else ""
+    return say(lang, "layers.odbl") if "openstreetmap" in result.study.base_map.lower() else ""
 
 
 def dictionary() -> pd.DataFrame:
@@ -272,7 +272,7 @@ def _actions(result: Result) -> gpd.GeoDataFrame:
 
 def _describe(database: sqlite3.Connection, result: Result, lang: Lang) -> None:
     """Give each layer a title and the notices, and each column its meaning (GeoPackage's schema extension)."""
-    notice = " ".join(filter(None, (result.study.illustrative, result.study.streets.source, licence(result, lang))))
+    notice = " ".join(filter(None, (result.study.caveat, result.study.base_map, licence(result, lang))))
     names = [*LAYERS, "about", "dictionary"]
     database.executemany(
         "UPDATE gpkg_contents SET identifier = ?, description = ? WHERE table_name = ?",

@@ -768,7 +768,7 @@ def _quality(result: Result, lang: Lang) -> Iterator[Block]:
     rejected = len(result.rejects)
     parts = [
         _say(lang, "quality_rejects", rows=count(lang, rejected, "row")) if rejected else _say(lang, "quality_all"),
-        _say(lang, "quality_network", source=result.study.streets.source, length=f"{network.length_km:,.0f}"),
+        _say(lang, "quality_network", source=result.study.base_map, length=f"{network.length_km:,.0f}"),
         _say(lang, "quality_components", components=f"{network.n_components:,}") if network.n_components > 1 else "",
         _say(lang, "quality_unreachable", share=percent(lost)) if lost >= 0.0005 else "",
         "" if result.study.capacity else _say(lang, "quality_no_capacity"),
@@ -776,8 +776,8 @@ def _quality(result: Result, lang: Lang) -> Iterator[Block]:
     yield Text(sentences(lang, *parts))
     for warning in result.warnings:
         yield Text(warning)
-    if result.study.illustrative:
-        yield Text(result.study.illustrative)
+    if result.study.caveat:
+        yield Text(result.study.caveat)
 
 
 def _method(result: Result, lang: Lang) -> Iterator[Block]:

@@ -676,11 +676,11 @@ def _method(book: Book) -> None:
     rows = [
         (book.say("m_study"), study.name),
         (book.say("m_scope"), study.scope),
-        (book.say("m_illustrative"), study.illustrative),
+        (book.say("m_illustrative"), study.caveat),
         (book.say("m_run"), book.say("m_run_text", run_id=result.run_id, version=__version__)),
         (
             book.say("m_network"),
-            book.say("m_network_text", source=study.streets.source, length=f"{network.length_km:,.0f}", **counts),
+            book.say("m_network_text", source=study.base_map, length=f"{network.length_km:,.0f}", **counts),
         ),
         (book.say("m_distance"), book.say("m_distance_text", crs=study.crs)),
         (book.say("m_effective"), book.say("m_effective_text")),
@@ -746,7 +746,7 @@ def _sheet(book: Book, key: str, widths: Sequence[float], *, heading_rows: int) 
     foot: Any = sheet.oddFooter
     foot.left.text = _in_footer(book.say("run", run_id=result.run_id))
     foot.center.text = book.say("page", page="&P", pages="&N")
-    foot.right.text = _in_footer(study.streets.source[:80])
+    foot.right.text = _in_footer(study.base_map[:80])
     for part in (foot.left, foot.center, foot.right):
         part.size = 8
     return sheet
@@ -769,7 +769,7 @@ def _unit_line(book: Book, key: str) -> str:
         parts.append(book.say("unit_money", unit=plan.cost_unit))
     if key in ("programme", "gaps", "sites"):
         parts.append(book.say("unit_coordinates"))
-    parts += [study.illustrative, book.say("run", run_id=book.result.run_id)]
+    parts += [study.caveat, book.say("run", run_id=book.result.run_id)]
     return book.say("unit_separator").join(part for part in parts if part)
 
 
