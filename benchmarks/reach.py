@@ -1,7 +1,8 @@
 """Walking distances side by side with pandana, NetworkX, SciPy and osmnx.
 
-    python benchmarks/reach.py [--quick] [--json FILE] [--osm EXTRACT]
+    python benchmarks/reach.py [--quick] [--json FILE] [--streets LAYER] [--osm EXTRACT]
 
+``--streets`` adds a city's real streets (a line layer in metres), ``--osm`` reads an extract tiled to a million nodes.
 Medians of five runs (of three with --quick), ours and the peer's in turn; a ratio is the peer's time ÷ ours. Ours includes everything
 from positions to sorted pairs; what the peers do beforehand (contraction hierarchies, building graphs) is not counted. The first call
 of a search compiles it and is stated by itself. A peer that is not installed is left out: pip install -e ".[benchmarks]".
@@ -11,7 +12,9 @@ import argparse
 import importlib.util
 import json
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
@@ -167,19 +170,50 @@ def areas(bench: Bench, name: str, network: Network) -> None:
     bench.time(f"{name} area polygons", lambda: service_areas(network, sites, 500), per=n, osmnx=peer)
 
 
-def extract(bench: Bench, file: Path) -> None:
-    """Reading an extract, against osmnx with its simplification; the peer runs once, for it takes minutes."""
-    import osmnx
+# What a fresh process is asked to do: say how long it took and by how much its memory grew at most, in MiB.
+READ = """
+import resource, sys, time
+from pathlib import Path
+{imports}
+file = Path(sys.argv[1])
+unit = 2**20 if sys.platform == "darwin" else 2**10
+before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+{work}
+print(time.perf_counter() - start, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / unit)
+"""
+OURS = READ.format(imports="from planner.osm import read_streets", work="read_streets(file)")
+OUR_NETWORK = READ.format(
+    imports="from planner.network import from_lines\nfrom planner.osm import read_streets",
+    work="lines = read_streets(file)\nfrom_lines(lines.to_crs(lines.estimate_utm_crs()))",
+)
+OSMNX = READ.format(imports="import osmnx", work="osmnx.graph_from_xml(file, bidirectional=True, retain_all=True)")
 
-    from planner.osm import read_streets
 
-    start = time.perf_counter()
-    osmnx.graph_from_xml(file, bidirectional=True, retain_all=True)
-    took = time.perf_counter() - start
-    ours = bench.time(f"read {file.name}", lambda: read_streets(file))
-    bench.cases[f"read {file.name}"]["osmnx"] = took
-    bench.ratios.setdefault("osmnx", {})[f"read {file.name}"] = took / ours
-    print(f"{'':<26}osmnx {took:.1f} s = {took / ours:.1f}×")
+def alone(code: str, file: Path) -> tuple[float, float]:
+    """Run code on a file in a process of its own; return seconds and MiB."""
+    said = subprocess.run([sys.executable, "-c", code, file], capture_output=True, check=True, text=True)
+    seconds, mib = said.stdout.split()
+    return float(seconds), float(mib)
+
+
+def extract(bench: Bench, source: Path) -> None:
+    """Reading a million nodes, against osmnx with its simplification: each in its own process; the peer once, for it takes minutes."""
+    from tiled import tile
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "tiled.osm"
+        n_nodes = tile(source, file, 1_000_000)
+        theirs_s, theirs_mib = alone(OSMNX, file)
+        for case, code in (("read", OURS), ("read + network", OUR_NETWORK)):
+            runs = [alone(code, file) for _ in range(bench.runs)]
+            seconds, mib = (statistics.median(column) for column in zip(*runs, strict=True))
+            name = f"{case} {n_nodes // 1000}k nodes"
+            bench.cases[name] = {"ours": seconds, "osmnx": theirs_s, "peak_mib": mib, "osmnx_peak_mib": theirs_mib}
+            bench.ratios.setdefault("osmnx", {})[name] = theirs_s / seconds
+            print(
+                f"{name:<26}{seconds:>11.1f} s   peak {mib:7.1f} MiB   osmnx {theirs_s:.1f} s, {theirs_mib:.0f} MiB"
+                f" = {theirs_s / seconds:.1f}×, {theirs_mib / mib:.1f}× the memory", flush=True
+            )  # fmt: skip
 
 
 def versions() -> dict[str, str]:
@@ -192,33 +226,41 @@ def versions() -> dict[str, str]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small graphs, within a minute")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--osm", type=Path, help="an extract with streets only, as XML (.osm)")
-    options = parser.parse_args()
-    print("  ".join(f"{package} {number}" for package, number in versions().items()))
-
-    bench = Bench(3 if options.quick else 5)
+def searches(bench: Bench, options: argparse.Namespace) -> None:
     n_nodes, n_sites = (20_000, 1000) if options.quick else (100_000, N_SITES)
     city, name = from_lines(street_like(n_nodes)), f"{n_nodes // 1000}k"
     ranges(bench, name, city, n_sites, (500, 1000) if options.quick else (500, 1000, 3000))
     nearest_site(bench, name, city, n_sites)
     one_more_site(bench, name, city, n_sites)
     areas(bench, name, city)
-    wuhan = Path(__file__).resolve().parents[1] / "data" / "wuhan" / "streets.gpkg"
-    if wuhan.exists() and not options.quick:
-        streets = gpd.read_file(wuhan)
-        ranges(
-            bench, "wuhan", from_lines(streets[~streets["highway"].isin(["motorway", "motorway_link"])]), 1000, (800,)
+    if options.streets:
+        streets = (
+            gpd.read_parquet(options.streets)
+            if options.streets.suffix == ".parquet"
+            else gpd.read_file(options.streets)
         )
+        ranges(bench, options.streets.stem, from_lines(streets), n_sites, (500, 1000, 3000))
     if not options.quick:
         large = from_lines(street_like(1_000_000))
         nearest_site(bench, "1000k", large, n_sites)
         sites, demand = places(large, n_sites), junctions(large)
         took = bench.time("1000k 1000 m", lambda: reach(large, demand, sites, cutoff_m=1000))
         print(f"{'':<26}{took / bench.cases['100k 1000 m']['ours']:.2f}× the time on 100k nodes")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small graphs, within a minute")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--streets", type=Path, help="a city's streets: lines in a projected CRS (parquet, gpkg)")
+    parser.add_argument("--osm", type=Path, help="an extract to tile to a million nodes (.osm.bz2, .osm.pbf)")
+    parser.add_argument("--only-osm", action="store_true", help="leave the searches out")
+    options = parser.parse_args()
+    print("  ".join(f"{package} {number}" for package, number in versions().items()))
+
+    bench = Bench(3 if options.quick else 5)
+    if not options.only_osm:
+        searches(bench, options)
     if options.osm:
         extract(bench, options.osm)
     if options.json:

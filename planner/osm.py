@@ -4,6 +4,7 @@ Takes an extract (.osm, .osm.bz2, .osm.gz, .osm.pbf) or an osmnx graph; gives li
 from. Which ways a mode may use is decided here and nowhere else.
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -251,15 +252,25 @@ def near(lines: gpd.GeoDataFrame, area: gpd.GeoSeries | gpd.GeoDataFrame, margin
     return lines[lines.intersects(reach)].reset_index(drop=True)
 
 
-def cached_streets(file: Path, cache: Path, mode: Mode = WALK) -> gpd.GeoDataFrame:
+def cached_streets(
+    file: Path, cache: Path, mode: Mode = WALK, within: shapely.Geometry | None = None
+) -> gpd.GeoDataFrame:
     """Read an extract once: later calls take the lines from ``cache``, a folder beside the study.
 
-    The key is the content of the file, the mode and the rules; a changed file is read again, and a damaged cache is noticed by its
-    checksum and replaced. Nothing half-written is ever left under the key's name.
+    The key is the content of the file, the mode, the area and the rules; a changed file is read again, and a damaged cache is noticed
+    by its checksum and replaced. Nothing half-written is ever left under the key's name; a cache that can't be written is done without.
+
+    Args:
+        file: the extract.
+        cache: the folder, made when it is needed.
+        mode: who goes there.
+        within: an area in WGS-84; lines that don't touch it are left out.
     """
-    rules = Path(__file__).read_bytes()
-    key = hashlib.sha256(b"".join([file.read_bytes(), repr(mode).encode(), rules])).hexdigest()[:16]
-    kept = cache / f"streets-{key}.parquet"
+    refuse_no_extract(file)
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256")
+    digest.update(Path(__file__).read_bytes() + repr(mode).encode() + (b"" if within is None else within.wkb))
+    kept = cache / f"streets-{digest.hexdigest()[:16]}.parquet"
     try:
         whole = kept.read_bytes()
         if hashlib.sha256(whole[:-32]).digest() == whole[-32:]:
@@ -267,10 +278,16 @@ def cached_streets(file: Path, cache: Path, mode: Mode = WALK) -> gpd.GeoDataFra
     except OSError:
         pass  # not there yet
     lines = read_streets(file, mode)
+    if within is not None:
+        lines = lines[lines.intersects(within)].reset_index(drop=True)
     buffer = io.BytesIO()
     lines.to_parquet(buffer)
-    cache.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(buffer.getvalue() + hashlib.sha256(buffer.getvalue()).digest())
-    part.replace(kept)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(buffer.getvalue() + hashlib.sha256(buffer.getvalue()).digest())
+        part.replace(kept)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return lines

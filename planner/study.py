@@ -49,7 +49,8 @@ class Streets(_Settings):
     """The street lines that people walk on.
 
     Attributes:
-        file: line layer (gpkg, geojson, parquet, shp), relative to the study's folder.
+        file: line layer (gpkg, geojson, parquet, shp) or OSM extract (.osm.pbf, .osm, .osm.bz2, .osm.gz; needs the extra ``osm``),
+            relative to the study's folder. An extract is read once and then taken from the folder .planner-cache.
         class_column: column with the street's class (OSM ``highway`` values).
         name_column: column with the street's name, where there is one.
         exclude: classes nobody walks on.

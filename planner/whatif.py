@@ -370,7 +370,7 @@ def _at(old: Positions, new: Positions, rows: Ints, n: int) -> Positions:
     """Return ``old`` with the positions of some rows taken from ``new``."""
     arrays = {}
     for name, values in vars(old).items():
-        whole = np.empty(n, dtype=values.dtype)
+        whole = np.empty((n, *values.shape[1:]), dtype=values.dtype)
         whole[: len(values)] = values
         whole[rows] = getattr(new, name)
         arrays[name] = whole

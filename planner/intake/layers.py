@@ -18,7 +18,7 @@ import pyogrio
 import pyproj
 import shapely
 
-from planner import datum
+from planner import datum, osm
 from planner.errors import InputError
 from planner.intake.grid import decode, refuse_bomb, refuse_unfit
 from planner.intake.notes import Notes, some
@@ -27,6 +27,8 @@ from planner.tables import ZONE_COLUMNS, as_table
 
 LAYER_SUFFIXES = frozenset({".gpkg", ".geojson", ".json", ".shp", ".kml", ".kmz", ".zip", ".parquet", ".fgb"})
 _SHAPEFILE_PARTS = frozenset({".shp", ".shx", ".dbf", ".prj", ".cpg"})
+# Beside the study: what was read from an OSM extract, so that the next run need not read it again.
+CACHE = ".planner-cache"
 # Overlaps and holes below this are borders drawn twice by hand, and hold nobody.
 _SLIVER_M2 = 1.0
 _HOLE_M2 = 100.0
@@ -209,9 +211,15 @@ def _shapefile_encoding(shape: Path) -> str:
 # --- streets ---------------------------------------------------------------------------------------------------------
 
 
-def read_streets(study: Study, settings: Streets, notes: Notes) -> gpd.GeoDataFrame:
-    """Return the lines that people walk on: id, highway, name, source, geometry."""
-    frame = read_layer(study, settings.file, settings.layer, settings.crs)
+def read_streets(study: Study, settings: Streets, zones: gpd.GeoDataFrame, notes: Notes) -> gpd.GeoDataFrame:
+    """Return the lines that people walk on: id, highway, name, source, geometry.
+
+    Of an OSM extract those within the service radius of the zones: whoever is farther away doesn't count, and whoever isn't may walk
+    out of the zones and in again.
+    """
+    extract = settings.file.lower().endswith(osm.SUFFIXES)
+    layer = (settings.file, settings.layer, settings.crs)
+    frame = _walkable(study, settings, zones) if extract else read_layer(study, *layer)
     lines = frame[frame.geom_type.isin(["LineString", "MultiLineString"]) & ~frame.is_empty]
     if lines.empty:
         raise InputError("layer_not_lines", file=settings.file)
@@ -232,13 +240,26 @@ def read_streets(study: Study, settings: Streets, notes: Notes) -> gpd.GeoDataFr
             "id": lines["id"].astype(str) if own_ids else [f"S{n}" for n in lines.index],
             "highway": classes,
             "name": lines[settings.name_column].fillna("").astype(str) if settings.name_column in lines.columns else "",
-            "source": [f"{settings.file}#{n}" for n in lines.index],
+            "source": [f"{settings.file}#{n}" for n in (lines["osm_id"] if extract else lines.index)],
         },
         geometry=shapely.force_2d(lines.geometry.to_numpy()),
         index=lines.index,
         crs=study.crs,
     )
     return streets.reset_index(drop=True)
+
+
+def _walkable(study: Study, settings: Streets, zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the ways of an OSM extract that people may walk, in the study's CRS; read once, then from the study's cache."""
+    within = None
+    if len(zones):
+        around = zones.geometry.buffer(study.standard.service_radius_m).union_all()
+        within = gpd.GeoSeries([around], crs=study.crs).to_crs(osm.WGS84)[0]
+    lines = osm.cached_streets(study.path(settings.file), study.folder / CACHE, within=within)
+    if lines.empty:
+        raise InputError("extract_elsewhere", file=settings.file)
+    lines.index = pd.RangeIndex(1, len(lines) + 1)
+    return lines.to_crs(study.crs)
 
 
 def no_streets(study: Study) -> gpd.GeoDataFrame:

@@ -86,12 +86,12 @@ def read_inputs(study: Study) -> Inputs:
             names file, row and column and says what to do.
     """
     notes = Notes(study.language)
+    zones = read_zones(study, notes)
     if study.streets:
-        streets = read_streets(study, study.streets, notes)
+        streets = read_streets(study, study.streets, zones, notes)
     else:
         streets = no_streets(study)
         notes.warnings.append(study.approximation)
-    zones = read_zones(study, notes)
     water = read_polygons(study, study.water, notes) if study.water else no_polygons(study)
     ground = Ground(streets, water, extent(study, streets, zones))
     area = zones.union_all() if len(zones) else walkable_area(study, ground)

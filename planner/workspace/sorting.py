@@ -85,7 +85,7 @@ def _fit_streets(typed: Draft, study: Study, file: str) -> Draft:
         layer = read_layer(study, file)
     except InputError:
         return typed
-    if study.streets.class_column not in layer.columns:
+    if study.streets and study.streets.class_column not in layer.columns:
         found = next((column for column in _CLASS_COLUMNS if column in layer.columns), None)
         typed = draft.set_value(typed, "streets.class_column", found) if found else typed
     west, south, east, north = layer.total_bounds.tolist()

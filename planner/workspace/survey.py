@@ -21,11 +21,20 @@ from planner.intake import columns, read_inputs
 from planner.intake.cells import METRES, PEOPLE, SQUARE_METRES, money
 from planner.intake.demand import read_demand
 from planner.intake.grid import read_grid, sheet_names
-from planner.intake.layers import LAYER_SUFFIXES, no_polygons, read_polygons, read_raw_layer, read_streets, read_zones
+from planner.intake.layers import (
+    LAYER_SUFFIXES,
+    no_polygons,
+    no_streets,
+    read_polygons,
+    read_raw_layer,
+    read_streets,
+    read_zones,
+)
 from planner.intake.notes import Notes
 from planner.intake.places import (
     coordinates,
     doubles,
+    extent,
     read_options,
     read_places,
     read_sites,
@@ -157,14 +166,19 @@ def survey(study: Study, lang: Lang) -> Survey:
     """Return what is found in the files of a study, with sentences in ``lang``; no fault of the files raises."""
     study = study.model_copy(update={"language": lang})
     found: dict[str, Findings] = {}
-    streets, found["streets"] = _survey_layer(study, "streets", lambda notes: read_streets(study, study.streets, notes))
-    zones = no_polygons(study)
+    streets, zones, of_zones = no_streets(study), no_polygons(study), None
     if study.zones:
-        zones, found["zones"] = _survey_layer(study, "zones", lambda notes: read_zones(study, notes))
+        zones, of_zones = _survey_layer(study, "zones", lambda notes: read_zones(study, notes))
+    if lines := study.streets:
+        streets, found["streets"] = _survey_layer(
+            study, "streets", lambda notes: read_streets(study, lines, zones, notes)
+        )
+    if of_zones is not None:
+        found["zones"] = of_zones
     water, of_water = no_polygons(study), None
     if layer := study.water:
         water, of_water = _survey_layer(study, "water", lambda notes: read_polygons(study, layer, notes))
-    ground = Ground(streets, water)
+    ground = Ground(streets, water, extent(study, streets, zones))
     for role in (*TABLES, *(f"demand.{n}" for n in range(len(study.demand)))):
         settings = settings_of(study, role)
         if isinstance(settings, Table):
@@ -206,13 +220,6 @@ def settings_of(study: Study, role: str) -> Any:
     return getattr(study, role)
 
 
-def no_streets(study: Study) -> gpd.GeoDataFrame:
-    """Return a frame of streets with no row."""
-    return gpd.GeoDataFrame(
-        {c: [] for c in ("id", "highway", "name", "source", "geometry")}, geometry="geometry", crs=study.crs
-    )
-
-
 def _whole(study: Study, found: Mapping[str, Findings]) -> tuple[InputError | None, tuple[str, ...]]:
     """Return what is wrong with the study as a whole, and what is noticed about several of its files."""
     if not all(findings.fine for findings in found.values()):
@@ -252,7 +259,7 @@ def _survey_table(study: Study, role: str, settings: Table, ground: Ground, zone
             pass  # no coordinates: the reading below says it
     problem: InputError | None = None
     used, twice = 0, tuple[Double, ...]()
-    if len(ground.streets) or kind == "options":
+    if len(ground.streets) or kind == "options" or study.streets is None:
         try:
             used, twice = _read(study, role, settings, ground, zones, notes)
         except InputError as error:
@@ -314,7 +321,7 @@ def _read(
     if role == "options":
         return len(read_options(study, settings, notes)), ()
     if role.startswith("demand."):
-        area = zones.union_all() if len(zones) else walkable_area(study, ground.streets)
+        area = zones.union_all() if len(zones) else walkable_area(study, ground)
         one = study.model_copy(update={"demand": (settings,)})
         return read_demand(one, ground, zones, area, notes)["source"].nunique(), ()
     sites = read_sites(study, settings, "existing" if role == "sites" else "candidate", ground, zones, notes)
