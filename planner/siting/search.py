@@ -14,7 +14,8 @@ _PASSES = 50
 # Exchanges tried in one walk: as many as this many elementary operations allow, within limits.
 _OPERATIONS, _FEWEST, _MOST = 3e8, 2_000, 30_000
 # What an exchange may lose at first, as a share of what an open action is worth.
-_HEAT = 0.15
+# Where all places cost the same an exchange always fits the budget, and less must be lost to get away.
+_HEAT, _HEAT_SAME_PRICE = 0.2, 0.15
 # Most actions that an exchange closes at once.
 _MOST_OUT = 3
 _NO_OPTIONS = np.zeros(0, np.int64)
@@ -92,7 +93,7 @@ def search(model: Model) -> Found | None:
     """Build a plan greedily and swap until no single swap improves it; None where the required places do not fit."""
     # What is required goes first, the cheapest way.
     first = _leading(model, -model.toll)
-    ways = (False,) if _same_price(model) else (False, True)
+    ways = (False,) if same_price(model) else (False, True)
     return max((_grown(model, first, _NO_OPTIONS, by_toll) for by_toll in ways), key=_value, default=None)
 
 
@@ -107,14 +108,14 @@ def search_near(model: Model, value: Floats, *, forced: int = 100) -> Found | No
     flat = value.ravel()
     order = np.argsort(-flat, kind="stable")
     first = np.concatenate([_leading(model, flat), order[flat[order] > 0]])
-    return _grown(model, first, _promising(model, value, forced), not _same_price(model))
+    return _grown(model, first, _promising(model, value, forced), not same_price(model))
 
 
 def improve(model: Model, year: Ints, value: Floats, *, forced: int = 100) -> Found | None:
     """Return a plan that swaps make from one that keeps the rules."""
     action = np.flatnonzero(year < model.allowed.shape[1])
     first = action * model.allowed.shape[1] + year[action]
-    return _grown(model, first, _promising(model, value, forced), not _same_price(model))
+    return _grown(model, first, _promising(model, value, forced), not same_price(model))
 
 
 def walk_on(model: Model, year: Ints, seed: int) -> Found | None:
@@ -125,7 +126,8 @@ def walk_on(model: Model, year: Ints, seed: int) -> Found | None:
     sharing = len(model.unit_action) / max(len(model.weight), 1)
     per_step = model.allowed.size + 4 * sharing * len(model.action_unit) / max(len(model.place), 1)
     steps = int(np.clip(_OPERATIONS / max(per_step, 1.0), _FEWEST, _MOST))
-    years, value = wander(model, state, steps, _HEAT, np.int64(_MOST_OUT), np.int64(seed))
+    heat = _HEAT_SAME_PRICE if same_price(model) else _HEAT
+    years, value = wander(model, state, steps, heat, np.int64(_MOST_OUT), np.int64(seed))
     return years, float(value)
 
 
@@ -151,8 +153,9 @@ def _promising(model: Model, value: Floats, forced: int) -> Ints:
     best = np.zeros(len(model.must))
     np.maximum.at(best, model.place, value.max(axis=1))
     short = np.where(model.allowed, best[model.place][:, None] - value, np.inf).ravel()
-    return np.argsort(short, kind="stable")[: 0 if _same_price(model) else forced]
+    return np.argsort(short, kind="stable")[: 0 if same_price(model) else forced]
 
 
-def _same_price(model: Model) -> bool:
+def same_price(model: Model) -> bool:
+    """Tell whether all options cost the same."""
     return model.use.shape[1] == 1 and len(np.unique(model.use)) <= 1

@@ -34,7 +34,7 @@ from planner.siting.problem import (
     objective_of,
     relative_gap,
 )
-from planner.siting.search import Found, improve, model_of, prices, search, search_near, set_toll, walk_on
+from planner.siting.search import Found, improve, model_of, prices, same_price, search, search_near, set_toll, walk_on
 from planner.siting.watch import Listener, Step, Watch
 
 # HiGHS works with absolute tolerances of 1e-6 to 1e-7; with all weight scaled to this, the lightest unit still shows.
@@ -42,8 +42,9 @@ _SCALE = 1e4
 # Rounds of the Lagrangian bound between two looks at plans near it; the first few looks are always taken.
 _ROUNDS = (100, 100, 200, 200, 400, 400, 600, 1000, 1000)
 _LOOKS = 5
-# Long walks of the search: so many before this look, unless the first looks were enough, and so many after the last.
-_WALKS, _WALK_LOOK, _WALKS_LATER = 3, 2, 3
+# Long walks of the search: before which look, how many then, and how many after the last. Where all places cost the same they take
+# longer than the first looks at the bound, which are often enough; elsewhere one walk pays at once.
+_WALKS, _WALKS_SAME_PRICE = (0, 1, 3), (2, 3, 3)
 # The model is made anew when no more than this share of its actions is left.
 _COMPRESS = 0.8
 # So few pairs of option and unit are quicker settled by HiGHS at once.
@@ -241,9 +242,10 @@ def _close_in(race: _Race, watch: Watch, mip_gap: float) -> Iterator[_Race]:
     """Lower the bound and look for plans near it, until the gap is small enough or the bound stalls."""
     relaxed = relaxation(race.model)
     at = first_multipliers(race.model, relaxed)
+    walk_look, walks, walks_later = _WALKS_SAME_PRICE if same_price(race.model) else _WALKS
     for look, rounds in enumerate(_ROUNDS):
-        if look == _WALK_LOOK:
-            race = race.walking(range(_WALKS), watch)
+        if look == walk_look:
+            race = race.walking(range(walks), watch)
             yield race
         at = tighten(race.model, relaxed, at, race.value + 0.5 * race.grain, rounds, watch.over)
         set_toll(race.model, at.row)
@@ -262,7 +264,7 @@ def _close_in(race: _Race, watch: Watch, mip_gap: float) -> Iterator[_Race]:
             # Of the same kind as before, so that the multipliers fit.
             relaxed = replace(relaxation(model), knapsack=relaxed.knapsack)
     if race.gap > max(mip_gap, PROOF_TOLERANCE) and _pairs_left(race.model) > _SMALL:
-        yield _struck_out(race.walking(range(_WALKS, _WALKS + _WALKS_LATER), watch), relaxed, at)
+        yield _struck_out(race.walking(range(walks, walks + walks_later), watch), relaxed, at)
 
 
 def _struck_out(race: _Race, relaxed: Relaxation, at: Multipliers) -> _Race:
