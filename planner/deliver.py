@@ -6,7 +6,7 @@ and exchange/. Computes nothing.
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from planner.draw.series import drawing
@@ -23,6 +23,8 @@ from planner.words import Lang
 
 # What writing the tables and the web map takes, measured in sheets.
 TABLES_COST = 2.5
+# What a run may leave out: an earlier run's must not stand beside this run's.
+OPTIONAL = ("maps/*.pdf", "maps/*.png", "maps/*.svg", "exchange/*.geojson", "exchange/*.csv", "report.pdf")
 
 
 def deliver(result: Result, folder: Path, *, lang: Lang | None = None, progress: Progress = quiet) -> list[Path]:
@@ -32,16 +34,16 @@ def deliver(result: Result, folder: Path, *, lang: Lang | None = None, progress:
         SurroundingsError: the folder cannot be written, or a file in it is held open by another program; it is then as it was.
     """
     lang = lang or result.study.language
-    return write_whole(folder, lambda made: write_set(result, made, lang, progress), stale="maps")
+    return write_whole(folder, lambda made: write_set(result, made, lang, progress), stale=OPTIONAL)
 
 
-def write_whole(folder: Path, write: Callable[[Path], None], *, stale: str = "") -> list[Path]:
+def write_whole(folder: Path, write: Callable[[Path], None], *, stale: Sequence[str] = ()) -> list[Path]:
     """Let ``write`` fill an empty folder, then move what it made into ``folder``: all of it, or nothing.
 
     Args:
         folder: where the files go; made if it is not there.
         write: writes files, in subfolders too.
-        stale: a subfolder from which maps of an earlier run are taken away when this run made none of that name.
+        stale: patterns of files of an earlier run that are taken away when this run made none of that name.
 
     Raises:
         SurroundingsError: something cannot be written or replaced.
@@ -88,10 +90,10 @@ def write_set(result: Result, folder: Path, lang: Lang, progress: Progress = qui
     (folder / "summary.json").write_text(summary_json(result), encoding="utf-8", newline="\n")
 
 
-def _move(new: Path, old: Path, folder: Path, stale: str) -> list[Path]:
+def _move(new: Path, old: Path, folder: Path, stale: Sequence[str]) -> list[Path]:
     """Put the new files in the place of the old ones; if one cannot be moved, put all the old ones back."""
     files = sorted(file.relative_to(new) for file in new.rglob("*") if file.is_file())
-    gone = [p.relative_to(folder) for p in (folder / stale).glob("*") if stale and p.suffix in (".pdf", ".png", ".svg")]
+    gone = sorted({file.relative_to(folder) for pattern in stale for file in folder.glob(pattern)})
     done: list[tuple[Path, Path]] = []
     try:
         for file in [*files, *(g for g in gone if g not in files)]:

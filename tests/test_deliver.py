@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.deliver import write_whole
+from planner.deliver import OPTIONAL, write_whole
 from planner.errors import SurroundingsError
 
 
@@ -31,8 +31,16 @@ def test_a_new_folder_holds_the_set_and_nothing_else(tmp_path: Path):
 def test_a_second_set_replaces_the_first_and_leaves_what_is_not_its_own(tmp_path: Path):
     write_whole(tmp_path, fill("one"))
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
-    write_whole(tmp_path, fill("two"), stale="maps")
+    write_whole(tmp_path, fill("two"), stale=OPTIONAL)
     assert content(tmp_path) == {"a.txt": "two", "maps/two.png": "two", "notes.txt": "mine", "z.txt": "two"}
+
+
+def test_what_only_the_first_run_was_asked_for_does_not_stand_beside_the_second(tmp_path: Path):
+    (tmp_path / "exchange").mkdir()
+    for name in ("report.pdf", "exchange/gaps.csv", "exchange/gaps.geojson", "exchange/mine.txt"):
+        (tmp_path / name).write_text("old", encoding="utf-8")
+    write_whole(tmp_path, fill("two"), stale=OPTIONAL)
+    assert set(content(tmp_path)) == {"a.txt", "maps/two.png", "z.txt", "exchange/mine.txt"}
 
 
 def test_when_one_file_cannot_be_replaced_all_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -47,7 +55,7 @@ def test_when_one_file_cannot_be_replaced_all_is_as_it_was(tmp_path: Path, monke
 
     monkeypatch.setattr(Path, "replace", held_open)
     with pytest.raises(SurroundingsError, match="held open"):
-        write_whole(tmp_path, fill("two"), stale="maps")
+        write_whole(tmp_path, fill("two"), stale=OPTIONAL)
     assert content(tmp_path) == before
 
 
