@@ -162,8 +162,8 @@ class Result:
 
     def plan_reasons(self, lang: Lang) -> tuple[str, ...]:
         """Return why no plan fits, as sentences; nothing where there is a plan."""
-        terrain = Terrain(
-            self.study, self.sites_today, self.zones, self.demand, self.actions, self.profiles, self.walks.reach
+        terrain = terrain_of(
+            self.study, self.sites_today, self.zones, self.demand, self.walks, self.profiles, self.actions
         )
         return reason_sentences(self.plan.reasons if self.plan else (), terrain, lang)
 
@@ -508,13 +508,23 @@ def make_plan(
     settings = study.plan
     if settings is None:
         return None, chosen_actions(None, None, pd.DataFrame(columns=list(ACTION_COLUMNS)), ())
-    made = make(terrain_of(study, inputs, walks, profiles, actions), settings, progress=listener)
+    made = make(
+        terrain_of(study, inputs.sites, inputs.zones, inputs.demand, walks, profiles, actions),
+        settings,
+        progress=listener,
+    )
     chosen = chosen_actions(made.plan, made.problem, actions, settings.years, worth=effective_gain(made))
     return made, chosen.assign(name=inputs.sites["name"].to_numpy()[chosen["place"].to_numpy(dtype=np.int64)])
 
 
 def terrain_of(
-    study: Study, inputs: Inputs, walks: Walks, profiles: dict[str, Floats], actions: pd.DataFrame
+    study: Study,
+    sites: gpd.GeoDataFrame,
+    zones: gpd.GeoDataFrame,
+    demand: gpd.GeoDataFrame,
+    walks: Walks,
+    profiles: dict[str, Floats],
+    actions: pd.DataFrame,
 ) -> Terrain:
     """Return what plans are made on."""
 
@@ -524,7 +534,7 @@ def terrain_of(
     def between(cutoff_m: float) -> Reach:
         return reach(walks.network, walks.sites, walks.sites, cutoff_m=cutoff_m, access_share=walks.access_share)
 
-    return Terrain(study, inputs.sites, inputs.zones, inputs.demand, actions, profiles, walks.reach, walked, between)
+    return Terrain(study, sites, zones, demand, actions, profiles, walks.reach, walked, between)
 
 
 def _people_near(study: Study, inputs: Inputs, walks: Walks) -> pd.DataFrame:

@@ -21,10 +21,6 @@ from planner.study import Floor, Limit, PlanSettings, Study
 from planner.tables import service_set
 
 
-def _nowhere(cutoff_m: float) -> Reach:
-    raise NotImplementedError
-
-
 @dataclass(frozen=True)
 class Terrain:
     """What a plan is made on.
@@ -48,8 +44,8 @@ class Terrain:
     actions: pd.DataFrame
     profiles: dict[str, Floats]
     reach: Reach
-    walks: Callable[[float], Reach] = _nowhere
-    between: Callable[[float], Reach] = _nowhere
+    walks: Callable[[float], Reach]
+    between: Callable[[float], Reach]
 
     @property
     def place(self) -> Ints:

@@ -1,17 +1,12 @@
 """The app in a real browser, without a network: the whole way from the start to a figure."""
 
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
-import urllib.request
 import zipfile
 from collections.abc import Iterator
 
 import pytest
 import small_study as small
+from browser_app import running
 
 from planner.words.wording import percent
 
@@ -21,39 +16,8 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app on the small study, started as a user does."""
-    study = small.write(tmp_path_factory.mktemp("app"))
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "planner", "app", str(study), "--port", str(port), "--no-browser"]
-    server = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PLANNER_LANG": "zh"},
-        start_new_session=True,
-    )
-    address = f"http://localhost:{port}"
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                assert server.poll() is None, "the app ended"
-                time.sleep(0.1)
-        yield address
-    finally:
-        end(server)
-
-
-def end(server: subprocess.Popen) -> None:
-    """End the command and the server that it started."""
-    if os.name == "nt":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(server.pid)], check=False, capture_output=True)
-    else:
-        os.killpg(server.pid, signal.SIGTERM)
-    server.wait(10)
+    with running(small.write(tmp_path_factory.mktemp("app"))) as here:
+        yield here
 
 
 def opened(page, address: str):
