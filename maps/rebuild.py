@@ -1,12 +1,12 @@
 """Draw the planning maps of the embedded study again: ``python maps/rebuild.py`` (about two minutes).
 
-Runs the study and writes every sheet beside this file, zh/ and en/, as PNG; the layout plan map as PDF and SVG too, the atlas as PDF.
+Runs the study and writes every sheet beside this file, zh/ and en/, as PNG; the layout plan map as PDF and SVG too.
 """
 
 from pathlib import Path
 
 from planner.draw.pen import Format
-from planner.draw.series import ATLAS, write_sheets
+from planner.draw.series import write_sheets
 from planner.draw.themes import all_themes
 from planner.embedded import folder
 from planner.pipeline import run
@@ -23,7 +23,7 @@ def main() -> None:
     result = run(load_study(folder()))
     for lang in LANGS:
         formats: dict[str, tuple[Format, ...]] = dict.fromkeys(all_themes(result, lang), ("png",))
-        formats |= {"layout": ("pdf", "svg", "png"), ATLAS: ("pdf",)}
+        formats |= {"layout": ("pdf", "svg", "png")}
         for file in write_sheets(result, HERE / lang, lang, formats=formats, dpi=DPI):
             print(file.relative_to(HERE))
 
