@@ -81,6 +81,24 @@ def go(page, link: str, sign: str):
     return frame
 
 
+def settled_table(page):
+    """The canvas of the page's first table, once it has its rows and no longer moves: a click on it before that is lost."""
+    table = page.locator("[data-testid=stDataFrame] canvas").first
+    table.locator("tr[aria-rowindex='2']").wait_for(state="attached")
+    table.evaluate(
+        """async (canvas) => {
+            const place = () => JSON.stringify([canvas.getBoundingClientRect(), canvas.width, canvas.height]);
+            let last = "", same = 0;
+            while (same < 10) {
+                await new Promise((done) => setTimeout(done, 50));
+                same = place() === last ? same + 1 : 0;
+                last = place();
+            }
+        }"""
+    )
+    return table
+
+
 def until(frame, condition: str) -> None:
     """Wait until something is true of a map."""
     frame.locator("html").evaluate(
@@ -179,7 +197,7 @@ def test_a_station_is_added_dragged_undone_saved_and_compared(open_page, address
 def test_a_gap_leads_to_its_remedies_and_a_remedy_to_the_what_if(open_page, address):
     page = opened(open_page(), address)
     go(page, "盲区", "点选一行")
-    page.locator("[data-testid=stDataFrame] canvas").first.click(position={"x": 20, "y": 55}, force=True)
+    settled_table(page).click(position={"x": 20, "y": 55}, force=True)
     page.get_by_role("button", name="试试").first.click()
     page.get_by_text("添加什么").wait_for()
     page.get_by_text("步骤（").wait_for()
