@@ -5,12 +5,13 @@ Exit codes: 0 done; 1 the input is wrong; 2 wrong usage; 3 the surroundings fail
 
 import gc
 import locale
+import math
 import os
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,9 @@ from planner.words import Lang, say
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from planner.siting import Progress
+    from planner.study import PlanSettings, Study
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 Out = Annotated[Path, typer.Option(help="文件夹 / folder for the deliverables")]
@@ -41,10 +45,28 @@ Pdf = Annotated[
 Exchange = Annotated[
     bool, typer.Option("--exchange", help="另写 GeoJSON、CSV 和数据字典 / GeoJSON, CSV and a data dictionary too")
 ]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--time-limit",
+        min=0.0,
+        help="求解最多用多少秒(默认按工作量计,结果与机器无关)/ most seconds for solving (default: work is counted, not time)",
+        metavar="SECONDS",
+    ),
+]
+Live = Annotated[
+    bool | None,
+    typer.Option(
+        "--progress/--no-progress",
+        help="显示进度;不在终端时逐行写到标准错误 / show progress, as lines on stderr where that is no terminal",
+    ),
+]
 StudyPlace = Annotated[
     Path, typer.Argument(help="含 study.toml 的文件夹,或该文件 / folder with study.toml, or that file", metavar="STUDY")
 ]
 
+# Seconds between two lines on how a search stands, where there is no terminal.
+_LINE_S = 2.0
 # Whatever complains about words on the command line: newer typers carry a copy of click, older ones import it.
 _UsageError: type[Any] = typer.BadParameter.__mro__[2]
 
@@ -99,8 +121,8 @@ def _speak(lang: str | None, fallback: Lang | None = None) -> Lang:
 
 
 @contextmanager
-def _steps() -> Iterator["_Steps"]:
-    steps = _Steps()
+def _steps(live: bool | None = None) -> Iterator["_Steps"]:
+    steps = _Steps(live)
     try:
         yield steps
     finally:
@@ -108,15 +130,21 @@ def _steps() -> Iterator["_Steps"]:
 
 
 class _Steps:
-    """Shows the step at work on a terminal, with the seconds of those that are done; stays quiet in a pipe."""
+    """Shows the step at work on a terminal, with the seconds of those that are done; stays quiet in a pipe unless lines are asked for.
 
-    def __init__(self) -> None:
+    Args:
+        live: whether to show anything; None is on a terminal only.
+    """
+
+    def __init__(self, live: bool | None = None) -> None:
         from rich.console import Console
 
         self.console = Console(stderr=True)
-        self.status = self.console.status("") if self.console.is_terminal else None
+        self.shown = self.console.is_terminal if live is None else live
+        self.status = self.console.status("") if self.shown and self.console.is_terminal else None
         self.began = time.perf_counter()
         self.step: str | None = None
+        self.heard_s = -math.inf
 
     def __call__(self, step: str) -> None:
         self._tick()
@@ -125,8 +153,38 @@ class _Steps:
             self.status.update(f"{self.step} …")
             self.status.start()
 
+    def follow(self, settings: "PlanSettings | None") -> "Callable[[Progress], None] | None":
+        """Return a listener that shows the best plan, the bound, their gap and the time while the plan is solved."""
+        if not self.shown or settings is None:
+            return None
+        from rich.markup import escape
+
+        from planner.report.story import objective_value
+
+        lang = _state["lang"]
+
+        def value(number: float) -> str:
+            return objective_value(lang, settings, number) if math.isfinite(number) else "–"
+
+        def hear(now: "Progress") -> None:
+            told = say(
+                lang,
+                "cli.solving_least" if settings.minimises else "cli.solving",
+                best=value(now.objective),
+                bound=value(now.bound),
+                gap=f"{now.gap:.2%}" if math.isfinite(now.gap) else "–",
+                seconds=now.seconds,
+            )
+            if self.status:
+                self.status.update(escape(f"{self.step} … {told} ({say(lang, 'cli.may_stop')})"))
+            elif now.seconds >= self.heard_s + _LINE_S:
+                self.console.print(f"{self.step}: {told}", highlight=False, markup=False, soft_wrap=True)
+                self.heard_s = now.seconds
+
+        return hear
+
     def _tick(self) -> None:
-        if self.step and self.status:
+        if self.step and self.shown:
             self.console.print(f"✓ {self.step} {time.perf_counter() - self.began:.1f} s", highlight=False, markup=False)
 
     def close(self) -> None:
@@ -152,12 +210,14 @@ def demo(
     sheets: Sheets = None,
     pdf: Pdf = False,
     exchange: Exchange = False,
+    time_limit: TimeLimit = None,
+    live: Live = None,
 ) -> None:
     """运行自带示例(武汉)/ Run the main job on the embedded study of Wuhan."""
     from planner.embedded import folder
 
     _speak(lang)
-    _run(folder(), out, lang, _wanted(sheets, pdf, exchange))
+    _run(folder(), out, lang, _wanted(sheets, pdf, exchange, time_limit), live)
 
 
 @app.command()
@@ -168,13 +228,15 @@ def run(
     sheets: Sheets = None,
     pdf: Pdf = False,
     exchange: Exchange = False,
+    time_limit: TimeLimit = None,
+    live: Live = None,
 ) -> None:
     """运行一个研究项目 / Run a study and write its deliverables."""
     _speak(lang)
-    _run(study, out, lang, _wanted(sheets, pdf, exchange))
+    _run(study, out, lang, _wanted(sheets, pdf, exchange, time_limit), live)
 
 
-def _wanted(sheets: str | None, pdf: bool, exchange: bool) -> dict[str, Any]:
+def _wanted(sheets: str | None, pdf: bool, exchange: bool, time_limit: float | None) -> dict[str, Any]:
     """Return what the command line asks for beyond the study's own settings."""
     from planner.study import SHEETS
 
@@ -184,7 +246,18 @@ def _wanted(sheets: str | None, pdf: bool, exchange: bool) -> dict[str, Any]:
         if not names or any(name not in (*SHEETS, "all") for name in names):
             raise typer.BadParameter(",".join(("all", *SHEETS)), param_hint="--sheets")
         wanted["sheets"] = SHEETS if "all" in names else tuple(name for name in SHEETS if name in names)
+    if time_limit is not None:
+        wanted["time_limit_s"] = max(time_limit, 1e-3)
     return wanted
+
+
+def _with(study: "Study", wanted: dict[str, Any]) -> "Study":
+    """Return the study with what the command line asks for."""
+    parts = {"map": study.map, "output": study.output, "plan": study.plan}
+    asked = {
+        name: {k: v for k, v in wanted.items() if part and k in type(part).model_fields} for name, part in parts.items()
+    }
+    return study.model_copy(update={name: part.model_copy(update=asked[name]) for name, part in parts.items() if part})
 
 
 def _refuse_file(out: Path) -> None:
@@ -196,18 +269,16 @@ def _refuse_file(out: Path) -> None:
         raise SurroundingsError("out_is_file", folder=str(out))
 
 
-def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any]) -> None:
+def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any], live: bool | None) -> None:
     from planner.study import load_study
 
     study = load_study(place)
     speech = _speak(lang, study.language)
     if lang:
         study = study.model_copy(update={"language": speech})
-    maps = study.map.model_copy(update={k: v for k, v in wanted.items() if k == "sheets"})
-    output = study.output.model_copy(update={k: v for k, v in wanted.items() if k != "sheets"})
-    study = study.model_copy(update={"map": maps, "output": output})
+    study = _with(study, wanted)
     _refuse_file(out)
-    if output.pdf:
+    if study.output.pdf:
         from planner.report.pdf import office
 
         office()
@@ -215,18 +286,19 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any]) -> No
     from planner import pipeline
     from planner.deliver import deliver
 
-    with _steps() as steps:
-        result = pipeline.run(study, progress=steps)
+    with _steps(live) as steps:
+        result = pipeline.run(study, progress=steps, listener=steps.follow(study.plan))
         files = deliver(result, out, lang=speech, progress=steps)
     today, last = result.indicators[0], result.indicators[max(result.indicators)]
     typer.echo(say(speech, "cli.covered", share=today["share"], effective=today["effective_share"]))
-    if result.plan and result.plan.status == "infeasible":
+    if result.plan and not result.plan.found:
         reasons = "; ".join(result.plan_reasons(speech))
-        raise InfeasibleError("no_plan", reasons=reasons, folder=str(out))
+        key = "no_plan" if result.plan.status == "infeasible" else "no_plan_found"
+        raise InfeasibleError(key, reasons=reasons, folder=str(out))
     if result.plan:
         typer.echo(
             say(speech, "cli.planned", year=result.years[-1], actions=len(result.actions), share=last["share"],
-                effective=last["effective_share"], status=say(speech, f"plan_status.{result.plan.status}"), gap=result.plan.gap)
+                effective=last["effective_share"], status=say(speech, f"plan_status.{result.plan.verdict}"), gap=result.plan.gap)
         )  # fmt: skip
     if len(result.rejects):
         typer.echo(say(speech, "cli.rejects", rows=len(result.rejects)))

@@ -431,7 +431,7 @@ def _check_names(study: Study, plan: PlanSettings, inputs: Inputs) -> None:
 
 def _trade_off(study: Study, made: Made | None) -> pd.DataFrame:
     """Return what more and less money buys, where the study asks."""
-    wanted = study.plan is not None and study.plan.tradeoff and made is not None and made.plan.status != "infeasible"
+    wanted = study.plan is not None and study.plan.tradeoff and made is not None and made.plan.found
     if not wanted:
         return pd.DataFrame(columns=list(TRADEOFF_COLUMNS))
     assert made is not None and study.plan is not None

@@ -17,6 +17,7 @@ from planner.rulebook import Rulebook, Terrain, members_of, rulebook
 from planner.siting import (
     Listener,
     Plan,
+    Progress,
     Reason,
     Rule,
     SitingProblem,
@@ -27,6 +28,7 @@ from planner.siting import (
 )
 from planner.siting.conflict import explain_conflict
 from planner.siting.covering import Measure, Tally
+from planner.siting.problem import relative_gap
 from planner.siting.solving import solve_watched
 from planner.siting.watch import Watch
 from planner.study import PlanSettings
@@ -141,7 +143,7 @@ def make(terrain: Terrain, settings: PlanSettings, *, progress: Listener | None 
         settings: the ``[plan]``.
         progress: told objective and bound of what is being solved while it is; returning True stops with the best plan so far.
     """
-    watch = Watch(settings.time_limit_s, progress)
+    watch = Watch(settings.time_limit_s, progress and _in_unit(progress, settings, walk_cap_m(terrain, settings)))
     limits: dict[str, Any] = {"mip_gap": settings.mip_gap, "work_limit": settings.work_limit}
     book = rulebook(terrain, settings)
     if settings.objective == "worst_walk" and not settings.mix:
@@ -160,6 +162,19 @@ def make(terrain: Terrain, settings: PlanSettings, *, progress: Listener | None 
     else:
         plan = objectives.least_cost(problem, watch, **limits)
     return Made(_explained(terrain, plan, problem), problem, book)
+
+
+def _in_unit(listener: Listener, settings: PlanSettings, cap_m: float) -> Listener:
+    """Return a listener that hears objective and bound in the unit of the study's aim, whatever is maximised: metres, money or a share."""
+    scale, shift = {"mean_walk": (-cap_m, cap_m), "least_cost": (-1.0, 0.0)}.get(
+        "" if settings.mix else settings.objective, (1.0, 0.0)
+    )
+
+    def hear(now: Progress) -> bool | None:
+        objective, bound = shift + scale * now.objective, shift + scale * now.bound
+        return listener(replace(now, objective=objective, bound=bound, gap=relative_gap(objective, bound)))
+
+    return hear
 
 
 def _gap(objective: float, bound: float) -> float:
@@ -202,7 +217,7 @@ def _hopeless(terrain: Terrain, problem: SitingProblem) -> Iterator[Reason]:
 def _with_last(made: Made, settings: PlanSettings) -> Made:
     """Add what the phasing costs: the objective at the end of the last year against the best that these rules and budgets allow then."""
     plan, problem = made.plan, made.problem
-    if plan.status == "infeasible" or plan.stopped in ("time", "interrupted"):
+    if not plan.found or plan.stopped in ("time", "interrupted"):
         return made
     only_last = replace(problem, year_weight=np.append(np.zeros(problem.n_years - 1), 1.0))
     last = objective_of(only_last, plan.build_year)

@@ -44,6 +44,16 @@ def test_run_writes_the_whole_set_and_says_what_it_found(small_study: Path, tmp_
     assert planner("run", small_study, "--out", tmp_path / "out", "--lang", "en").returncode == 0
 
 
+def test_progress_is_lines_where_it_is_asked_for(small_study: Path, tmp_path: Path):
+    done = planner("run", small_study, "--out", tmp_path / "out", "--progress", "--time-limit", 60, "--lang", "en")
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert any(line.startswith("✓ Solving the plan") for line in lines)
+    assert any("best " in line and "at most " in line and "gap " in line for line in lines)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["plan"]["time_limit_s"] == 60
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

@@ -1,6 +1,7 @@
 """The plan of a study under its rules and aims: on the small study, against every plan there is, scored by coverage itself."""
 
 import itertools
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,14 @@ import small_study as small
 
 from planner.actions import possible_actions, sites_after
 from planner.coverage import indicators
+from planner.deliver import deliver
 from planner.hours import week_profile
 from planner.intake import read_inputs
 from planner.pipeline import Result, cover, run, walk
+from planner.siting import Progress
 from planner.study import load_study
+from planner.summary import summary
+from planner.words import say
 
 # Besides what the small study allows, its banks may be widened or closed.
 MORE = [
@@ -316,3 +321,37 @@ def test_rules_in_conflict_are_named_with_what_would_make_room(tmp_path: Path) -
     assert result.plan.status == "infeasible"
     assert "2028 年的预算 0.2 万元" in text and "环卫工人的有效覆盖率不低于 40%" in text and "就可行" in text
     assert "cannot be kept together" in "\n".join(result.plan_reasons("en"))
+
+
+@pytest.mark.parametrize("objective", ["effective", "mean_walk", "worst_walk", "fairest", "least_cost"])
+def test_who_follows_the_search_hears_the_aims_own_unit(tmp_path: Path, objective: str) -> None:
+    folder = study_with(tmp_path, f'objective = "{objective}"\nfloors = [{{ share = 0.3 }}]')
+    heard: list[Progress] = []
+    result = run(load_study(folder), listener=heard.append)
+    assert result.plan is not None and result.plan.found
+    assert heard
+    for now in heard:
+        # Whatever is heard holds: the plan is no worse than the incumbent, the best no better than the bound.
+        better = -1 if objective in ("mean_walk", "worst_walk", "least_cost") else 1
+        assert better * (result.plan.objective - now.objective) >= -1e-6 or not np.isfinite(now.objective)
+        assert better * (now.bound - result.plan.objective) >= -1e-6 * abs(result.plan.objective)
+
+
+def test_a_search_that_is_broken_off_leaves_everything_written_and_says_so(tmp_path: Path) -> None:
+    def ctrl_c(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    folder = study_with(tmp_path, "mip_gap = 0.0\nfloors = [{ share = 0.3 }]")
+    result = run(load_study(folder), listener=ctrl_c)
+    assert result.plan is not None
+    assert (result.plan.status, result.plan.stopped, result.plan.verdict) == ("feasible", "interrupted", "interrupted")
+    told = summary(result)["plan"]
+    assert (told["status"], told["stopped_by"]) == ("feasible", "interrupted")
+    assert told["bound"] >= told["objective"]
+    files = {file.name for file in deliver(result, tmp_path / "out")}
+    assert {"summary.json", "plan.gpkg", "programme.xlsx", "report.docx", "map.html"} <= files
+    book = openpyxl.load_workbook(tmp_path / "out" / "programme.xlsx")
+    cells = {str(cell.value) for sheet in book for row in sheet.iter_rows() for cell in row}
+    assert say("zh", "plan_status.interrupted") in cells
+    with zipfile.ZipFile(tmp_path / "out" / "report.docx") as document:
+        assert say("zh", "document.proof_interrupted") in document.read("word/document.xml").decode()

@@ -74,7 +74,7 @@ def plan_sentences(result: Result, lang: Lang) -> list[str]:
     plan, settings = result.plan, result.study.plan
     if plan is None or settings is None:
         return [say(lang, "app.no_plan")]
-    if plan.status == "infeasible":
+    if not plan.found:
         return [say(lang, "app.no_plan_fits", reasons=shared.plain("; ".join(result.plan_reasons(lang))))]
     if not len(result.actions):
         return [say(lang, "app.plan_empty")]
@@ -92,7 +92,7 @@ def plan_sentences(result: Result, lang: Lang) -> list[str]:
     return [
         say(lang, "app.next_year_one" if values["actions"] == 1 else "app.next_year", **values),
         say(lang, "app.next_end", year=last, actions=len(result.actions), share=end["share"], effective=end["effective_share"],
-            status=say(lang, f"plan_status.{plan.status}"), gap=plan.gap),
+            status=say(lang, f"plan_status.{plan.verdict}"), gap=plan.gap),
     ]  # fmt: skip
 
 

@@ -224,7 +224,7 @@ def number(value: float) -> str:
 def verdict(base: Result, result: Result, lang: Lang) -> None:
     """Show what the plan reaches, against the plan of the study as it is saved."""
     plan = result.plan
-    if plan is None or plan.status == "infeasible":
+    if plan is None or not plan.found:
         st.error(
             say(lang, "app.no_plan_fits", reasons=shared.plain("; ".join(result.plan_reasons(lang)))),
             icon=":material/error:",
@@ -246,7 +246,7 @@ def verdict(base: Result, result: Result, lang: Lang) -> None:
     places[2].metric(say(lang, "plan.cost", unit=unit), f"{sum(result.cost_by_year.values()):,.1f}")
     gap = "–" if plan.gap is None or plan.gap != plan.gap else f"{plan.gap:.2%}"
     places[3].metric(
-        say(lang, "plan.distance"), gap, say(lang, f"plan_status.{plan.status}"), delta_color="off", delta_arrow="off"
+        say(lang, "plan.distance"), gap, say(lang, f"plan_status.{plan.verdict}"), delta_color="off", delta_arrow="off"
     )
 
 

@@ -45,7 +45,7 @@ def indicators_of(result: Result) -> tuple[str, ...]:
 
 def moments(result: Result) -> tuple[int, ...]:
     """Return today (0) and the years of the plan; only today where no plan could be made."""
-    made = result.plan is not None and result.plan.status != "infeasible"
+    made = result.plan is not None and result.plan.found
     return (0, *(result.years if made else ()))
 
 

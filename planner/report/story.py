@@ -165,7 +165,7 @@ def _conclusion(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Bl
     yield Heading(1, _say(lang, "h_conclusion"))
     yield Text(_who_is_covered(result, lang, shifts), _say(lang, "lead_covered"))
     yield Text(_who_is_not(result, lang), _say(lang, "lead_gaps"))
-    if result.plan is None or result.plan.status == "infeasible" or result.programme.empty:
+    if result.plan is None or not result.plan.found or result.programme.empty:
         yield Text(_why_no_plan(result, lang), _say(lang, "lead_plan"))
         return
     yield Text(_what_to_do(result, lang), _say(lang, "lead_plan"))
@@ -257,7 +257,7 @@ def _place(result: Result, lang: Lang, gap: dict[str, Any], key: str) -> str:
 def _why_no_plan(result: Result, lang: Lang) -> str:
     if result.plan is None:
         return _say(lang, "plan_none")
-    if result.plan.status == "infeasible":
+    if not result.plan.found:
         return _say(lang, "plan_infeasible", reasons=sentences(lang, *result.plan_reasons(lang)))
     return _say(lang, "plan_empty")
 
@@ -341,7 +341,8 @@ def _how_good(result: Result, lang: Lang) -> str:
         least = "_least" if settings.minimises else ""
         proof = _say(lang, f"proof_feasible{least}", bound=shown(plan.bound), objective=shown(plan.objective), gap=gap)
     limit = _say(lang, "proof_limit", seconds=settings.time_limit_s) if settings.time_limit_s else ""
-    return sentences(lang, proof, _objective_said(lang, settings), _phasing(result, lang), limit)
+    broken_off = _say(lang, "proof_interrupted") if plan.verdict == "interrupted" else ""
+    return sentences(lang, broken_off, proof, _objective_said(lang, settings), _phasing(result, lang), limit)
 
 
 def objective_value(lang: Lang, settings: PlanSettings, value: float) -> str:
@@ -710,7 +711,7 @@ def _told(result: Result, lang: Lang, gap: dict[str, Any]) -> str:
 def _actions(result: Result, lang: Lang) -> Iterator[Block]:
     yield Heading(1, _say(lang, "h_actions"))
     settings, programme = result.study.plan, result.programme
-    if result.plan is None or settings is None or result.plan.status == "infeasible" or programme.empty:
+    if result.plan is None or settings is None or not result.plan.found or programme.empty:
         yield Text(_why_no_plan(result, lang))
         return
     yield _year_grid(result, lang)

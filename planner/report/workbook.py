@@ -245,7 +245,7 @@ def _why_empty(book: Book) -> str:
     plan = book.result.plan
     if plan is None:
         return book.say("no_plan")
-    if plan.status == "infeasible":
+    if not plan.found:
         return book.say("infeasible", reasons=" ".join(book.result.plan_reasons(book.lang)))
     return book.say("no_actions")
 
@@ -355,7 +355,7 @@ def _indicators(book: Book) -> None:
         _line(sheet, row, [label, definition, book.say("u_share"), *(shift[m] for m in moments)], SHARE)
     row += 1
     plan, settings = result.plan, result.study.plan
-    if plan is not None and settings is not None and plan.status != "infeasible":
+    if plan is not None and settings is not None and plan.found:
         _put(sheet, row, 1, book.say("proof"), "section")
         name = term(lang, "objective", "mix" if settings.mix else settings.objective)
         form = "#,##0.00" if settings.minimises else "0.0000%"
@@ -363,7 +363,7 @@ def _indicators(book: Book) -> None:
             (book.say("objective", name=name), plan.objective, form),
             (book.say("bound"), plan.bound, form),
             (book.say("gap"), plan.gap, "0.0000%"),
-            (book.say("status"), term(lang, "plan_status", plan.status), TEXT),
+            (book.say("status"), term(lang, "plan_status", plan.verdict), TEXT),
         ]
         for text, value, form in proof:
             row += 1

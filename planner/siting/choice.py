@@ -87,6 +87,7 @@ def settled(
         time_limit_s=watch.left_s,
         tell=lambda _, least: watch.tell("settle", choice.objective, choice.raised(least / scale).bound),
     )
+    watch.heed(outcome.stopped)
     work = {**choice.work, "rows": program.matrix.shape[0], "nodes": outcome.nodes}
     # What was struck out is no better than the choice that it was struck out for.
     bound = choice.objective if outcome.stopped == "conflict" else min(outcome.bound / scale, choice.objective)

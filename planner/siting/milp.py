@@ -159,7 +159,8 @@ def minimise(
         nodes: most branch-and-bound nodes; None is no limit.
         time_limit_s: most seconds; None is no limit.
         relaxed: solve the linear relaxation.
-        tell: called with (best value, bound) now and then; returning True stops, and so does Ctrl-C.
+        tell: called with (best value, bound) now and then, which are infinite as long as they are not known; returning True stops, and
+            so does Ctrl-C.
     """
     highs = highspy.Highs()  # type: ignore[no-untyped-call]
     options: dict[str, bool | int | float | str] = {
@@ -184,7 +185,7 @@ def minimise(
         solution = highspy.HighsSolution()
         solution.col_value = start.tolist()
         highs.setSolution(solution)
-    _run(highs, None if relaxed else tell)
+    _run(highs, tell)
     status, info = highs.getModelStatus(), highs.getInfo()
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     kinds = highspy.HighsModelStatus
@@ -209,11 +210,11 @@ def minimise(
 
 
 def _run(highs: Any, tell: Teller | None) -> None:
-    """Run HiGHS in a thread of its own, so that this one hears Ctrl-C and may call ``tell``.
+    """Run HiGHS in a thread of its own, so that this one hears Ctrl-C and may call ``tell``; who tells nobody gets the KeyboardInterrupt.
 
     highspy's own way to do so prints, and forbids two solves at once in a process.
     """
-    heard, stop = (-np.inf, -np.inf), False
+    heard, stop = (np.inf, -np.inf), False
 
     def look(event: Any) -> None:
         nonlocal heard
@@ -238,6 +239,8 @@ def _run(highs: Any, tell: Teller | None) -> None:
                     stop = tell(*heard)
             except KeyboardInterrupt:
                 stop = True
+                if tell is None:
+                    raise
     finally:
         stop = True
         worker.join()

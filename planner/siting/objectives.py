@@ -62,13 +62,21 @@ def fairest(
     """
     assert problem.tally is not None
     over = over[np.asarray(problem.tally[over].sum(axis=1)).ravel() > 1e-12]
-    first = solve_with_rules(problem, watch, mip_gap=max(mip_gap, 0.02), work_limit=work_limit)
-    if first.status == "infeasible" or not len(over):
+    inner = watch.inner("search", -math.inf, math.inf)
+    first = solve_with_rules(problem, inner, mip_gap=max(mip_gap, 0.02), work_limit=work_limit)
+    watch.stopped = watch.stopped or inner.stopped
+    if not first.found or not len(over):
         return first
-    best, proven, bound = first.build_year, True, math.inf
+    best, proven = first.build_year, True
     ladder = _Ladder(problem, over)
+    # With everything covered.
+    bound = float((ladder.constant + ladder.shares_of_y.sum(axis=1)).min())
     steps = min(levels or len(over), len(over))
     for k in range(1, steps + 2):
+        if watch.over():
+            proven = False
+            break
+        worst = float(ladder.shares(best).min())
         program = ladder.program(k if k <= steps else 0)
         outcome = minimise(
             program,
@@ -77,7 +85,7 @@ def fairest(
             abs_gap=1e-7,
             nodes=work_limit,
             time_limit_s=watch.left_s,
-            tell=lambda *_: watch.over(),
+            tell=lambda *_, worst=worst, most=bound: watch.tell("settle", worst, most),
         )
         if outcome.x is not None:
             found = ladder.plan(outcome.x)
@@ -86,7 +94,7 @@ def fairest(
                 best = found
         level_bound = -outcome.bound
         if k == 1:
-            bound = level_bound
+            bound = min(bound, level_bound)
         if k <= steps:
             reached = float(np.sort(ladder.shares(best))[:k].sum())
             proven &= level_bound - reached <= 1e-6 * max(1.0, reached)
@@ -94,7 +102,7 @@ def fairest(
         else:
             proven &= outcome.stopped in ("gap", "conflict") and mip_gap <= PROOF_TOLERANCE
         if outcome.stopped in ("time", "interrupted"):
-            watch.stopped = watch.stopped or ("time" if outcome.stopped == "time" else "interrupted")
+            watch.heed(outcome.stopped)
             proven = False
             break
     worst = float(ladder.shares(best).min())
@@ -224,34 +232,34 @@ def least_worst(
     """
     low, high = 0, len(metres) - 1
     best: tuple[Plan, SitingProblem] | None = None
-    certain, at = True, high
+    # Shorter than ``metres[sure]`` is proven to be impossible; what was only given up is not.
+    sure, at = 0, high
     while low <= high:
         middle = (low + high) // 2 if best is not None else high
         problem = problem_within(metres[middle])
-        inner = Watch(watch.left_s, lambda _: watch.over())
+        inner = watch.inner("settle", math.inf if best is None else float(metres[at]), float(metres[sure]))
         plan = solve_with_rules(problem, inner, mip_gap=mip_gap, work_limit=work_limit)
-        if plan.status != "infeasible":
+        watch.stopped = watch.stopped or inner.stopped
+        if plan.found:
             best, at, high = (plan, problem), middle, middle - 1
         elif best is None:
             return plan, None
         else:
-            certain &= plan.stopped == "conflict"
             low = middle + 1
+            sure = low if plan.status == "infeasible" else sure
         if watch.over():
             break
     assert best is not None
     plan, problem = best
-    sure = certain and low > high
-    reached = float(metres[at])
-    bound = reached if sure else float(metres[min(low, at)])
+    reached, bound = float(metres[at]), float(metres[sure])
     plan = replace(
         plan,
         objective=reached,
         bound=bound,
         gap=relative_gap(reached, bound),
-        status="optimal" if sure else "feasible",
+        status="optimal" if sure == at else "feasible",
         seconds=watch.seconds,
-        stopped="proof" if sure else watch.stopped or "work",
+        stopped="proof" if sure == at else watch.stopped or "work",
     )
     return plan, problem
 
@@ -286,7 +294,8 @@ def trade_off(
     for factor in sorted(factors):
         scaled = replace(problem, budget=problem.budget * factor)
         plan = solve_with_rules(scaled, Watch(watch.left_s), mip_gap=mip_gap, work_limit=work_limit)
-        if plan.status == "infeasible":
+        watch.heed(plan.stopped)
+        if not plan.found:
             continue
         year, objective = plan.build_year, plan.objective
         if best is not None and objective_of(scaled, best) > objective and not broken_rules(scaled, best):

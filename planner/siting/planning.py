@@ -28,6 +28,7 @@ from planner.siting.problem import (
     Reason,
     Rule,
     SitingProblem,
+    Status,
     broken_rules,
     covered_units,
     is_open,
@@ -280,7 +281,9 @@ def guide_of(problem: SitingProblem, rows: Rows, relaxed: Outcome) -> Guide:
     return Guide(bound, best[problem.place][:, None] - value, np.diff(z, axis=1, prepend=0.0), toll.ravel())
 
 
-def search(problem: SitingProblem, rules: Sequence[Rule], guide: Guide, allowed: NDArray[np.bool_]) -> Ints | None:
+def search(
+    problem: SitingProblem, rules: Sequence[Rule], guide: Guide, allowed: NDArray[np.bool_], *, passes: int = _PASSES
+) -> Ints | None:
     """Take what the relaxation takes for the most part, fill up and exchange; None where that keeps not every rule."""
     board = board_of(problem, rules, guide.toll)
     years = problem.n_years
@@ -301,9 +304,20 @@ def search(problem: SitingProblem, rules: Sequence[Rule], guide: Guide, allowed:
             move(board, stand, np.int64(option // years), np.int64(option % years), np.int64(1))
     order = np.argsort(short, kind="stable")
     options = order[np.isfinite(short[order])][:_OPTIONS]
-    exchange(board, stand, options.astype(np.int64), options[:_FORCED].astype(np.int64), np.int64(_PASSES))
+    exchange(board, stand, options.astype(np.int64), options[:_FORCED].astype(np.int64), np.int64(passes))
     found = np.where(stand.year < years, stand.year + 1, 0)
     return None if broken_rules(problem, found) else found
+
+
+def first_plan(problem: SitingProblem, rules: Sequence[Rule]) -> Ints | None:
+    """Take what covers most for its money until nothing more fits; None where that keeps not every rule."""
+    alone = problem.cover.T @ np.outer(problem.unit_weight, problem.year_weight)
+    gain = np.cumsum(alone[:, ::-1], axis=1)[:, ::-1]
+    if problem.option_value is not None:
+        gain = gain + problem.option_value
+    toll = np.maximum(option_prices(problem).sum(axis=2), 1e-9)
+    guide = Guide(math.inf, -gain / toll, np.zeros(gain.shape), toll.ravel())
+    return search(problem, rules, guide, np.ones(gain.shape, bool), passes=0)
 
 
 def _begin(board: Board, stand: Stand) -> None:
@@ -333,15 +347,21 @@ def solve_with_rules(problem: SitingProblem, watch: Watch, *, mip_gap: float, wo
     """Find the best plan that keeps every rule, and prove how good it is; what `planner.siting.solving.solve` does for plain problems.
 
     Returns:
-        A plan; ``infeasible`` without reasons where the rules leave none (`planner.siting.conflict` finds them).
+        A plan; ``infeasible`` without reasons where the rules leave none (`planner.siting.conflict` finds them); ``unknown`` where the
+        search was stopped, or its work was done, before it found one. Ctrl-C raises KeyboardInterrupt as long as there is none.
     """
     work = {**problem.reductions, "units": problem.n_units, "actions": problem.n_actions, "pairs": int(problem.cover.nnz),
             "rules": len(standard_rules(problem)), "nodes": 0}  # fmt: skip
     last = watch.follow(_standings(problem, watch, mip_gap, work_limit, work))
     common: dict[str, Any] = {"seconds": watch.seconds, "work": work, "time_limit_s": watch.limit_s}
     if last is None or last.years is None:
-        none, stopped = np.zeros(problem.n_actions, np.int64), "conflict" if last is None else last.stopped
-        return Plan(none, math.nan, math.nan, math.inf, "infeasible", stopped=watch.stopped or stopped, **common)
+        none, stopped = (
+            np.zeros(problem.n_actions, np.int64),
+            watch.stopped or ("work" if last is None else last.stopped),
+        )
+        status: Status = "infeasible" if stopped == "conflict" else "unknown"
+        reasons = () if status == "infeasible" else (Reason("no_plan_yet"),)
+        return Plan(none, math.nan, math.nan, math.inf, status, stopped=stopped, reasons=reasons, **common)
     gap = _gap(problem, last.objective, last.bound)
     proven = gap <= PROOF_TOLERANCE
     return Plan(
@@ -361,15 +381,26 @@ def _standings(
     """Relax, search, and settle what is left."""
     rules = with_constants(problem)
     rows = rows_of(problem, rules)
-    best = Standing("search", None, math.nan, math.inf, "work")
-    relaxed = minimise(rows.program, relaxed=True, time_limit_s=watch.left_s)
+    most = _constant(problem) + float(problem.unit_weight.sum() * problem.year_weight.sum())
+    if problem.option_value is not None:
+        most += float(np.maximum(problem.option_value, 0.0).max(axis=1, initial=0.0).sum())
+    best = _better(problem, Standing("search", None, -math.inf, most, "work"), first_plan(problem, rules))
+    yield best
+    relaxed = minimise(
+        rows.program,
+        relaxed=True,
+        time_limit_s=watch.left_s,
+        tell=lambda *_: watch.tell("bound", best.objective, best.bound),
+    )
     if relaxed.stopped == "conflict":
         yield replace(best, stopped="conflict")
         return
+    if relaxed.stopped == "interrupted" and watch.stopped is None:
+        raise KeyboardInterrupt
     guide = None
     if relaxed.dual is not None:
         guide = guide_of(problem, rows, relaxed)
-        best = replace(best, bound=_constant(problem) + guide.bound)
+        best = replace(best, bound=min(best.bound, _constant(problem) + guide.bound))
         for _ in range(_LOOKS):
             allowed = np.ones(guide.short.shape, bool) if best.years is None else ~_beaten(problem, guide, best)
             better = _better(problem, best, search(problem, rules, guide, allowed))
@@ -424,7 +455,7 @@ def _settle(
             abs_gap=1e-9 * _SCALE,
             nodes=work_limit,
             time_limit_s=watch.left_s,
-            tell=None if best.years is None else tell,
+            tell=tell,
         )
         work["nodes"] += outcome.nodes
         if outcome.x is not None:
@@ -434,6 +465,9 @@ def _settle(
         inside = -math.inf if outcome.stopped == "conflict" else -outcome.bound / rows.scale
         highest = max(inside, ceiling - far, best.objective if best.years is not None else -math.inf)
         best = replace(best, step="settle", bound=min(best.bound, highest), stopped=outcome.stopped)
+        if outcome.stopped == "interrupted" and best.years is None and watch.stopped is None:
+            raise KeyboardInterrupt
+        watch.heed(outcome.stopped)
         done = best.years is None or outcome.stopped in ("time", "interrupted") or far == math.inf
         if done or _gap(problem, best.objective, best.bound) <= max(mip_gap, PROOF_TOLERANCE):
             yield best

@@ -146,7 +146,7 @@ class Plan:
         bound: no plan is better than this (above for covering, below where cost or distance is minimised).
         gap: ``|bound − objective| ÷ |objective|``.
         status: ``optimal`` only where the gap is proven below 1e-6; ``infeasible`` only where it is proven that nothing fits; ``unknown``
-            where a search was stopped before it found a plan (`from_cost_matrix` only).
+            where a search was stopped before it found a plan.
         seconds: time taken.
         work: counts that explain the proof: units, actions and nonzeros before and after reductions, nodes, swaps.
         reasons: why nothing fits, where infeasible.
@@ -164,6 +164,16 @@ class Plan:
     reasons: tuple[Reason, ...] = ()
     stopped: str = "proof"
     time_limit_s: float | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a plan at all."""
+        return self.status in ("optimal", "feasible")
+
+    @property
+    def verdict(self) -> str:
+        """The status, or what ended the search before it was proven: "interrupted", "time"."""
+        return self.stopped if self.status == "feasible" and self.stopped in ("interrupted", "time") else self.status
 
     @property
     def selected(self) -> Ints:

@@ -306,6 +306,7 @@ def _settle(problem: SitingProblem, race: _Race, watch: Watch, mip_gap: float, w
         time_limit_s=watch.left_s,
         tell=tell,
     )
+    watch.heed(outcome.stopped)
     race = replace(race, work={**work, "nodes": outcome.nodes}, stopped=outcome.stopped)
     if outcome.stopped == "conflict":
         # Nothing that keeps the rules is left: nothing is better than the plan at hand.

@@ -20,7 +20,7 @@ class Progress:
 
     Attributes:
         step: ``search`` looks for good plans, ``bound`` closes in on how good a plan can be, ``settle`` decides what is left.
-        objective: value of the best plan so far.
+        objective: value of the best plan so far; infinite as long as there is none.
         bound: no plan is better than this; infinite as long as nothing is known.
         gap: ``|bound − objective| ÷ |objective|``.
         seconds: since the call.
@@ -80,6 +80,11 @@ class Watch:
         if self.stopped is None and self.left_s == 0.0:
             self.stopped = "time"
         return self.stopped is not None
+
+    def heed(self, stopped: str) -> None:
+        """Take note of it if an inner solver was stopped by the clock or by Ctrl-C."""
+        if stopped in ("time", "interrupted") and self.stopped is None:
+            self.stopped = "time" if stopped == "time" else "interrupted"
 
     def tell(self, step: Step, objective: float, bound: float) -> bool:
         """Let the listener know, and return whether the search has to end."""

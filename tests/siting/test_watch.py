@@ -1,12 +1,19 @@
 """What a listener hears, and that a stopped search keeps its best plan with an honest status."""
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import sparse
+from small import random_problem
+from test_planning import with_everything
 
-from planner.siting import Progress, SitingProblem, broken_rules, from_cost_matrix, objective_of, solve
+from planner.siting import Progress, Reason, SitingProblem, broken_rules, from_cost_matrix, objective_of, rules, solve
 
 
 def town(n_demand: int = 500, n_places: int = 100, seed: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -27,6 +34,14 @@ def years(seed: int = 4) -> SitingProblem:
         budget=np.array([9.0, 9.0]),
         year_weight=np.array([0.5, 0.5]),
     )
+
+
+def with_a_floor(share: float, seed: int = 4) -> SitingProblem:
+    """The same, where a share of all weight has to be covered by the end of the last year."""
+    problem = years(seed)
+    whole = problem.unit_weight / problem.unit_weight.sum()
+    floor = rules.floor(Reason("floor"), 0, share, 2, by=1)
+    return replace(problem, tally=sparse.csr_array(whole[None, :]), tally_constant=np.zeros(1), rules=floor)
 
 
 SETTINGS = {
@@ -61,8 +76,8 @@ def ctrl_c(_: Progress) -> bool:
 
 
 @pytest.mark.parametrize("how", [stop, ctrl_c])
-def test_interruption_keeps_the_best_plan_so_far(how: object) -> None:
-    problem = years()
+@pytest.mark.parametrize("problem", [years(), with_a_floor(0.1)], ids=["plain", "rules"])
+def test_interruption_keeps_the_best_plan_so_far(problem: SitingProblem, how: object) -> None:
     best = solve(problem, mip_gap=0.001)
     plan = solve(problem, mip_gap=0.0, progress=how)
     assert plan.stopped == "interrupted" and plan.status == "feasible"
@@ -97,3 +112,37 @@ def test_a_listener_that_fails_is_heard() -> None:
 
     with pytest.raises(ZeroDivisionError):
         solve(years(), progress=fail)
+
+
+def test_what_nobody_had_time_to_find_is_not_called_impossible() -> None:
+    # So much that what covers most for its money does not reach it at once.
+    whole = solve(with_a_floor(0.3), mip_gap=0.01)
+    most = float(objective_of(with_a_floor(0.0), whole.build_year)) / with_a_floor(0.0).unit_weight.sum()
+    hard = with_a_floor(min(1.6 * most, 0.99))
+    plan = solve(hard, time_limit_s=0.0)
+    assert (plan.status, plan.stopped, plan.found) == ("unknown", "time", False)
+    assert [reason.key for reason in plan.reasons] == ["no_plan_yet"]
+
+
+def told() -> str:
+    """What many solves give, word for word."""
+    rng = np.random.default_rng(8)
+    plans = [solve(with_everything(rng), mip_gap=0.0) for _ in range(20)]
+    plans += [solve(random_problem(rng), mip_gap=0.0) for _ in range(20)]
+    plans += [solve(years(), mip_gap=0.01), solve(with_a_floor(0.3), mip_gap=0.02)]
+    plans += [from_cost_matrix(*town(300, 60), objective=name, **given) for name, given in SETTINGS.items()]
+    words = [(p.build_year.tolist(), p.objective, p.bound, p.status, p.reasons, sorted(p.work.items())) for p in plans]
+    return "\n".join(map(repr, words))
+
+
+def test_the_same_problems_give_the_same_plans_again_and_in_another_process() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_watch; print(test_watch.told())"
+    )
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": "1", "PYTHONUTF8": "1"}, capture_output=True, text=True, encoding="utf-8", check=True,
+    ).stdout  # fmt: skip
+    here = told()
+    assert here.count("\n") > 40
+    assert here == told() == elsewhere.removesuffix("\n")
