@@ -43,10 +43,10 @@ from planner.reach import Reach, nearest, reach
 from planner.remedies import gains_by_gap, remedies, seat_gains_by_gap
 from planner.rulebook import Terrain
 from planner.siting import Listener, Plan
-from planner.standards import judge, norms
+from planner.standards import Ground, judge, norms
 from planner.study import Capacity, PlanSettings, Study
 from planner.tables import service_set
-from planner.tiers import Ground, judge_tiers
+from planner.tiers import judge_tiers
 from planner.words import Lang
 
 Progress = Callable[[str], None]
@@ -212,6 +212,7 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
         sites.loc[taken["place"], "year"] = taken["year"].to_numpy()
         moments[year] = cover(study, sites, inputs.demand, walks, profiles)
         figures[year] = _figures(study, sites, inputs.demand, walks, profiles, moments[year])
+    ends = {0: inputs.sites, max(moments): sites}
     return Result(
         study=study,
         run_id=run_id(study, inputs),
@@ -232,8 +233,10 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
         indicators=figures,
         profiles=profiles,
         cost_by_year=costs_by_year(actions, study.plan.years, price_levels(study.plan)) if study.plan else {},
-        verdicts=_verdicts(study, inputs, walks, {0: inputs.sites, max(moments): sites}, moments),
-        tiers=_tiers(study, inputs, walks, {0: inputs.sites, max(moments): sites}),
+        verdicts=_judged(
+            study, inputs, walks, ends, lambda ground, at: judge(study.standard.judge, ground, moments[at])
+        ),
+        tiers=_judged(study, inputs, walks, ends, lambda ground, at: judge_tiers(study.tiers, ground)),
         rejects=inputs.rejects,
         warnings=inputs.warnings,
         inputs=inputs.hashes,
@@ -311,29 +314,14 @@ def _figures(
     return figures
 
 
-def _verdicts(
-    study: Study, inputs: Inputs, walks: Walks, sites_at: dict[int, gpd.GeoDataFrame], moments: dict[int, Coverage]
+def _judged(
+    study: Study,
+    inputs: Inputs,
+    walks: Walks,
+    sites_at: dict[int, gpd.GeoDataFrame],
+    judge_moment: Callable[[Ground, int], pd.DataFrame],
 ) -> pd.DataFrame:
-    """Judge today and the end of the plan by the norms that the study names."""
-    parts = []
-    for moment, sites in sites_at.items():
-        verdicts = judge(
-            study.standard.judge,
-            demand=inputs.demand,
-            sites=sites,
-            zones=inputs.zones,
-            coverage=moments[moment],
-            standing=standing_sites(sites, study.standard.services),
-            network=walks.network,
-            at=(walks.demand, walks.sites),
-            access_share=walks.access_share,
-        )
-        parts.append(verdicts.assign(moment=moment))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _tiers(study: Study, inputs: Inputs, walks: Walks, sites_at: dict[int, gpd.GeoDataFrame]) -> pd.DataFrame:
-    """Judge today and the end of the plan by the rules of the tiers."""
+    """Judge today and the end of the plan: by norms, by the rules of the tiers."""
     parts = []
     for moment, sites in sites_at.items():
         ground = Ground(
@@ -345,8 +333,10 @@ def _tiers(study: Study, inputs: Inputs, walks: Walks, sites_at: dict[int, gpd.G
             at=(walks.demand, walks.sites),
             radius_m=study.standard.service_radius_m,
             access_share=walks.access_share,
+            walking_speed_m_s=study.standard.walking_speed_m_s,
+            scopes_differ=len(study.scopes) > 1,
         )
-        parts.append(judge_tiers(study.tiers, ground).assign(moment=moment))
+        parts.append(judge_moment(ground, moment).assign(moment=moment))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -394,7 +384,7 @@ def check_rules(study: Study, inputs: Inputs) -> None:
     """Refuse rules that speak of what isn't there.
 
     Raises:
-        InputError: a required or forbidden place, or a norm, that does not exist.
+        InputError: a required or forbidden place, or a norm, that does not exist; workers divided by sites of another scope.
     """
     ids = set(inputs.sites["id"])
     for place in (*study.plan.required, *study.plan.forbidden) if study.plan else ():
@@ -405,6 +395,10 @@ def check_rules(study: Study, inputs: Inputs) -> None:
     for norm in study.standard.judge:
         if norm not in norms():
             raise InputError("norm_unknown", file=study.settings_file, norm=norm, norms=", ".join(norms()))
+    for number, rule in enumerate(study.tiers, 1):
+        if rule.per_workers and len(study.scopes) > 1:
+            one, other = study.scopes[:2]
+            raise InputError("scopes_divided", file=study.settings_file, number=number, one=one, other=other)
 
 
 def _check_names(study: Study, plan: PlanSettings, inputs: Inputs) -> None:

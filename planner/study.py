@@ -73,6 +73,7 @@ class Layer(_Settings):
     Attributes:
         name_column: what is printed on the map.
         county_column: of zones, the county 县区 that each lies in, where the layer says so.
+        residents_column: of zones, who lives there, where the layer says so: norms that go by residents need it.
         crs: the layer's coordinate system, where its file names none or a wrong one.
     """
 
@@ -81,6 +82,7 @@ class Layer(_Settings):
     id_column: str = "id"
     name_column: str = "name"
     county_column: str = "county"
+    residents_column: str = "residents"
     crs: str | None = None
 
 
@@ -545,6 +547,12 @@ class Study(_Settings):
         if self.streets is None and any(isinstance(demand, LineDemand | LedgerDemand) for demand in self.demand):
             raise ValueError("streets_needed")
         return self
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The areas that the study's totals speak of, each once; its own first. No two of them may be divided by each other."""
+        said = (self.scope, *(demand.scope for demand in self.demand))
+        return tuple(dict.fromkeys(scope.strip() for scope in said if scope.strip()))
 
     @property
     def base_map(self) -> str:

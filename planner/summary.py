@@ -57,7 +57,7 @@ def summary(result: Result) -> dict[str, Any]:
             "plan": {str(year): _named(result, result.indicators[year]) for year in result.years},
         },
         "seasons": {"planned": study.season_planned, "coverage": result.seasons.to_dict("records")},
-        "norms": result.verdicts[["norm", "rule", "moment", "zone", "measured", "required", "met"]].to_dict("records"),
+        "norms": _norms(result),
         "tiers": _tiers(result),
         "evaluation": result.evaluation.to_dict("records"),
         "gaps": [
@@ -98,6 +98,13 @@ def _demand(result: Result) -> dict[str, Any]:
             "working_half_hours": float(result.profiles[group].sum()),
         }
     return figures
+
+
+def _norms(result: Result) -> list[dict[str, Any]]:
+    """Return the verdicts; ``met`` is null, and ``unknown`` says why, where the study's data cannot answer."""
+    columns = ["norm", "rule", "moment", "zone", "measured", "required", "met", "unknown"]
+    rows: list[dict[Any, Any]] = result.verdicts[columns].to_dict("records")
+    return [{**row, "met": None if row["unknown"] else row["met"], "unknown": row["unknown"] or None} for row in rows]
 
 
 def _tiers(result: Result) -> dict[str, Any]:

@@ -20,6 +20,8 @@ SITE_COLUMNS = (
     "opening_hours",  # OSM syntax; empty: unknown
     "services",  # joined by ";"
     "capacity",  # seats; NaN: unknown
+    "floor_area_m2",  # NaN: unknown
+    "kit_level",  # as the user wrote it; empty: unknown
     "surveyed",  # people asked about it; NaN: nobody
     "took_part",  # of them, who have used it
     "address",
@@ -44,6 +46,7 @@ ZONE_COLUMNS = (
     "id",
     "name",
     "county",  # the county it lies in; empty: not said
+    "residents",  # NaN: unknown
     "source",
     "geometry",
 )

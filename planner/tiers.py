@@ -6,15 +6,16 @@ rules gets no verdict: no norm says how many sites a tier needs.
 
 from collections.abc import Iterator, Sequence
 from math import ceil
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from planner.coverage import Bools, Offers
-from planner.network import Network, Positions, take
+from planner.coverage import Bools
+from planner.network import take
 from planner.reach import Reach, nearest, reach
+from planner.standards import Ground
 from planner.study import Tier, TierRule
 
 TIERS: tuple[str, ...] = get_args(Tier)
@@ -33,29 +34,6 @@ TIER_COLUMNS = (
     "met",
 )
 PRESENT, MISSING, NOTHING = "present", "missing", ""
-
-
-class Ground(NamedTuple):
-    """What rules are judged on at a moment.
-
-    Attributes:
-        sites: sites frame, as it is then.
-        standing: the sites that stand.
-        demand, zones: checked tables.
-        network: the streets.
-        at: positions of the demand and of all places of the sites frame.
-        radius_m: the standard's service radius.
-        access_share: how much of the walk to the street counts.
-    """
-
-    sites: gpd.GeoDataFrame
-    standing: Offers
-    demand: gpd.GeoDataFrame
-    zones: gpd.GeoDataFrame
-    network: Network
-    at: tuple[Positions, Positions]
-    radius_m: float
-    access_share: float = 1.0
 
 
 def judge_tiers(rules: Sequence[TierRule], ground: Ground) -> pd.DataFrame:

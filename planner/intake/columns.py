@@ -11,7 +11,7 @@ import pandas as pd
 
 from planner.errors import InputError
 from planner.hours import in_osm_syntax
-from planner.intake.cells import SEATS, is_empty, numbers, plain
+from planner.intake.cells import SEATS, SQUARE_METRES, is_empty, numbers, plain
 from planner.intake.headings import HEADINGS
 from planner.intake.table import RawTable
 from planner.words import LANGS, catalogue, say
@@ -58,6 +58,13 @@ def capacity(table: RawTable) -> pd.Series:
     if "capacity" not in table.rows.columns:
         return pd.Series(np.nan, index=table.rows.index)
     return amounts(table, "capacity", SEATS, "cell_seats", may_be_empty=True)
+
+
+def floor_area_m2(table: RawTable) -> pd.Series:
+    """Return the floor of each row in m²; NaN where the cell is empty."""
+    if "floor_area_m2" not in table.rows.columns:
+        return pd.Series(np.nan, index=table.rows.index)
+    return amounts(table, "floor_area_m2", SQUARE_METRES, "cell_size", may_be_empty=True)
 
 
 def identifiers(table: RawTable, field: str, section: str, known: tuple[str, ...] | None = None) -> pd.Series:

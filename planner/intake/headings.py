@@ -23,6 +23,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "opening_hours": ("开放时间", "openinghours", "hours", "营业时间", "服务时间", "开放时段"),
     "services": ("服务项目", "services", "服务内容", "设施", "配置设施"),
     "capacity": ("座位数", "服务能力", "capacity", "seats", "座位"),
+    "floor_area_m2": ("建筑面积", "站点面积", "使用面积", "室内面积", "floorarea", "floorareamm2", "floorspace"),
+    "kit_level": ("配置等级", "配置档次", "站点等级", "kitlevel", "kit"),
     "address": ("地址", "address", "详细地址", "站点地址", "具体地址", "具体位置", "位置"),
     "zone": ("所属镇街", "镇街", "乡镇街道", "所属街道", "镇(街道)", "街道", "乡镇", "所属区域", "区域", "社区", "网格", "zone", "town"),
     "lon": ("经度", "东经", "lng", "lon", "long", "longitude", "x", "x坐标", "坐标x", "东坐标", "横坐标", "easting"),

@@ -307,11 +307,26 @@ def read_polygons(study: Study, settings: Layer, notes: Notes) -> gpd.GeoDataFra
             "id": _polygon_ids(frame, settings.id_column),
             "name": frame.get(settings.name_column, blank).fillna("").astype(str),
             "county": frame.get(settings.county_column, blank).fillna("").astype(str).str.strip(),
+            "residents": _residents(frame, settings),
             "source": [f"{settings.file}#{n}" for n in frame.index],
             "geometry": shapes,
         }
     )
     return as_table(polygons, ZONE_COLUMNS, study.crs)
+
+
+def _residents(frame: gpd.GeoDataFrame, settings: Layer) -> pd.Series:
+    """Return who lives in each polygon; NaN where the layer doesn't say. Refuse what is no number of people."""
+    if settings.residents_column not in frame.columns:
+        return pd.Series(np.nan, index=frame.index)
+    said = frame[settings.residents_column]
+    people: pd.Series = pd.to_numeric(said, errors="coerce").astype(float)
+    wrong = said.notna() & (said.astype(str).str.strip() != "") & ~(np.isfinite(people) & (people >= 0))
+    if wrong.any():
+        row = frame.index[int(wrong.to_numpy().argmax())]
+        where = {"file": settings.file, "row": row, "column": settings.residents_column}
+        raise InputError("cell_weight", text=str(said[row])[:60], **where)
+    return people
 
 
 def _polygon_ids(frame: gpd.GeoDataFrame, column: str) -> list[str]:

@@ -294,6 +294,8 @@ def read_sites(
     sites["opening_hours"] = columns.hours(table)
     sites["services"] = _services(study, table, notes)
     sites["capacity"] = columns.capacity(table)
+    sites["floor_area_m2"] = columns.floor_area_m2(table)
+    sites["kit_level"] = columns.text(table, "kit_level")
     sites["surveyed"] = sites["took_part"] = np.nan
     sites["zone"] = ""
     sites["source"] = [f"{file}#{row}" for row in sites.index]

@@ -21,7 +21,7 @@ from planner.intake.headings import HEADINGS, recognise, unit_of
 HEADER_WITHIN = 30
 # A value that stands in a merged cell holds for each of its rows; an amount doesn't, or it would count twice.
 _SHARED = frozenset(HEADINGS) - {"id", "name", "weight", "capacity", "capital_cost", "operating_cost", "lon", "lat", "coordinates",
-                                 "width_m", "length_m", "area_m2"}  # fmt: skip
+                                 "width_m", "length_m", "area_m2", "floor_area_m2"}  # fmt: skip
 _TOTAL = re.compile(
     r"(合计|小计|总计|共计|累计|总数|平均|total|subtotal|grandtotal|sum|average)[:]?.*|计", re.IGNORECASE
 )

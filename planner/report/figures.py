@@ -12,7 +12,7 @@ from planner.coverage import Bools, Coverage, Floats
 from planner.draw import webdata
 from planner.hours import week_mask
 from planner.pipeline import Result
-from planner.standards import norm_name, norms
+from planner.standards import norm_beyond, norm_name, norms
 from planner.study import LedgerDemand, LineDemand, PlanSettings, TierRule, ZoneDemand
 from planner.tiers import tier_matrix
 from planner.words import Lang, say, term
@@ -104,34 +104,79 @@ def norm_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
     """Return a row for each rule of the norms that the study is judged by.
 
     Returns:
-        ``norm``, ``rule``, ``measures`` and ``source`` in words; ``kind`` of the rule; ``measured`` and ``met`` by moment (0 and the plan's
-        last year) for the whole area; ``zones`` judged and ``zones_met`` today.
+        ``norm``, ``rule``, ``measures`` and ``source`` in words; ``kind`` of the rule; by moment (0 and the plan's last year), for the
+        whole area, ``measured``, ``met`` and ``unknown`` (in words what is missing to judge it, "" where it is judged); ``zones`` judged
+        and ``zones_met`` today; ``failing``: names of the zones that fail today, those that lack most first.
     """
-    rows = []
+    rows, names = [], zone_names(result, lang)
     for (norm, kind), part in (
         (map(str, key), part) for key, part in result.verdicts.groupby(["norm", "rule"], sort=False)
     ):
-        whole, today = part[part["zone"] == ""], part[(part["zone"] != "") & (part["moment"] == 0)]
+        whole = part[part["zone"] == ""].set_index("moment")
+        today = part[(part["zone"] != "") & (part["moment"] == 0) & (part["unknown"] == "")]
         if whole.empty:
             continue
         rule = next(rule for rule in norms()[norm]["rules"] if rule["kind"] == kind)
-        shown = {
-            key: percent(value, 0) if key == "share" else f"{value:,g}" for key, value in rule.items() if key != "kind"
-        }
+        failing = today[~today["met"].astype(bool)]
+        lacks = ((failing["measured"] - failing["required"]) / failing["required"]).abs()
         rows.append(
             {
                 "norm": norm_name(norm, lang),
-                "rule": say(lang, f"workbook.norm_{kind}", **shown),
+                "rule": norm_rule(rule, lang),
                 "kind": kind,
                 "measures": say(lang, f"rule.{kind}"),
                 "source": f"{norms()[norm]['source']} ({norms()[norm]['confidence']})",
-                "measured": dict(zip(whole["moment"], whole["measured"], strict=True)),
-                "met": dict(zip(whole["moment"], whole["met"], strict=True)),
+                "measured": whole["measured"].to_dict(),
+                "met": whole["met"].to_dict(),
+                "unknown": {
+                    m: say(lang, f"workbook.unknown_{why}") if why else "" for m, why in whole["unknown"].items()
+                },
                 "zones": len(today),
                 "zones_met": int(today["met"].sum()),
+                "failing": [
+                    names[failing["zone"].loc[n]] for n in lacks.sort_values(ascending=False, kind="stable").index
+                ],
             }
         )
     return rows
+
+
+def norm_rule(rule: Mapping[str, Any], lang: Lang) -> str:
+    """Return what a norm's rule asks for, in words."""
+    shown: dict[str, Any] = {key: f"{value:,g}" for key, value in rule.items() if isinstance(value, int | float)}
+    if "share" in rule:
+        shown["share"] = percent(rule["share"], 0)
+    if "services" in rule:
+        shown["services"] = listed(lang, [term(lang, "service", service) for service in rule["services"]])
+    if "words" in rule:
+        shown["words"] = rule["words"][0 if lang == "zh" else -1]
+    if "steps" in rule:
+        shown["steps"] = say(lang, "document.list_comma").join(_norm_step(step, lang) for step in rule["steps"])
+    return say(lang, f"workbook.norm_{rule['kind']}{_variant(rule)}", **shown)
+
+
+def _variant(rule: Mapping[str, Any]) -> str:
+    """Return the ending of the sentence that fits what a rule names."""
+    match rule["kind"]:
+        case "within" if "services" in rule:
+            return "_services"
+        case "within" if "minutes" in rule:
+            return "_both" if "within_m" in rule else "_minutes"
+        case "floor_area" if "most" in rule:
+            return "_range"
+        case _:
+            return ""
+
+
+def _norm_step(step: Mapping[str, float], lang: Lang) -> str:
+    key = "workbook.norm_step_over" if step["over"] else "workbook.norm_step_else"
+    return say(lang, key, over=f"{step['over']:,g}", within_m=f"{step['within_m']:,g}")
+
+
+def norms_beyond(result: Result, lang: Lang) -> list[tuple[str, str]]:
+    """Return the norms that ask for more than can be judged, and what."""
+    asked = ((norm_name(norm, lang), norm_beyond(norm, lang)) for norm in result.study.standard.judge)
+    return [(name, what) for name, what in asked if what]
 
 
 def tier_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:

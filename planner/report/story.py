@@ -395,6 +395,9 @@ def _state(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
     if len(result.verdicts):
         yield Heading(2, _say(lang, "h_norms"))
         yield _norm_grid(result, lang)
+        beyond = [_say(lang, "norm_beyond", norm=norm, what=what) for norm, what in figures.norms_beyond(result, lang)]
+        if beyond:
+            yield Text(sentences(lang, *beyond))
     if len(result.tiers):
         yield Heading(2, _say(lang, "h_tiers"))
         yield _tier_grid(result, lang)
@@ -403,10 +406,11 @@ def _state(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
 def _definitions(result: Result, lang: Lang) -> str:
     standard = result.study.standard
     scopes = {group: figures.scope(result, group) for group, _, _ in _groups(result, lang)}
+    alike = len(set(scopes.values())) == 1
     told = [
         _say(
             lang,
-            "definition_scope" if scopes[group] else "definition_no_scope",
+            "definition_scope" if scopes[group] and not alike else "definition_no_scope",
             group=name,
             n=people(n),
             scope=scopes[group],
@@ -417,7 +421,10 @@ def _definitions(result: Result, lang: Lang) -> str:
     return sentences(
         lang,
         _say(lang, "definition_people", groups=_say(lang, "scopes_comma").join(told)),
-        _say(lang, "definition_mixed") if len(set(scopes.values())) > 1 else "",
+        _say(lang, "definition_scope_alike", scope=next(iter(scopes.values())))
+        if alike and any(scopes.values())
+        else "",
+        "" if alike else _say(lang, "definition_mixed"),
         _say(lang, "definition_share", radius=metres(standard.service_radius_m)),
         _say(lang, "definition_effective", services=services),
         _say(lang, "definition_backup", backup=standard.backup),
@@ -478,18 +485,32 @@ def _norm_grid(result: Result, lang: Lang) -> Grid:
     rows, told = figures.norm_rows(result, lang), []
     moments = sorted({moment for row in rows for moment in row["measured"]})
     for row in rows:
-        verdicts = [
-            _say(
-                lang,
-                "verdict",
-                value=_norm_figure(row["kind"], row["measured"].get(moment)),
-                met=say(lang, f"workbook.met_{'yes' if row['met'].get(moment) else 'no'}"),
-            )
-            for moment in moments
-        ]
-        told.append((row["norm"], row["rule"], *verdicts))
-    head = (_say(lang, "column_norm"), _say(lang, "column_rule"), *(_moment(lang, moment) for moment in moments))
-    return Grid(_say(lang, "table_norms"), head, told, (32, 36, *[12] * len(moments)), "ll" + "c" * len(moments))
+        verdicts = [_verdict(row, moment, lang) for moment in moments]
+        told.append((row["norm"], row["rule"], *verdicts, _failing(row, lang)))
+    head = (
+        _say(lang, "column_norm"),
+        _say(lang, "column_rule"),
+        *(_moment(lang, moment) for moment in moments),
+        say(lang, "workbook.norm_failing"),
+    )
+    widths = (23, 23, *[11] * len(moments), 24)
+    return Grid(_say(lang, "table_norms"), head, told, widths, "ll" + "c" * len(moments) + "l")
+
+
+def _verdict(row: dict[str, Any], moment: int, lang: Lang) -> str:
+    if row["unknown"].get(moment):
+        return str(row["unknown"][moment])
+    met = say(lang, f"workbook.met_{'yes' if row['met'].get(moment) else 'no'}")
+    return _say(lang, "verdict", value=_norm_figure(row["kind"], row["measured"].get(moment)), met=met)
+
+
+def _failing(row: dict[str, Any], lang: Lang) -> str:
+    """Return how many zones fail a rule today, and the names of those that lack most."""
+    if not row["failing"]:
+        return ""
+    named = say(lang, "document.list_comma").join(row["failing"][:MISSING_NAMED])
+    key = "norm_failing_more" if len(row["failing"]) > MISSING_NAMED else "norm_failing"
+    return _say(lang, key, n=len(row["failing"]), zones=row["zones"], names=named)
 
 
 def _tier_grid(result: Result, lang: Lang) -> Grid:
@@ -552,9 +573,9 @@ def _surveyed(lang: Lang, asked: pd.DataFrame) -> str:
 
 
 def _norm_figure(kind: str, value: float | None) -> str:
-    if kind in ("within", "backup", "all_day"):
+    if kind in ("within", "backup", "all_day", "by_density", "offers", "kit", "floor_area"):
         return percent(value)
-    return metres(value) if kind == "spacing" else amount(value)
+    return metres(value) if kind in ("spacing", "people", "residents") else amount(value)
 
 
 def _group_grid(result: Result, lang: Lang) -> Grid:

@@ -80,7 +80,11 @@ _PROGRAMME: tuple[tuple[str, float, str, str], ...] = (
     ("source", 15.5, TEXT, ""),
 )
 _CENTRED = frozenset(("number", "site", "tier", "longitude", "latitude", "mode", "state", "action", "year"))
-_NORM_FORMS = {"within": SHARE, "backup": SHARE, "all_day": SHARE, "people": PEOPLE, "spacing": WHOLE}
+_NORM_FORMS = dict.fromkeys(("within", "backup", "all_day", "by_density", "offers", "kit", "floor_area"), SHARE) | {
+    "people": PEOPLE,
+    "residents": WHOLE,
+    "spacing": WHOLE,
+}
 _SUMMED = ("capital_cost", "operating_cost", "gain")
 
 
@@ -473,7 +477,7 @@ def _norms(book: Book) -> None:
     ]
     for moment in moments:
         measured = [row["measured"].get(moment) for row in rows]
-        met = [say_("met_yes" if row["met"].get(moment) else "met_no") for row in rows]
+        met = [row["unknown"].get(moment) or say_("met_yes" if row["met"].get(moment) else "met_no") for row in rows]
         columns += [
             Column(_moment(book, moment), measured, 12, [_NORM_FORMS.get(row["kind"], RATIO) for row in rows]),
             Column(say_("norm_met"), met, 9),
@@ -481,6 +485,7 @@ def _norms(book: Book) -> None:
     columns += [
         Column(say_("norm_zones"), [row["zones_met"] for row in rows], 12, WHOLE),
         Column(say_("norm_zones_judged"), [row["zones"] for row in rows], 12, WHOLE),
+        Column(say_("norm_failing"), [say(book.lang, "document.list_comma").join(row["failing"]) for row in rows], 60),
     ]
     sheet, row = _table(book, "norms", columns)
     if not rows:
