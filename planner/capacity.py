@@ -62,7 +62,8 @@ def serve(
         group: (n_units,) row of ``profiles``.
         profiles: (n_groups, 336) share of the group at work.
         seat_share: share of working time that a worker spends at a site (minutes of a visit ÷ minutes between visits).
-        acceptance: (n_groups, n_sites) share of the group that would go to that site at all; default everybody to each.
+        acceptance: (n_groups, n_sites) share of the group that would go to that site at all; default everybody to each. Whoever would go
+            to a site would go to each that more of the group accept: a second bank suits no more people than the first.
     """
     n_groups, n_sites = len(profiles), len(standing.place)
     accepts = np.ones((n_groups, n_sites)) if acceptance is None else acceptance
@@ -91,7 +92,9 @@ def serve(
             continue
         row, column = kind_row[using], kind_site[using]
         most = want[row] * accepts[kind_group[row], column]
-        accepted += n_hours * np.minimum(np.bincount(row, weights=most, minlength=len(kind)), want)
+        suited = np.zeros(len(kind))
+        np.maximum.at(suited, row, most)
+        accepted += n_hours * suited
         got, flows, cut = fair_shares(want, np.nan_to_num(seats), row, column, most)
         served += n_hours * got
         used += n_hours * np.bincount(column, weights=flows, minlength=n_sites)
@@ -129,7 +132,7 @@ def fair_shares(want: Floats, seats: Floats, row: Ints, column: Ints, most: Floa
         want: (n,) seats wanted.
         seats: (m,) seats there are.
         row, column: pairs (who, where), sorted by row, then column.
-        most: most seats that a pair may use.
+        most: (n_pairs,) most seats that a unit may use there and at whatever places suit no more of it.
 
     Returns:
         got: (n,) seats got; the smallest got ÷ want is as large as can be, then the next smallest.
@@ -144,8 +147,8 @@ def fair_shares(want: Floats, seats: Floats, row: Ints, column: Ints, most: Floa
     whole = np.floor(want * scale).astype(np.int64)
     arcs, rooms = np.rint(most * scale).astype(np.int64), np.floor(seats * scale).astype(np.int64)
     hall = _Hall(rooms, row, column, arcs, len(want))
-    flow, source = hall.fill(whole)
-    cut = (whole[~source].sum() + hall.onward(source).sum()) / scale
+    source = hall.fill(whole)[1]
+    cut = (whole[~source[: len(want)]].sum() + hall.onward(source).sum()) / scale
 
     # Fill all at the same pace; whoever a full cut holds back stops there, the others go on. Districts that share no site go each at
     # their own pace, all in the same flow. In each the highest common level is found by Newton's method on the smallest cut: a level
@@ -155,12 +158,9 @@ def fair_shares(want: Floats, seats: Floats, row: Ints, column: Ints, most: Floa
     held, level = free.copy(), np.ones(hall.n_districts)
     while free.any():
         give = np.where(free, np.floor(level[hall.district] * whole).astype(np.int64), got)
-        flow, source = hall.fill(give)
-        behind = source & free
-        asked, through = (
-            hall.by_district(whole * behind),
-            hall.onward(source) - hall.by_district(got * (source & ~free)),
-        )
+        source = hall.fill(give)[1]
+        behind, passing = source[: len(want)] & free, source[: len(want)] & ~free
+        asked, through = hall.by_district(whole * behind), hall.onward(source) - hall.by_district(got * passing)
         lower = np.divide(through, asked, out=np.full(len(level), np.inf), where=asked > 0)
         # A cut that lets through what is asked, but for rounding down to whole units, holds nobody back: that district's level is found.
         found = lower >= level
@@ -169,48 +169,64 @@ def fair_shares(want: Floats, seats: Floats, row: Ints, column: Ints, most: Floa
         free &= ~settled
         held = np.where(found[hall.district], free, behind)
         level = np.where(found, 1.0, np.maximum(lower, 0.0))
-    flow, _ = hall.fill(got)
+    flow = hall.fill(got)[0]
     return got / scale, flow / scale, float(cut)
 
 
 class _Hall:
     """The seats of one half-hour and who may sit where, as a flow network that is filled again and again.
 
+    Between a unit and its places lie levels, one for each different number of people whom places suit, from the largest down: each lets
+    through so many, to its own places and to the next level.
+
     Args:
         rooms: (m,) seats.
         row, column: pairs (who, where), sorted by row, then column.
-        arcs: most that each pair may use.
+        arcs: most that each pair may use, with those of the same unit that may use no more.
         n: number of units.
     """
 
     def __init__(self, rooms: Ints, row: Ints, column: Ints, arcs: Ints, n: int) -> None:
-        self.rooms, self.row, self.column, self.arcs = rooms, row, column, arcs
-        self.n, m = n, len(rooms)
-        source, sink = n + m, n + m + 1
-        tails = np.concatenate([row, np.arange(n, n + m), np.full(n, source)])
-        heads = np.concatenate([column + n, np.full(m, sink), np.arange(n)])
-        # Rows are in order and sorted inside: units, sites, source. So the data can be laid in as one array.
-        first = np.searchsorted(tails, np.arange(sink + 2)).astype(np.int32)
-        capacity = np.zeros(len(heads), dtype=np.int32)
-        self.ends = source, sink
-        links = csr_array((np.ones(len(row), dtype=np.int8), (row, column + n)), shape=(n + m, n + m))
+        levels, level = np.unique(np.column_stack([row, -arcs]), axis=0, return_inverse=True)
+        (unit, most), k, m = (levels[:, 0], -levels[:, 1]), len(levels), len(rooms)
+        first = np.flatnonzero(np.diff(unit, prepend=-1))
+        above = np.arange(k) + n - 1
+        above[first] = unit[first]
+        # Units, levels, sites, then the source and the sink; arcs into levels, from levels to sites, from sites to the sink.
+        source, sink = n + k + m, n + k + m + 1
+        self.tails = np.concatenate([above, level.reshape(-1) + n, np.arange(n + k, n + k + m)])
+        self.heads = np.concatenate([np.arange(n, n + k), column + n + k, np.full(m, sink)])
+        self.most = np.concatenate([most, arcs, rooms])
+        self.pairs, self.n, self.ends = slice(k, k + len(row)), n, (source, sink)
+        inner = self.heads < sink
+        links = csr_array(
+            (np.ones(inner.sum(), dtype=np.int8), (self.tails[inner], self.heads[inner])), shape=(sink, sink)
+        )
         self.n_districts, label = connected_components(links, directed=False)
-        self.district, self.site_district = label[:n], label[n:]
-        self.graph = csr_array((capacity, heads.astype(np.int32), first), shape=(sink + 1, sink + 1))
+        self.district, self.tail_district = label[:n], label[self.tails]
+        tails, heads = np.append(self.tails, np.full(n, source)), np.append(self.heads, np.arange(n))
+        # csr wants its rows in order, and sorted inside.
+        self.order = np.lexsort((heads, tails))
+        starts = np.searchsorted(tails[self.order], np.arange(sink + 2)).astype(np.int32)
+        capacity = np.zeros(len(heads), dtype=np.int32)
+        self.graph = csr_array((capacity, heads[self.order].astype(np.int32), starts), shape=(sink + 1, sink + 1))
 
     def fill(self, give: Ints) -> tuple[Ints, Bools]:
-        """Return the largest flow on each pair if units have ``give``, and the units on the source's side of a smallest cut."""
-        self.graph.data[:] = np.concatenate([self.arcs, self.rooms, give])
+        """Return the largest flow on each pair if units have ``give``, and the nodes on the source's side of a smallest cut."""
+        self.graph.data[:] = np.concatenate([self.most, give])[self.order]
         found = maximum_flow(self.graph, *self.ends).flow
-        flow = np.asarray(found[self.row, self.column + self.n]).reshape(-1).astype(np.int64)
-        reached = np.bincount(self.row, weights=flow, minlength=self.n) < give
+        flow = np.asarray(found[self.tails, self.heads]).reshape(-1).astype(np.int64)
+        handed = np.asarray(found[np.full(self.n, self.ends[0]), np.arange(self.n)]).reshape(-1)
+        # From every unit that has more than it could hand on: along arcs with room left, and back along arcs in use.
+        reached = np.zeros(self.ends[1] + 1, dtype=bool)
+        reached[: self.n] = handed < give
+        room, used = flow < self.most, flow > 0
         while True:
-            onto = reached[self.row] & (flow < self.arcs)
-            sites = np.bincount(self.column[onto], minlength=len(self.rooms)) > 0
-            back = sites[self.column] & (flow > 0)
-            more = reached | (np.bincount(self.row[back], minlength=self.n) > 0)
+            more = reached.copy()
+            more[self.heads[reached[self.tails] & room]] = True
+            more[self.tails[reached[self.heads] & used]] = True
             if (more == reached).all():
-                return flow, reached
+                return flow[self.pairs], reached
             reached = more
 
     def by_district(self, of_units: Ints) -> Floats:
@@ -218,8 +234,7 @@ class _Hall:
         return np.bincount(self.district, weights=of_units, minlength=self.n_districts).astype(float)
 
     def onward(self, source: Bools) -> Floats:
-        """Return, for each district, how much the units on the source's side can hand on: at each site, its room or their pairs."""
-        pairs = source[self.row]
-        by_site = np.bincount(self.column[pairs], weights=self.arcs[pairs], minlength=len(self.rooms))
-        passed = np.minimum(by_site, self.rooms)
-        return np.bincount(self.site_district, weights=passed, minlength=self.n_districts).astype(float)
+        """Return, for each district, how much crosses from the source's side of a cut to the other at most."""
+        across = source[self.tails] & ~source[self.heads]
+        crossing = np.bincount(self.tail_district, weights=self.most * across, minlength=self.n_districts)
+        return np.asarray(crossing, dtype=float)

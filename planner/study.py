@@ -268,7 +268,8 @@ class Capacity(_Settings):
     Attributes:
         visit_minutes: length of a visit. Default 15: the queueing limit of Sphere taken as a rest, K.
         every_hours: working hours between two visits of a worker. Default 4: a rest in the middle of a shift, K.
-        acceptance: by group, by kind of host: which share of the group would go there at all. What is not named counts 1.
+        acceptance: by group, by kind of host: which share of the group would go there at all. What is not named counts 1. Whoever would go
+            to a kind would go to all that more people accept, so a second bank suits no more people than the first.
     """
 
     visit_minutes: Positive = 15.0

@@ -1,5 +1,6 @@
 """The fair assignment against linear programming, and on a district worked out on paper."""
 
+import networkx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ def problems(draw: st.DrawFn):
     n, m = draw(st.integers(1, 5)), draw(st.integers(1, 4))
     want, seats = rng.integers(0, 6, n).astype(float), rng.integers(0, 5, m).astype(float)
     row, column = np.nonzero(rng.random((n, m)) < 0.6)
-    most = want[row] * rng.choice([0.3, 1.0], len(row))
+    most = want[row] * rng.choice([0.3, 0.6, 1.0], len(row))
     return want, seats, row, column, most
 
 
@@ -26,12 +27,14 @@ def programme(want, seats, row, column, most):
     """Return the constraints of any assignment: per unit and per site, as rows of a matrix over pairs."""
     by_unit = (row[None] == np.arange(len(want))[:, None]).astype(float)
     by_site = (column[None] == np.arange(len(seats))[:, None]).astype(float)
-    return by_unit, by_site, [(0, cap) for cap in most]
+    # Whoever goes to a place would go to all that suit more people: of a unit no more are at a place and at those that suit still fewer.
+    nested = ((row[:, None] == row) & (most[None] <= most[:, None])).astype(float)
+    return by_unit, np.vstack([by_site, nested]), np.concatenate([seats, most])
 
 
 def fairest(want, seats, row, column, most) -> np.ndarray:
     """Lexicographic max-min by linear programs: raise the worst, fix those who can get no more, go on."""
-    by_unit, by_site, bounds = programme(want, seats, row, column, most)
+    by_unit, upper, room = programme(want, seats, row, column, most)
     n, k = len(want), len(row)
     share = np.where(want > 0, np.nan, 1.0)
     while np.isnan(share).any():
@@ -39,7 +42,7 @@ def fairest(want, seats, row, column, most) -> np.ndarray:
 
         def solve(weights, level=None, free=free):
             # Variables: the pairs, then the common level of those still free.
-            rows, limits = [np.hstack([by_site, np.zeros((len(seats), 1))])], [seats]
+            rows, limits = [np.hstack([upper, np.zeros((len(upper), 1))])], [room]
             for i in range(n):
                 if free[i]:
                     rows.append(
@@ -51,7 +54,9 @@ def fairest(want, seats, row, column, most) -> np.ndarray:
                     limits.append([-share[i] * want[i] + 1e-9])
                 rows.append(np.append(by_unit[i], 0)[None])
                 limits.append([want[i]])
-            return linprog(-weights, np.vstack(rows), np.concatenate(limits), bounds=[*bounds, (0, 1)], method="highs")
+            return linprog(
+                -weights, np.vstack(rows), np.concatenate(limits), bounds=[*[(0, None)] * k, (0, 1)], method="highs"
+            )
 
         level = -solve(np.append(np.zeros(k), 1.0)).fun
         stuck = []
@@ -65,16 +70,45 @@ def fairest(want, seats, row, column, most) -> np.ndarray:
 
 @given(problems())
 def test_shares_are_the_fairest_and_serve_most(problem):
-    want, seats, row, _, most = problem
+    want, _, row, _, _ = problem
     if not len(row):
         return
     got, flows, cut = fair_shares(*problem)
-    by_unit, by_site, bounds = programme(*problem)
-    best = -linprog(-np.ones(len(row)), np.vstack([by_unit, by_site]), np.concatenate([want, seats]), bounds=bounds).fun
+    by_unit, upper, room = programme(*problem)
+    best = -linprog(-np.ones(len(row)), np.vstack([by_unit, upper]), np.concatenate([want, room])).fun
     assert got.sum() == pytest.approx(best, abs=1e-6) and cut == pytest.approx(best, abs=1e-6)
     assert np.allclose(by_unit @ flows, got, atol=1e-6)
-    assert (by_site @ flows <= seats + 1e-6).all() and (flows <= most + 1e-6).all()
+    assert (upper @ flows <= room + 1e-6).all()
     assert np.allclose(got, fairest(*problem), atol=1e-5)
+
+
+@given(problems())
+def test_as_many_are_served_as_a_maximum_flow_of_another_library_serves(problem):
+    want, seats, row, column, most = problem
+    graph = networkx.DiGraph()
+    graph.add_nodes_from(("source", "sink"))
+    for u, wanted in enumerate(want):
+        graph.add_edge("source", ("unit", u), capacity=float(wanted))
+        above = ("unit", u)
+        # A chain from what suits most people down.
+        for level in sorted(set(most[row == u]), reverse=True):
+            graph.add_edge(above, ("level", u, level), capacity=float(level))
+            above = ("level", u, level)
+    for u, s, level in zip(row, column, most, strict=True):
+        graph.add_edge(("level", u, level), ("site", s), capacity=1e9)
+    for s, room in enumerate(seats):
+        graph.add_edge(("site", s), "sink", capacity=float(room))
+    got, _, cut = fair_shares(*problem)
+    value = networkx.maximum_flow_value(graph, "source", "sink")
+    assert got.sum() == pytest.approx(value, abs=1e-6) and cut == pytest.approx(value, abs=1e-6)
+
+
+@given(problems(), st.integers(0, 3))
+def test_a_seat_more_never_serves_anybody_less(problem, where: int):
+    want, seats, row, column, most = problem
+    more = seats + (np.arange(len(seats)) == where)
+    before, after = fair_shares(*problem)[0], fair_shares(want, more, row, column, most)[0]
+    assert (after >= before - 1e-6).all()
 
 
 def test_two_seats_between_two_streets():
@@ -98,7 +132,8 @@ def test_acceptance_bounds_what_a_host_can_serve():
     distance_m = np.array([[100.0, 100.0]])
     standing = Offers(np.array([0, 1]), np.ones((2, HALF_HOURS), bool), np.ones(2, bool))
     arguments = (np.array([10.0]), np.zeros(1, int), np.ones((1, HALF_HOURS)))
-    for acceptance, expected in ([[0.2, 0.3]], 0.5), ([[1.0, 0.0]], 1.0), ([[0.0, 0.0]], 0.0):
+    # Two banks that three in ten would enter suit three in ten, not six.
+    for acceptance, expected in ([[0.2, 0.3]], 0.3), ([[0.3, 0.3]], 0.3), ([[1.0, 0.0]], 1.0), ([[0.0, 0.0]], 0.0):
         found = serve(
             reach_of(distance_m),
             standing,
