@@ -127,28 +127,28 @@ def _pieces(
     network: Network, sites: Positions, cutoffs_m: Floats, access_share: float
 ) -> tuple[Ints, Ints, Ints, Floats, Floats]:
     """Return the reached stretches of all sites: site, band, edge, from_m, to_m."""
-    places = place_sites(network, sites, access_share)
+    places, chains = place_sites(network, sites, access_share), network.chains
     limits = np.array([whole_limit(cutoff) for cutoff in cutoffs_m], dtype=np.int64)
-    longest = min(longest_step(network, places), int(limits[-1]))
-    edges = (network.start, network.stop, network.length, network.oneway)
-    graph = (network.first_arc, network.arcs, network.arc_edge)
+    longest = min(longest_step(chains.length, places), int(limits[-1]))
+    of_chain = (chains.start, chains.stop, chains.length, chains.oneway, chains.dead_end)
+    graph = (chains.first_arc, chains.arcs, chains.first_chain, chains.chain_at)
 
-    reach_edges: Callable[..., int] = kernels.reach_edges
+    reach_chains: Callable[..., int] = kernels.reach_chains
 
     def search(blocks: Iterator[int]) -> dict[int, list[list[Ints]]]:
 
         def one_block(lo: int, hi: int) -> Iterator[list[Ints]]:
             room = BLOCK_PIECES
-            state = kernels.scratch(network.n_nodes, longest, int(limits[-1]), room)
+            state = kernels.scratch(chains.n_nodes, longest, int(limits[-1]), room)
             while lo < hi:
                 found, pieces = [np.empty(room, np.uint32) for _ in range(4)], np.zeros(hi - lo, np.int64)
-                done = reach_edges(places[lo:hi], limits, *edges, *graph, *state, *found, pieces)
+                done = reach_chains(places[lo:hi], limits, *of_chain, *graph, *state, *found, pieces)
                 site = np.repeat(np.arange(lo, lo + done), pieces[:done])
                 yield [site, *(column[: len(site)].astype(np.int64) for column in found)]
                 lo += done
                 if not done:  # neither the pieces nor the queue may have had room enough
                     room *= 2
-                    state = kernels.scratch(network.n_nodes, longest, int(limits[-1]), room)
+                    state = kernels.scratch(chains.n_nodes, longest, int(limits[-1]), room)
 
         return {lo: list(one_block(lo, min(lo + BLOCK_SITES, len(places)))) for lo in blocks}
 
@@ -156,8 +156,25 @@ def _pieces(
     for part in on_all_cores(search, range(0, len(places), BLOCK_SITES)):
         blocks |= part
     pieces = [piece for lo in sorted(blocks) for piece in blocks[lo]] or [[np.empty(0, np.int64)] * 5]
-    site, edge, band, low, high = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    return site, band, edge, low / UNITS_PER_M, high / UNITS_PER_M
+    site, chain, band, low, high = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    stretch, edge, from_, to = _edges_along(network, chain, low, high)
+    return site[stretch], band[stretch], edge, from_ / UNITS_PER_M, to / UNITS_PER_M
+
+
+def _edges_along(network: Network, chain: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return the edges under stretches of chains: the stretch each belongs to, its number, and from where to where on it (mm)."""
+    chains = network.chains
+    key = chain.astype(np.uint64) << np.uint64(32)
+    first = np.searchsorted(chains.edge_key, key | low.astype(np.uint64), side="right") - 1
+    n = np.searchsorted(chains.edge_key, key | high.astype(np.uint64)) - first
+    stretch = np.repeat(np.arange(len(chain)), n)
+    edge = chains.edge_at[np.arange(len(stretch)) + np.repeat(first - (np.cumsum(n) - n), n)]
+    *_, begin, length, way = chains.edges[edge].astype(np.int64).T
+    from_, to = np.maximum(low[stretch] - begin, 0), np.minimum(high[stretch] - begin, length)
+    back = way & int(kernels.AGAINST) > 0
+    from_[back], to[back] = (length - to)[back], (length - from_)[back]
+    there = from_ < to
+    return stretch[there], edge[there], from_[there], to[there]
 
 
 def _cut(network: Network, edge: Ints, from_m: Floats, to_m: Floats) -> Lines:

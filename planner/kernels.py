@@ -8,7 +8,8 @@ so one comparison tells both that a walk is shorter and that it is not too long.
 negative ones. Together 4–5× over the textbook's form, at 12–16 ns a node.
 
 A place on the network is a row of seven whole numbers: the nodes at the start and the stop of its edge, the length from the place
-back to the start and on to the stop (BLOCKED against a one-way), the walk to the street, the edge, and how far along it.
+back to the start and on to the stop (BLOCKED against a one-way), the walk to the street, the edge, and how far along it. What is
+called an edge here is a chain of them in most searches (`planner.chains`).
 Walks go from demand to site; searches start at the site and run against them.
 """
 
@@ -33,6 +34,8 @@ Flags = NDArray[np.bool_]
 
 START, STOP, BACK, ON, ACCESS, EDGE, ALONG = range(7)  # columns of a place
 NUMBER, NEAR, OTHER, BEYOND = range(4)  # columns of an entry: see `list_at_nodes`
+
+AGAINST, ONE_WAY, DEAD_END = U32(1), U32(2), U32(4)  # what an edge is on its chain: see `planner.chains`
 
 UNITS_PER_M = 1000
 FARTHEST = 2_000_000_000  # 2,000 km: the longest walk that is counted; twice as much still fits into 32 bits
@@ -137,32 +140,32 @@ def _reset(n: U64, far: U32, nearest: Whole, queue: Keys) -> None:
 
 @compiled
 def pack(
-    edge: Counts, offset_m: Floats, access_m: Floats, access_share: float,
-    start: Counts, stop: Counts, length: Whole, oneway: Flags, is_site: bool,
-) -> Whole:  # fmt: skip
-    """Return positions as places. On a one-way demand can only walk on, and a site can only be come to from the start.
+    edge: Counts, offset_m: Floats, access_m: Floats, access_share: float, edges: Whole, is_site: bool, lo: int, hi: int,
+    places: Whole,
+) -> None:  # fmt: skip
+    """Write positions ``lo`` to ``hi`` as places on their chains; ``edges`` is `planner.chains.Chains.edges`.
 
-    Demand at the end of a street is at that node, and on no edge: then a node is all that needs to be looked at.
+    On a one-way demand can only walk on, and a site can only be come to from the start. Demand at the end of a chain is at that
+    node, and on no chain: then a node is all that needs to be looked at.
     """
-    places = np.empty((len(edge), 7), dtype=np.uint32)
-    for i in range(len(edge)):
-        e = edge[i]
-        along = min(U64(np.rint(offset_m[i] * UNITS_PER_M)), U64(length[e]))
-        back, on = along, U64(length[e]) - along
-        places[i, START], places[i, STOP] = start[e], stop[e]
-        places[i, EDGE], places[i, ALONG] = e, along
-        if oneway[e]:
+    for i in range(lo, hi):
+        start, stop, chain, total, begin, length, way = edges[edge[i]]
+        along = min(U64(np.rint(offset_m[i] * UNITS_PER_M)), U64(length))
+        along = U64(begin) + (U64(length) - along if way & AGAINST else along)
+        back, on = along, U64(total) - along
+        if way & DEAD_END:
+            on = BLOCKED
+        if way & ONE_WAY:
             if is_site:
                 on = BLOCKED
             else:
                 back = BLOCKED
         elif not is_site and (back == U64(0) or on == U64(0)):
-            node = start[e] if back == U64(0) else stop[e]
-            places[i, START], places[i, STOP], places[i, EDGE] = node, node, NO_EDGE
+            start, stop, chain = (start, start, NO_EDGE) if back == U64(0) else (stop, stop, NO_EDGE)
             back, on = U64(0), U64(0)
-        places[i, BACK], places[i, ON] = back, on
+        places[i, START], places[i, STOP], places[i, BACK], places[i, ON] = start, stop, back, on
         places[i, ACCESS] = U64(np.rint(min(access_m[i] * access_share * UNITS_PER_M, float(FARTHEST))))
-    return places
+        places[i, EDGE], places[i, ALONG] = chain, along
 
 
 @compiled
@@ -640,32 +643,25 @@ def count_rows(pair_demand: Whole, per_demand: Counts) -> None:
 
 
 @compiled
-def _reached_on_edge(
-    edge: U32,
-    limit: I64,
-    start: Counts,
-    stop: Counts,
-    length: Whole,
-    oneway: Flags,
-    site: Whole,
-    nearest: Whole,
-    out: Counts,
-) -> int:
-    """Write the stretches of an edge from which the site is within ``limit``: rows of (from, to), sorted, none touching."""
-    total, n = I64(length[edge]), 0
-    ahead = I64(-1)  # how far the stretch at the edge's start goes
-    if not oneway[edge]:
-        ahead = min(limit - I64(nearest[start[edge]]), total)
+def _reached_on_chain(
+    chain: U32, limit: I64, start: Whole, stop: Whole, length: Whole, oneway: Flags, dead_end: Flags,
+    site: Whole, nearest: Whole, out: Counts,
+) -> int:  # fmt: skip
+    """Write the stretches of a chain from which the site is within ``limit``: rows of (from, to), sorted, none touching."""
+    total, n = I64(length[chain]), 0
+    ahead = I64(-1)  # how far the stretch at the chain's start goes
+    if not oneway[chain]:
+        ahead = min(limit - I64(nearest[start[chain]]), total)
     behind = total + 1  # where the stretch at its stop begins
-    if I64(nearest[stop[edge]]) <= limit:
-        behind = max(total - (limit - I64(nearest[stop[edge]])), I64(0))
+    if not dead_end[chain] and I64(nearest[stop[chain]]) <= limit:
+        behind = max(total - (limit - I64(nearest[stop[chain]])), I64(0))
     if ahead >= 0:
         out[n, 0], out[n, 1] = 0, ahead
         n += 1
     spare = limit - I64(site[ACCESS])
-    if site[EDGE] == edge and spare >= 0:
+    if site[EDGE] == chain and spare >= 0:
         low, high = max(I64(site[ALONG]) - spare, I64(0)), min(I64(site[ALONG]) + spare, total)
-        if oneway[edge]:
+        if oneway[chain]:
             high = I64(site[ALONG])
         if n > 0 and low <= out[n - 1, 1]:
             out[n - 1, 1] = max(out[n - 1, 1], high)
@@ -682,13 +678,13 @@ def _reached_on_edge(
 
 
 @compiled
-def reach_edges(
-    sites: Whole, limits: Counts, start: Counts, stop: Counts, length: Whole, oneway: Flags,
-    first_arc: Whole, arcs: Keys, arc_edge: Whole,
+def reach_chains(
+    sites: Whole, limits: Counts, start: Whole, stop: Whole, length: Whole, oneway: Flags, dead_end: Flags,
+    first_arc: Whole, arcs: Keys, first_chain: Whole, chain_at: Whole,
     nearest: Whole, buckets: Whole, queue: Keys, after: Whole,
-    edges: Whole, bands: Whole, low: Whole, high: Whole, pieces_of_site: Counts,
+    chains: Whole, bands: Whole, low: Whole, high: Whole, pieces_of_site: Counts,
 ) -> int:  # fmt: skip
-    """Write the stretches of edges from which each site in turn is within ``limits`` (ascending), until they run out of room.
+    """Write the stretches of chains from which each site in turn is within ``limits`` (ascending), until they run out of room.
 
     A stretch belongs to the first limit that it is within, so that those of one site don't overlap. Returns the number of sites done.
     """
@@ -703,39 +699,38 @@ def reach_edges(
             return s
         fits = True
         for i in range(-1, int(n)):
-            # The site's own edge first: its ends may be out of reach.
-            node, arc, last = U64(0), U64(0), ONE
+            # The site's own chain first: its ends may be out of reach.
+            node, at_node, last = U64(0), U64(0), ONE
             if i >= 0:
                 node = queue[i] & LOW
                 if U32(queue[i] >> HALF) != nearest[node]:
                     continue
-                arc, last = U64(first_arc[node]), U64(first_arc[node + ONE])
-            while arc < last:
-                edge = site[EDGE] if i < 0 else arc_edge[arc]
-                arc += ONE
-                if i >= 0:
-                    # An edge whose two ends were both reached is met twice; the meeting at its stop counts.
-                    if edge == NO_EDGE or edge == site[EDGE]:
-                        continue
-                    if node != U64(stop[edge]) and nearest[stop[edge]] != far:
-                        continue
-                if used + 6 * len(limits) > len(edges):
+                at_node, last = U64(first_chain[node]), U64(first_chain[node + ONE])
+            while at_node < last:
+                chain = site[EDGE] if i < 0 else chain_at[at_node]
+                at_node += ONE
+                # A chain whose two ends were both reached is met twice; the meeting at its stop counts.
+                if i >= 0 and (chain == site[EDGE] or (node != U64(stop[chain]) and nearest[stop[chain]] != far)):
+                    continue
+                if used + 6 * len(limits) > len(chains):
                     fits = False
                     break
                 n_inner = 0
                 for band in range(len(limits)):
-                    n_outer = _reached_on_edge(edge, limits[band], start, stop, length, oneway, site, nearest, outer)
+                    n_outer = _reached_on_chain(
+                        chain, limits[band], start, stop, length, oneway, dead_end, site, nearest, outer
+                    )
                     k = 0
                     for j in range(n_outer):
                         at = outer[j, 0]
                         while k < n_inner and inner[k, 1] <= outer[j, 1]:
                             if inner[k, 0] > at:
-                                edges[used], bands[used], low[used], high[used] = edge, band, at, inner[k, 0]
+                                chains[used], bands[used], low[used], high[used] = chain, band, at, inner[k, 0]
                                 used += 1
                             at = inner[k, 1]
                             k += 1
                         if at < outer[j, 1]:
-                            edges[used], bands[used], low[used], high[used] = edge, band, at, outer[j, 1]
+                            chains[used], bands[used], low[used], high[used] = chain, band, at, outer[j, 1]
                             used += 1
                     inner[:n_outer] = outer[:n_outer]
                     n_inner = n_outer

@@ -15,8 +15,9 @@ from pyproj import CRS
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from planner.chains import Chains, link
 from planner.errors import InputError
-from planner.kernels import BLOCKED, NO_EDGE, UNITS_PER_M
+from planner.kernels import BLOCKED, UNITS_PER_M
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -38,11 +39,8 @@ class Network:
         dropped: lines that gave no edge: columns ``row`` and ``reason`` (``no_geometry``, ``not_a_line``, ``zero_length``).
         oneway: (n_edges,) whether an edge is only taken from start to stop.
         length: (n_edges,) uint32, whole millimetres.
-        first_arc: (n_nodes + 1,) uint32; arcs ``first_arc[v]:first_arc[v + 1]`` are those of node ``v``, an even number: where there
-            are an odd one, the last leads back to ``v`` over no length and belongs to no edge (searches take two at a time).
-        arcs: (n_arcs,) uint64: length << 32 | the node that an arc's walk comes from (searches run from site to demand).
+        chains: the smaller graph that searches run on, and where the edges lie on it.
         detour_factor: None; where there are no streets, walks are estimated as straight lines × this (`without_streets`).
-        arc_edge: (n_arcs,) uint32: the edge an arc belongs to, `planner.kernels.NO_EDGE` where to none. A loop has one arc.
     """
 
     crs: CRS
@@ -53,9 +51,7 @@ class Network:
     dropped: pd.DataFrame
     oneway: NDArray[np.bool_] = field(repr=False)
     length: Whole = field(repr=False)
-    first_arc: Whole = field(repr=False)
-    arcs: NDArray[np.uint64] = field(repr=False)
-    arc_edge: Whole = field(repr=False)
+    chains: Chains = field(repr=False)
     detour_factor: float | None = None
 
     @property
@@ -114,7 +110,6 @@ def from_lines(lines: gpd.GeoDataFrame, *, oneway: str | None = None) -> Network
     )
     length = np.minimum(np.rint(length_m * UNITS_PER_M), BLOCKED).astype(np.uint32)
     one = np.zeros(len(row), dtype=bool) if oneway is None else lines[oneway].to_numpy(dtype=bool)[row]
-    first_arc, arcs, arc_edge = _arcs(start, stop, length, one, len(xy))
     return Network(
         crs=crs,
         edges=edges,
@@ -124,9 +119,7 @@ def from_lines(lines: gpd.GeoDataFrame, *, oneway: str | None = None) -> Network
         dropped=dropped,
         oneway=one,
         length=length,
-        first_arc=first_arc,
-        arcs=arcs,
-        arc_edge=arc_edge,
+        chains=link(start, stop, length, one, len(xy)),
     )
 
 
@@ -148,19 +141,17 @@ def without_streets(crs: CRS | str, detour_factor: float) -> Network:
     }
     frame = pd.DataFrame({column: pd.Series([], dtype=kind) for column, kind in columns.items()})
     nothing = gpd.GeoDataFrame(frame, geometry=[], crs=_metres(CRS(crs)))
-    whole = np.empty(0, dtype=np.uint32)
+    none, whole, flags = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint32), np.empty(0, dtype=bool)
     return Network(
         crs=nothing.crs,
         edges=nothing,
         node_x=np.empty(0),
         node_y=np.empty(0),
-        component=np.empty(0, dtype=np.int64),
+        component=none,
         dropped=pd.DataFrame({"row": [], "reason": []}),
-        oneway=np.empty(0, dtype=bool),
+        oneway=flags,
         length=whole,
-        first_arc=np.zeros(1, dtype=np.uint32),
-        arcs=np.empty(0, dtype=np.uint64),
-        arc_edge=whole,
+        chains=link(none, none, whole, flags, 0),
         detour_factor=detour_factor,
     )
 
@@ -206,23 +197,6 @@ def _number_nodes(ends: Floats) -> tuple[Ints, Ints, Floats]:
     rank[order] = np.arange(len(order))
     start, stop = rank[node].reshape(2, -1)
     return start, stop, np.column_stack([xy.real, xy.imag])[order]
-
-
-def _arcs(
-    start: Ints, stop: Ints, length: Whole, oneway: NDArray[np.bool_], n_nodes: int
-) -> tuple[Whole, NDArray[np.uint64], Whole]:
-    """Return each node's arcs as CSR arrays, edges in ascending order within a node."""
-    there = np.arange(len(start))
-    on = there[(start != stop) & ~oneway]
-    tail, edge = np.concatenate([stop, start[on]]), np.concatenate([there, on])
-    head = np.concatenate([start, stop[on]])
-    odd = np.flatnonzero(np.bincount(tail, minlength=n_nodes) % 2)
-    order = np.lexsort([edge, tail])
-    last = np.searchsorted(tail[order], odd, side="right")
-    first = np.zeros(n_nodes + 1, dtype=np.uint32)
-    first[1:] = np.cumsum(np.bincount(np.concatenate([tail, odd]), minlength=n_nodes))
-    arcs = length[edge].astype(np.uint64) << np.uint64(32) | head.astype(np.uint64)
-    return first, np.insert(arcs[order], last, odd), np.insert(edge[order], last, NO_EDGE).astype(np.uint32)
 
 
 def _components(start: Ints, stop: Ints, n_nodes: int) -> Ints:

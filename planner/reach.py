@@ -89,15 +89,16 @@ def nearest(network: Network, demand: Positions, sites: Positions, *, access_sha
         label = _label_nodes(network, from_)
         blocks = range(0, len(to), BLOCK_ROWS)
         on_all_cores(lambda rows: _assign(rows, to, label, best), blocks)
-        kernels.assign_along(to, from_, *_by_edge(network, from_), FARTHEST, best)
+        kernels.assign_along(to, from_, *_by_chain(network, from_), FARTHEST, best)
     return _site_and_metres(best)
 
 
 def _label_nodes(network: Network, sites: Whole) -> NDArray[np.uint64]:
     """Return every node's nearest site, as ``length << 32 | site``."""
-    room, enough = ENTRIES_PER_NODE * network.n_nodes + 2 * len(sites) + 1, False
+    chains = network.chains
+    room, enough = ENTRIES_PER_NODE * chains.n_nodes + 2 * len(sites) + 1, False
     while not enough:
-        graph = (network.first_arc, network.arcs, longest_step(network, sites))
+        graph = (chains.first_arc, chains.arcs, longest_step(chains.length, sites))
         label, enough = kernels.settle_owners(sites, *graph, FARTHEST, room)
         room *= 2
     return label
@@ -108,10 +109,10 @@ def _assign(blocks: Iterator[int], demand: Whole, label: NDArray[np.uint64], bes
         kernels.assign(demand, label, FARTHEST, lo, min(lo + BLOCK_ROWS, len(demand)), best)
 
 
-def _by_edge(network: Network, sites: Whole) -> tuple[Whole, Ints]:
-    """Return ``first`` (n_edges + 1) and ``order``: the sites on edge ``e`` are ``order[first[e]:first[e + 1]]``."""
-    first = np.zeros(network.n_edges + 1, dtype=np.uint32)
-    first[1:] = np.cumsum(np.bincount(sites[:, kernels.EDGE], minlength=network.n_edges))
+def _by_chain(network: Network, sites: Whole) -> tuple[Whole, Ints]:
+    """Return ``first`` (n_chains + 1) and ``order``: the sites on chain ``c`` are ``order[first[c]:first[c + 1]]``."""
+    first = np.zeros(network.chains.n_chains + 1, dtype=np.uint32)
+    first[1:] = np.cumsum(np.bincount(sites[:, kernels.EDGE], minlength=network.chains.n_chains))
     return first, np.argsort(sites[:, kernels.EDGE], kind="stable")
 
 
@@ -136,8 +137,8 @@ def k_nearest(
     from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
     best = np.full((len(to), k), kernels.FREE, dtype=np.uint64)
     if k > 0:
-        settled = kernels.settle_k(from_, network.first_arc, network.arcs, k, FARTHEST)
-        kernels.assign_k(to, from_, *_by_edge(network, from_), *settled, FARTHEST, best)
+        settled = kernels.settle_k(from_, network.chains.first_arc, network.chains.arcs, k, FARTHEST)
+        kernels.assign_k(to, from_, *_by_chain(network, from_), *settled, FARTHEST, best)
     return _site_and_metres(best)
 
 
@@ -256,10 +257,10 @@ def _search_one(
 ) -> tuple[Ints, Whole]:
     """Return the demand places within the limit of one site, and the lengths to them."""
     from_, to = place_sites(network, site, access_share), place_demand(network, demand, access_share)
-    room, enough = QUEUE_ROOM, False
+    room, enough, chains = QUEUE_ROOM, False, network.chains
     while not enough:
-        state = kernels.scratch(network.n_nodes, min(longest_step(network, from_), limit), limit, room)
-        who, length, enough = kernels.search_one(from_[0], to, network.first_arc, network.arcs, limit, *state)
+        state = kernels.scratch(chains.n_nodes, min(longest_step(chains.length, from_), limit), limit, room)
+        who, length, enough = kernels.search_one(from_[0], to, chains.first_arc, chains.arcs, limit, *state)
         room *= 2
     return who, length
 
@@ -378,13 +379,20 @@ def place_demand(network: Network, positions: Positions, access_share: float) ->
 
 def _places(network: Network, positions: Positions, access_share: float, are_sites: bool) -> Whole:
     """Return positions as the searches want them."""
-    where = (positions.edge, positions.offset_m, positions.access_m, access_share)
-    return kernels.pack(*where, network.start, network.stop, network.length, network.oneway, are_sites)
+    places = np.empty((len(positions), 7), dtype=np.uint32)
+    where = (positions.edge, positions.offset_m, positions.access_m, access_share, network.chains.edges)
+
+    def pack(blocks: Iterator[int]) -> None:
+        for lo in blocks:
+            kernels.pack(*where, are_sites, lo, min(lo + BLOCK_ROWS, len(places)), places)
+
+    on_all_cores(pack, range(0, len(places), BLOCK_ROWS))
+    return places
 
 
-def longest_step(network: Network, sites: Whole) -> int:
-    """Return the longest step a search takes: an arc, or the way from a site to an end of its edge."""
-    longest = int(network.length.max())
+def longest_step(length: Whole, sites: Whole) -> int:
+    """Return the longest step a search takes: an arc, none longer than the longest ``length``, or the way from a site to its end."""
+    longest = int(length.max())
     return min(longest + int(sites[:, kernels.ACCESS].max(initial=0)), FARTHEST)
 
 
@@ -403,13 +411,14 @@ class Found:
 
 def _search(network: Network, demand: Whole, sites: Whole, limit: int) -> list[Found]:
     """Search from each site; return what each thread found."""
-    graph = (demand, *kernels.list_at_nodes(demand, network.n_nodes), network.first_arc, network.arcs, limit)
-    longest = min(longest_step(network, sites), limit)
+    chains = network.chains
+    graph = (demand, *kernels.list_at_nodes(demand, chains.n_nodes), chains.first_arc, chains.arcs, limit)
+    longest = min(longest_step(chains.length, sites), limit)
     search_block: Callable[..., int] = kernels.search_block
 
     def search(blocks: Iterator[int]) -> Found:
         found, queue_room, pair_room = Found(np.zeros(len(demand), np.int64), []), QUEUE_ROOM, BLOCK_PAIRS
-        state = kernels.scratch(network.n_nodes, longest, limit, queue_room)
+        state = kernels.scratch(chains.n_nodes, longest, limit, queue_room)
         pairs = np.empty(0, np.uint32), np.empty(0, np.uint32)
         for block in blocks:
             lo, hi = block, min(block + BLOCK_SITES, len(sites))
@@ -424,7 +433,7 @@ def _search(network: Network, demand: Whole, sites: Whole, limit: int) -> list[F
                 if lo < hi:
                     if len(pairs[0]) == pair_room:  # a whole empty room was too small for one site, or the queue was
                         queue_room, pair_room = 2 * queue_room, 2 * pair_room
-                        state = kernels.scratch(network.n_nodes, longest, limit, queue_room)
+                        state = kernels.scratch(chains.n_nodes, longest, limit, queue_room)
                     pairs = np.empty(pair_room, np.uint32), np.empty(pair_room, np.uint32)
         return found
 

@@ -34,6 +34,7 @@ ORDER = (
     "intake",
     "gather",
     "kernels",
+    "chains",
     "network",
     "reach",
     "areas audit weeks",
