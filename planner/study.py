@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from planner.errors import InputError
-from planner.words import Lang, catalogue, say
+from planner.words import Lang, meanings, say
 
 Mode = Literal["self_build", "joint_build", "co_host", "shared", "consolidate"]
 Tier = Literal["city", "county", "township", "cluster", "enterprise"]
@@ -34,11 +34,13 @@ _OURS = ("folder", "settings_file", "unsaved")
 
 
 def service_words(services: tuple[str, ...]) -> tuple[str, ...]:
-    """Let services be written as identifiers or in either language, as in the tables."""
-    words = {
-        text: key for key, by_lang in catalogue().items() if key.startswith("service.") for text in by_lang.values()
-    }
-    return tuple(words.get(service, f".{service}").partition(".")[2] for service in services)
+    """Let services be written as identifiers, in either language or by a synonym, as in the tables."""
+    return tuple(meanings("service").get(service.lower(), service) for service in services)
+
+
+def kind_word(kind: str) -> str:
+    """Return the identifier of a kind of host that is written as in the tables; a word of the user's own as it is."""
+    return meanings("kind").get(kind.lower(), kind)
 
 
 class _Settings(BaseModel):
@@ -276,6 +278,11 @@ class Capacity(_Settings):
     every_hours: Positive = 4.0
     acceptance: dict[str, dict[str, Annotated[float, Field(ge=0, le=1)]]] = {}
 
+    @field_validator("acceptance")
+    @classmethod
+    def _kind_words(cls, acceptance: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        return {g: {kind_word(kind): share for kind, share in shares.items()} for g, shares in acceptance.items()}
+
     @property
     def seat_share(self) -> float:
         """Share of working time that a worker spends on a seat."""
@@ -320,6 +327,11 @@ class Limit(_Settings):
     @classmethod
     def _service_words(cls, services: tuple[str, ...]) -> tuple[str, ...]:
         return service_words(services)
+
+    @field_validator("kind")
+    @classmethod
+    def _kind_words(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(kind_word, kinds))
 
     @model_validator(mode="after")
     def _asks(self) -> "Limit":

@@ -14,7 +14,7 @@ from planner.hours import in_osm_syntax
 from planner.intake.cells import SEATS, SQUARE_METRES, is_empty, numbers, plain
 from planner.intake.headings import HEADINGS
 from planner.intake.table import RawTable
-from planner.words import LANGS, catalogue, say
+from planner.words import meanings, say
 
 
 def need(table: RawTable, *fields: str) -> None:
@@ -72,12 +72,7 @@ def identifiers(table: RawTable, field: str, section: str, known: tuple[str, ...
 
     Where ``known`` is given nothing else is allowed; otherwise a word of the user's own stays as typed.
     """
-    words = {
-        word[lang].lower(): key.partition(".")[2]
-        for key, word in catalogue().items()
-        if key.startswith(f"{section}.")
-        for lang in LANGS
-    }
+    words = meanings(section)
 
     def translate(row: int, cell: str) -> str:
         parts = [part.strip() for part in re.split(r"[;、,/\n]", plain(cell)) if part.strip()]

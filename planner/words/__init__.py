@@ -10,6 +10,8 @@ from typing import Literal, get_args
 
 Lang = Literal["zh", "en"]
 LANGS: tuple[Lang, ...] = get_args(Lang)
+# What people type beside the catalogue's own words; no section of it.
+_SYNONYMS = "synonyms.toml"
 
 
 @cache
@@ -17,7 +19,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     """Return every key with its text in each language: ``{"gap.too_far": {"zh": …, "en": …}}``."""
     texts: dict[str, dict[str, str]] = {}
     for file in sorted(files(__name__).iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".toml"):
+        if file.name.endswith(".toml") and file.name != _SYNONYMS:
             section = file.name.removesuffix(".toml")
             for key, by_lang in tomllib.loads(file.read_text(encoding="utf-8")).items():
                 texts[f"{section}.{key}"] = by_lang
@@ -45,3 +47,19 @@ def term(lang: Lang, section: str, word: str) -> str:
     """
     key = f"{section}.{word}"
     return say(lang, key) if has(key) else word
+
+
+@cache
+def meanings(section: str) -> dict[str, str]:
+    """Return what people type for the identifiers of a section, in lower case -> the identifier.
+
+    The identifiers themselves, their words in both languages, and the synonyms of synonyms.toml.
+    """
+    typed = tomllib.loads(files(__name__).joinpath(_SYNONYMS).read_text(encoding="utf-8")).get(section, {})
+    found = {word.lower(): identifier for identifier, words in typed.items() for word in words}
+    for key, by_lang in catalogue().items():
+        if key.startswith(f"{section}."):
+            identifier = key.partition(".")[2]
+            # The catalogue's own words come before anybody's synonym.
+            found |= {word.lower(): identifier for word in (identifier, *by_lang.values())}
+    return found

@@ -209,28 +209,28 @@ def test_a_swept_width_that_no_street_has(small_study: Path):
 
 
 def test_a_service_word_that_nobody_knows_is_told_with_its_row(small_study: Path):
-    small.edit_cell(small_study / "sites.xlsx", "G4", "歇脚;饮水机")
+    small.edit_cell(small_study / "sites.xlsx", "G4", "歇脚;净水器")
     small.edit_cell(small_study / "options.xlsx", "E4", "歇脚;饮水;针线包")
     warnings = read(small_study).warnings
     assert len(warnings) == 2
-    assert all(word in warnings[0] for word in ("sites.xlsx", "4", "饮水机"))
+    assert all(word in warnings[0] for word in ("sites.xlsx", "4", "净水器"))
     assert all(word in warnings[1] for word in ("options.xlsx", "4", "针线包"))
     edit_setting(small_study, "[plan]", 'services = ["rest", "针线包"]\n[plan]')
     assert len(read(small_study).warnings) == 1
 
 
-@pytest.mark.parametrize(("service", "near"), [("wter", "water"), ("饮水机", "water"), ("meal", "meal")])
+@pytest.mark.parametrize(("service", "near"), [("wter", "water"), ("净水器", "water"), ("meal", "meal")])
 def test_a_required_service_that_nobody_offers(small_study: Path, service: str, near: str):
     edit_setting(small_study, "[plan]", f'services = ["rest", "{service}"]\n[plan]')
     assert refused(small_study, "service_nowhere").values["near"] == near
 
 
 def test_options_and_candidates_that_match_nothing_are_told(small_study: Path):
-    small.edit_cell(small_study / "options.xlsx", "B4", "小卖部")
+    small.edit_cell(small_study / "options.xlsx", "B4", "杂货铺")
     small.edit_cell(small_study / "options.xlsx", "B5", "邮局")
     warnings = read(small_study).warnings
     assert len(warnings) == 3
-    assert all(word in warnings[0] for word in ("options.xlsx", "4", "小卖部", "候选点"))
+    assert all(word in warnings[0] for word in ("options.xlsx", "4", "杂货铺", "候选点"))
     assert all(word in warnings[1] for word in ("options.xlsx", "5", "邮局", "现状站点"))
     assert all(word in warnings[2] for word in ("candidates.csv", "3"))
 
