@@ -30,18 +30,36 @@ METRES = {"": 1.0, "m": 1.0, "米": 1.0, "km": 1e3, "公里": 1e3, "千米": 1e3
 SQUARE_METRES = {"": 1.0, "m2": 1.0, "平方米": 1.0, "平米": 1.0, "平": 1.0, "万m2": 1e4, "万平方米": 1e4, "公顷": 1e4, "ha": 1e4,
                  "亩": 10_000 / 15, "km2": 1e6, "平方公里": 1e6}  # fmt: skip
 YUAN = {"元": 1.0, "块": 1.0, "rmb": 1.0, "千元": 1e3, "万": 1e4, "万元": 1e4, "亿": 1e8, "亿元": 1e8}
+UNITS = frozenset(unit for units in (PEOPLE, SEATS, METRES, SQUARE_METRES, YUAN) for unit in units if unit) | {
+    "度",
+    "°",
+}
 
 # Excel's words for a formula that failed: an empty cell.
 FAILED = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
 EMPTY = frozenset({"", "-", "--", "—", "/", "无", "暂无", "不详", "未知", "null", "none", "nan", "n/a"})
 
-_NUMBER = re.compile(r"(?:约|近)?([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d+)?)\s*([^\d\s.,+-]*?)(?:左右)?")
+# "约30余人", "¥5000元/年", "1.2万m2左右": words that change nothing, the number, its unit.
+_NUMBER = re.compile(
+    r"(?:约|近|大约|[¥$])?\s*([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d+)?)\s*[余多]?\s*"
+    r"([^\d\s.,+-]*?2?)(?:左右|/年|每年)?"
+)
 _DEGREE_SIGNS = str.maketrans({"º": "°", "˚": "°", "゜": "°", "’": "'", "‘": "'", "′": "'",
                                "“": '"', "”": '"', "″": '"', "´": "'", "`": "'"})  # fmt: skip
 _ANGLE = re.compile(
-    r"(?P<before>[NSEW])?(?P<sign>[+-])?(?P<degrees>\d{1,3}(?:\.\d+)?)"
+    r"(?P<before>[NSEW])?\s*(?P<sign>[+-])?(?P<degrees>\d{1,3}(?:\.\d+)?)"
     r"(?:[°:\s]\s*(?:(?P<minutes>\d{1,2}(?:\.\d+)?)(?:[':\s]\s*(?:(?P<seconds>\d{1,2}(?:\.\d+)?)(?:\"|'')?)?)?)?)?"
     r"\s*(?P<after>[NSEW])?"
+)
+# Words around two coordinates in a cell that say nothing of their order, the datum's among them.
+_SAID = (
+    r"gcj[-_ ]?0?2|bd[-_ ]?0?9|wgs[-_ ]?84|cgcs2000|高德|百度|腾讯|"
+    r"point( z)?|coordinates?|longitude|latitude|lng|lon|lat|经度|纬度|坐标"
+)
+# A plain number behind its own label, whatever stands between the two: {"lng":120.1,"lat":30.9}, X=120.1 Y=30.9.
+_LABELLED = tuple(
+    rf"(?:{words})[\"'\s:=]*(-?\d+(?:\.\d+)?)(?![\d.]*[°度:'])"
+    for words in (r"经度|东经|longitude|lng|lon|\bx", r"纬度|北纬|latitude|lat|\by")
 )
 
 
@@ -94,6 +112,10 @@ def _angle(text: str) -> tuple[float, str]:
     for word, letter in (("东经", "E"), ("西经", "W"), ("北纬", "N"), ("南纬", "S"), ("经度", ""), ("纬度", "")):
         text = text.replace(word, letter)
     text = text.replace("度", "°").replace("分", "'").replace("秒", '"').upper().strip(" :=,;")
+    # Excel's mark for text, typed along; a hemisphere in one letter behind; hyphens between degrees, minutes and seconds.
+    text = re.sub(r"^'(?=\d)", "", text)
+    text = re.sub(r"\(?([东西南北])\)?$", lambda side: "EWSN"["东西南北".index(side[1])], text)
+    text = re.sub(r"^(\d{1,3})-(\d{1,2})-(\d{1,2}(?:\.\d+)?)$", r"\1:\2:\3", text)
     if re.fullmatch(r"[+-]?\d+(\.\d+)?(E[+-]?\d+)?", text):
         return float(text), ""
     found = _ANGLE.fullmatch(text)
@@ -124,23 +146,32 @@ def _fill(found: pd.Series, cells: pd.Series, read: Callable[[str], float]) -> p
 def pair(text: str) -> tuple[float, float]:
     """Return the two coordinates of one cell, longitude first where letters tell, else in the order they stand.
 
-    "120.1,30.9", "POINT(120.1 30.9)", "30°52′N 120°06′E", "经度:120.1 纬度:30.9", a map link with two numbers.
+    "120.1,30.9", "POINT(120.1 30.9)", "30°52′N 120°06′E", "经度:120.1 纬度:30.9", "120.1,30.9,12.5" with a height, a map link with two
+    numbers.
     """
     cell = plain(text)
     if cell.startswith(("http:", "https:")):
         found = re.search(r"(-?\d{1,3}\.\d{3,})(?:,|%2C)(-?\d{1,3}\.\d{3,})", cell)
         return (float(found[1]), float(found[2])) if found else (math.nan, math.nan)
+    lon, lat = (re.search(label, cell, re.IGNORECASE) for label in _LABELLED)
+    if lon and lat:
+        return float(lon[1]), float(lat[1])
     named = re.search(r"(纬度|lat)\D*[\d.]+.*?(经度|lng|lon)", cell, re.IGNORECASE) is not None
-    cell = re.sub(
-        r"(?i)point|coordinates?|longitude|latitude|lng|lon|lat|经度|纬度|坐标|[()\[\]{}=]|:(?!\d\d\b)", " ", cell
-    ).strip()
+    cell = re.sub(r"(?i)" + _SAID + r"|[()\[\]{}=]|(?<!\d):|:(?!\d\d\b)", " ", cell).strip()
     parts = [part for part in re.split(r"[,;、|/]", cell) if part.strip()]
+    parts = _without_height(parts)
     if len(parts) != 2:
         parts = [p for p in re.split(r"(?<=[NSEW])\s+(?=\d)|\s*(?=[NSEW]\d|东经|西经|北纬|南纬)", cell) if p]
     if len(parts) != 2:
-        parts = cell.split()
+        parts = _without_height(cell.split())
     if len(parts) != 2:
         return math.nan, math.nan
     (a, letter_a), (b, letter_b) = _angle(parts[0].strip()), _angle(parts[1].strip())
     swapped = named or letter_a in ("N", "S") or letter_b in ("E", "W")
     return (b, a) if swapped and (letter_a or letter_b or named) else (a, b)
+
+
+def _without_height(parts: list[str]) -> list[str]:
+    """Return two of three numbers: a height stands behind longitude and latitude."""
+    degrees = len(parts) == 3 and all(re.fullmatch(r"\s*-?\d+\.\d+\s*", part) for part in parts[:2])
+    return parts[:2] if degrees else parts

@@ -10,6 +10,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -39,12 +40,14 @@ class Grid:
         rows: row by row from the file's first row on; rows may differ in length.
         merges: merged ranges as first row, first column, last row, last column, from 0.
         hidden_formulas: whether formulas stand in the sheet, whose values may not have been saved.
+        others: names of the workbook's other sheets that people see.
     """
 
     sheet: str
     rows: list[list[str]]
     merges: tuple[Merge, ...] = ()
     hidden_formulas: bool = False
+    others: tuple[str, ...] = ()
 
 
 def read_grid(path: Path, sheet: str | None = None) -> Grid:
@@ -55,7 +58,7 @@ def read_grid(path: Path, sheet: str | None = None) -> Grid:
     """
     head = refuse_unfit(path, path.name)
     if head.startswith(_ZIP):
-        return _read_xlsx(path, sheet)
+        return _read_book(path, sheet, _weigh_xlsx(path))
     if head.startswith(_OLE2):
         return _read_book(path, sheet)
     if path.suffix.lower() not in (".csv", ".txt", ".tsv", ".xls"):
@@ -68,6 +71,11 @@ def read_grid(path: Path, sheet: str | None = None) -> Grid:
     return Grid("", _csv_rows(text, path.name))
 
 
+def read_sheet(path: Path, sheet: str) -> Grid:
+    """Read another sheet of a workbook that `read_grid` has read one of."""
+    return _read_book(path, sheet)
+
+
 def sheet_names(path: Path) -> tuple[str, ...]:
     """Return the names of a workbook's sheets; none for a csv or a text.
 
@@ -77,8 +85,9 @@ def sheet_names(path: Path) -> tuple[str, ...]:
     head = refuse_unfit(path, path.name)
     if not head.startswith((_OLE2, _ZIP)):
         return ()
-    read_grid(path)
-    with path.open("rb") as file, python_calamine.CalamineWorkbook.from_filelike(file) as book:
+    if head.startswith(_ZIP):
+        _weigh_xlsx(path)
+    with _readable_book(path), path.open("rb") as file, python_calamine.CalamineWorkbook.from_filelike(file) as book:
         return tuple(book.sheet_names)
 
 
@@ -135,7 +144,8 @@ def _csv_rows(text: str, file: str) -> list[list[str]]:
     return rows
 
 
-def _read_xlsx(path: Path, sheet: str | None) -> Grid:
+def _weigh_xlsx(path: Path) -> bool:
+    """Refuse a workbook that is none, or not safe to read; return whether formulas stand in it."""
     try:
         with zipfile.ZipFile(path) as archive:
             refuse_bomb(archive, path.name)
@@ -146,12 +156,11 @@ def _read_xlsx(path: Path, sheet: str | None) -> Grid:
             for info in parts:
                 if info not in sheets and _holds_entities(archive, info):
                     raise InputError("xml_bomb", file=path.name)
-            formulas = sum(_weigh_sheet(archive, info, path.name) for info in sheets) > 0
+            return sum(_weigh_sheet(archive, info, path.name) for info in sheets) > 0
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, PlannerError):
             raise
         raise InputError("xlsx_unreadable", file=path.name) from error
-    return _read_book(path, sheet, formulas)
 
 
 def refuse_bomb(archive: zipfile.ZipFile, file: str) -> None:
@@ -216,31 +225,38 @@ def _column(letters: bytes) -> int:
 
 
 def _read_book(path: Path, sheet: str | None, formulas: bool = False) -> Grid:
+    # From the bytes, not the path: the reader would go by the file's name, which may be wrong.
+    with _readable_book(path), path.open("rb") as file, python_calamine.CalamineWorkbook.from_filelike(file) as book:
+        if sheet is not None and sheet not in book.sheet_names:
+            raise InputError("no_sheet", file=path.name, sheet=sheet, sheets=", ".join(book.sheet_names))
+        table = book.get_sheet_by_name(sheet or book.sheet_names[0])
+        if table.total_height * table.total_width > MAX_CELLS or table.total_height > MAX_ROWS:
+            raise InputError("too_many_cells", file=path.name, rows=MAX_ROWS, cells=MAX_CELLS)
+        merges = tuple((a[0], a[1], b[0], b[1]) for a, b in table.merged_cell_ranges or ())
+        rows: list[list[Any]] = table.to_python(skip_empty_area=False)
+        seen = (s.name for s in book.sheets_metadata if s.visible == python_calamine.SheetVisibleEnum.Visible)
+        name, others = table.name, tuple(other for other in seen if other != table.name)
+    for row in rows:
+        row[:] = [cell if type(cell) is str else _cell_text(cell) for cell in row]
+    return Grid(name, rows, merges, formulas, others)
+
+
+@contextmanager
+def _readable_book(path: Path) -> Iterator[None]:
+    """Turn whatever the reader of workbooks complains about into a sentence."""
     try:
-        # From the bytes, not the path: the reader would go by the file's name, which may be wrong.
-        with path.open("rb") as file, python_calamine.CalamineWorkbook.from_filelike(file) as book:
-            if sheet is not None and sheet not in book.sheet_names:
-                raise InputError("no_sheet", file=path.name, sheet=sheet, sheets=", ".join(book.sheet_names))
-            table = book.get_sheet_by_name(sheet or book.sheet_names[0])
-            if table.total_height * table.total_width > MAX_CELLS or table.total_height > MAX_ROWS:
-                raise InputError("too_many_cells", file=path.name, rows=MAX_ROWS, cells=MAX_CELLS)
-            merges = tuple((a[0], a[1], b[0], b[1]) for a, b in table.merged_cell_ranges or ())
-            rows: list[list[Any]] = table.to_python(skip_empty_area=False)
-            name = table.name
+        yield
+    except PlannerError:
+        raise
     except python_calamine.PasswordError as error:
         raise InputError("xlsx_locked", file=path.name) from error
     except (python_calamine.CalamineError, OSError, ValueError, IndexError) as error:
-        if isinstance(error, PlannerError):
-            raise
         raise InputError("xlsx_unreadable", file=path.name) from error
     except BaseException as error:
         # A panic of the reader on a damaged file is no Exception.
         if type(error).__name__ == "PanicException":
             raise InputError("xlsx_unreadable", file=path.name) from error
         raise
-    for row in rows:
-        row[:] = [cell if type(cell) is str else _cell_text(cell) for cell in row]
-    return Grid(name, rows, merges, formulas)
 
 
 def _cell_text(cell: object) -> str:

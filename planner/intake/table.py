@@ -4,6 +4,7 @@ Takes a `Grid`; gives a `RawTable`: the rows under the header, and those that ar
 with the reason. Every row that is not blank is in one of the two.
 """
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from planner.errors import InputError
-from planner.intake.cells import plain
-from planner.intake.grid import Grid, read_grid
+from planner.intake.cells import UNITS, plain
+from planner.intake.grid import Grid, read_grid, read_sheet
 from planner.intake.headings import HEADINGS, recognise, unit_of
 
 # How far down a header is looked for, below titles and notes.
@@ -22,8 +23,9 @@ HEADER_WITHIN = 30
 # A value that stands in a merged cell holds for each of its rows; an amount doesn't, or it would count twice.
 _SHARED = frozenset(HEADINGS) - {"id", "name", "weight", "capacity", "capital_cost", "operating_cost", "lon", "lat", "coordinates",
                                  "width_m", "length_m", "area_m2", "floor_area_m2"}  # fmt: skip
+# Chinese words may be followed by anything ("合计(人)", "总计39处"), English ones only by another word: Sumner Street is no sum.
 _TOTAL = re.compile(
-    r"(合计|小计|总计|共计|累计|总数|平均|total|subtotal|grandtotal|sum|average)[:]?.*|计", re.IGNORECASE
+    r"\W*(?:(?:合计|小计|总计|共计|累计|总数|平均).*|计|(?:grand ?)?(?:sub-?)?(?:total|sum|average)\b.*)", re.IGNORECASE
 )
 
 
@@ -41,6 +43,8 @@ class RawTable:
         headings: column -> the user's heading as written.
         units: column -> what stands in the heading's brackets.
         hidden_formulas: whether formulas stand in the sheet, whose values may not have been saved.
+        title: what stands above the header.
+        unread: other sheets of the workbook that hold a table too, where none was asked for by name, each with its number of rows.
     """
 
     file: str
@@ -51,6 +55,8 @@ class RawTable:
     headings: dict[str, str]
     units: dict[str, str]
     hidden_formulas: bool = False
+    title: str = ""
+    unread: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def recognised(self) -> dict[str, str]:
@@ -73,14 +79,36 @@ def read_table(
 
     Args:
         path: xlsx, xls, csv, tsv or txt.
-        sheet: name of the sheet; the first one if not given.
+        sheet: name of the sheet; if not given, the first one that holds a table.
         columns: field -> the user's heading, where recognising must be overruled.
         header: number of the header's row in the file, where finding must be overruled.
 
     Raises:
         InputError: not a table, no such sheet or heading, no known headings, too large, no rows, or a heading that stands twice.
     """
-    return table_of(read_grid(path, sheet), path.name, columns=columns or {}, header=header)
+    grid = read_grid(path, sheet)
+    try:
+        table = table_of(grid, path.name, columns=columns or {}, header=header)
+    except InputError as error:
+        # A cover or a page of notes may lie on top.
+        found = None if sheet or error.key not in ("no_header", "table_empty") else _tables(path, grid.others, columns)
+        if not found:
+            raise
+        table, *rest = found
+    else:
+        rest = _tables(path, grid.others, columns) if not sheet else []
+    return replace(table, unread={other.sheet: len(other.rows) for other in rest})
+
+
+def _tables(path: Path, sheets: Sequence[str], columns: Mapping[str, str] | None) -> list[RawTable]:
+    """Return those of a workbook's sheets that hold a table, in their order."""
+    found = []
+    for sheet in sheets:
+        try:
+            found.append(table_of(read_sheet(path, sheet), path.name, columns=columns or {}))
+        except InputError:
+            continue
+    return found
 
 
 def table_of(grid: Grid, file: str, *, columns: Mapping[str, str], header: int | None = None) -> RawTable:
@@ -102,6 +130,10 @@ def table_of(grid: Grid, file: str, *, columns: Mapping[str, str], header: int |
         raise InputError("table_empty", file=file)
     frame = pd.DataFrame(list(body.values()), index=list(body), columns=names, dtype=object)
     reasons = _no_data(frame, headings)
+    units = {name: unit_of(heading) for name, heading in zip(names, headings, strict=True)}
+    if below := _units_below(frame, last + 2):
+        reasons[last + 2] = "units_row"
+        units |= below
     return RawTable(
         file=file,
         sheet=grid.sheet,
@@ -109,8 +141,9 @@ def table_of(grid: Grid, file: str, *, columns: Mapping[str, str], header: int |
         rows=frame[reasons == ""],
         aside=frame[reasons != ""].assign(reason=reasons[reasons != ""]),
         headings=dict(zip(names, headings, strict=True)),
-        units={name: unit_of(heading) for name, heading in zip(names, headings, strict=True)},
+        units=units,
         hidden_formulas=grid.hidden_formulas,
+        title=" ".join(cell.strip() for row in grid.rows[:first] for cell in row if cell.strip())[:1000],
     )
 
 
@@ -198,9 +231,17 @@ def _no_data(frame: pd.DataFrame, headings: list[str]) -> pd.Series:
             unplaced &= np.array([not cell or cell.isspace() for cell in frame[field]], dtype=bool)
     reasons = ["header_again" if again else "" for again in header_again]
     for n in np.flatnonzero((unplaced & ~header_again).to_numpy()).tolist():
-        texts = [plain(cell).replace(" ", "") for cell in frame.iloc[n] if cell.strip()]
+        texts = [re.sub(r"(?<=[^\x00-\x7f])\s+", "", plain(cell)) for cell in frame.iloc[n] if cell.strip()]
         if any(_TOTAL.fullmatch(text) for text in texts[:2]):
             reasons[n] = "total_row"
         elif len(texts) == 1 and len(headings) > 2:
             reasons[n] = "note_row"
     return pd.Series(reasons, index=frame.index, dtype=object)
+
+
+def _units_below(frame: pd.DataFrame, row: int) -> dict[str, str]:
+    """Return column -> unit where the row below the header holds nothing but units: "(人)", "万元"."""
+    if row not in frame.index:
+        return {}
+    cells = {str(name): plain(cell).lower().strip("()") for name, cell in frame.loc[row].items() if cell.strip()}
+    return cells if len(cells) and set(cells.values()) <= UNITS else {}

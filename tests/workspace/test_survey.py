@@ -113,7 +113,7 @@ def rejects(*cells: tuple[str, str]) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("lon", "lat"),
     [("l14.2612", "30.58"), ("114,2612", "30.58"), ("114。2612", "30.58"), ("1142612", "3058000"), ("114.26.12", "30.58"),
-     ("114.2612东", "30.58"), ("II4.26I2", "3O.58")],
+     ("114.2612约", "30.58"), ("II4.26I2", "3O.58")],
 )  # fmt: skip
 def test_what_an_unreadable_coordinate_was_meant_to_be(lon: str, lat: str):
     found = suggest(rejects((lon, lat)), {"lon": "经度", "lat": "纬度"}, small.CRS, AREA)
