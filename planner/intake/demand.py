@@ -3,6 +3,8 @@
 Takes settings, streets, zones and tables; gives the units of demand, each with its weight, its zone and where its walk is measured from.
 """
 
+from collections.abc import Mapping
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -12,10 +14,10 @@ from planner.errors import InputError
 from planner.evidence import Ground
 from planner.hours import week_profile
 from planner.intake import columns
-from planner.intake.cells import METRES, PEOPLE, SQUARE_METRES
+from planner.intake.cells import METRES, PEOPLE, SQUARE_METRES, numbers
 from planner.intake.layers import zone_of
-from planner.intake.ledger import match_roads
-from planner.intake.notes import Notes
+from planner.intake.ledger import NamedRoads, Stretch, ends_of
+from planner.intake.notes import Notes, some
 from planner.intake.places import locate_rows, read_places
 from planner.intake.table import RawTable
 from planner.study import STUDY_FILE, EnterpriseDemand, LedgerDemand, LineDemand, PointDemand, Study, ZoneDemand
@@ -23,6 +25,11 @@ from planner.tables import DEMAND_COLUMNS, as_table
 
 # More than this in one table is a slip of the keyboard.
 _MOST_PEOPLE, _MOST_M2 = 1e9, 1e12
+# Square metres of street that a worker sweeps: 14,775 in Dongyang (2,000 workers, 29.55 km²); a total that makes it ten times less or
+# four times more speaks of another area. Totals of fewer people are those of a crew, known by heart. K.
+_SWEPT_M2, _MANY = (1_500.0, 60_000.0), 300.0
+# What makes numbers of people doubtful: this many times the median, this share of all rows alike. K.
+_APART, _ALIKE, _SEVERAL = 100.0, 0.9, 10
 # Shorter bits of street come from rounding where lines are cut.
 _CRUMB_M = 0.01
 
@@ -35,6 +42,8 @@ def read_demand(
     for number, source in enumerate(study.demand, 1):
         if isinstance(source, LineDemand):
             part = _line_demand(study, source, number, ground.streets, zones, area)
+            swept_m2 = part["length_m"] * part["street_class"].map(source.width_m)
+            _note_swept(number, source.total, float(swept_m2.sum()), notes)
         elif isinstance(source, LedgerDemand):
             part = _ledger_demand(study, source, number, ground.streets, zones, area, notes)
         elif isinstance(source, ZoneDemand):
@@ -168,16 +177,19 @@ def _point_demand(
     """Return a table's workers at their points; rows without a place, or outside the study area, become rejects."""
     table = read_places(study, settings, notes)
     columns.need(table, "weight")
+    _note_total(table, "weight", PEOPLE, notes)
     if isinstance(settings, EnterpriseDemand):
         columns.need(table, "name")
     table, places = locate_rows(study, settings, table, ground, zones, notes)
     weight = columns.amounts(table, "weight", PEOPLE, "cell_weight")
     _sum(weight.to_numpy(), _MOST_PEOPLE, table.file)
-    _note_total(table, weight, notes)
+    _note_weights(table, weight, notes)
     inside = places.intersects(area)
     notes.reject(table, table.rows[~inside], "outside_area")
     if not inside.any():
         raise InputError("all_outside", file=table.file)
+    if (lost := float(weight[~inside].sum())) > 0:
+        notes.warn("people_outside", file=table.file, people=lost, share=lost / float(weight.sum()))
     places, weight = places[inside], weight[inside]
     if weight.sum() <= 0:
         raise InputError("no_weight", file=table.file)
@@ -200,12 +212,54 @@ def _point_demand(
     return points.reset_index(drop=True)
 
 
-def _note_total(table: RawTable, weight: pd.Series, notes: Notes) -> None:
-    """Note people who weigh suspiciously much: one row that holds most of them is often a total that has no such name."""
+def _note_weights(table: RawTable, weight: pd.Series, notes: Notes) -> None:
+    """Note people who weigh suspiciously: most of all in one row, none, in another unit, the same everywhere."""
+    if (weight == 0).any():
+        notes.warn("weight_zero", file=table.file, count=int((weight == 0).sum()), rows=some(weight.index[weight == 0]))
     if len(weight) >= 5 and weight.max() > 0.4 * weight.sum():
+        # One row that holds most people is often a total that has no such name.
         most = float(weight.max())
         row, share = weight.index[int(weight.argmax())], most / float(weight.sum())
         notes.warn("weight_heavy", file=table.file, row=row, weight=most, share=share)
+    people = weight[weight > 0]
+    if len(people) < _SEVERAL:
+        return
+    median, common = float(people.median()), people.mode()
+    apart = people[people >= _APART * median]
+    if len(apart):
+        times = float(apart.min()) / median
+        notes.warn(
+            "weight_apart",
+            file=table.file,
+            rows=some(apart.index),
+            weight=float(apart.min()),
+            median=median,
+            times=times,
+        )
+    alike = float((people == common.iloc[0]).mean())
+    if alike >= _ALIKE and common.iloc[0] > 1:
+        notes.warn("weight_alike", file=table.file, share=alike, weight=float(common.iloc[0]))
+
+
+def _note_swept(number: int, total: float, swept_m2: float, notes: Notes) -> None:
+    """Note a total that speaks of another area: each of its workers would sweep far more or less of these streets than anybody can."""
+    least, most = _SWEPT_M2
+    if total >= _MANY and not least <= swept_m2 / total <= most:
+        key = "swept_little" if swept_m2 / total < least else "swept_much"
+        notes.warn(key, number=number, total=total, swept=swept_m2, each=swept_m2 / total)
+
+
+def _note_total(table: RawTable, field: str, units: Mapping[str, float], notes: Notes) -> None:
+    """Note rows of totals that say something else than the rows add up to: the total may be another area's."""
+    if field not in table.rows.columns or table.aside.empty:
+        return
+    unit = table.units.get(field, "")
+    said = numbers(table.aside.loc[table.aside["reason"] == "total_row", field], units, unit).dropna()
+    rows = float(numbers(table.rows[field], units, unit).sum())
+    # One total; a subtotal for each town; subtotals and their total.
+    fits = (said.max(), said.sum(), said.sum() / 2) if len(said) else (rows,)
+    if all(abs(total - rows) > max(0.5, 0.005 * rows) for total in fits):
+        notes.warn("total_differs", file=table.file, row=said.idxmax(), total=float(said.max()), sum=rows)
 
 
 def _ledger_demand(
@@ -222,25 +276,29 @@ def _ledger_demand(
     Rows whose road is not among the streets, or that lies outside the study area, become rejects.
     """
     table = read_places(study, settings, notes)
-    columns.need(table, "road")
-    people = _ledger_people(table, settings)
-    road, start, end = (columns.text(table, field).tolist() for field in ("road", "road_from", "road_to"))
-    lines = streets.geometry.to_numpy()
-    rows: list[tuple[int, int, shapely.LineString, str, float]] = []
-    lost = np.zeros(len(table.rows), dtype=bool)
-    for n, found in enumerate(match_roads(road, start, end, streets=streets)):
-        inside = _cut_by_zones(lines[found], zones) if len(zones) else _cut_by_area(lines[found], area)
-        pieces = [
-            (found[street], piece, zone)
-            for street, line, zone in inside
-            for piece in equal_pieces(line, max(1, int(np.ceil(line.length / settings.piece_m - 1e-9))))
-        ]
+    columns.need(table, "road_span" if "road_span" in table.rows.columns else "road")
+    people = _ledger_people(table, settings, notes)
+    texts = (columns.text(table, field).tolist() for field in ("road", "road_from", "road_to", "road_span"))
+    named, rows = NamedRoads(streets), list[tuple[int, int, shapely.LineString, str, float]]()
+    lost, whole = dict[tuple[str, str], list[int]](), list[int]()
+    for n, (road, start, end) in enumerate(ends_of(*texts)):
+        found = named.stretch(road, start, end)
+        pieces = _pieces_within(found, settings.piece_m, zones, area)
         length_m = sum(piece.length for _, piece, _ in pieces)
-        lost[n] = not pieces
         rows += [(n, street, piece, zone, piece.length / length_m) for street, piece, zone in pieces]
-    notes.reject(table, table.rows[lost], "road_unmatched")
-    if people[lost].sum() > 0:
-        notes.warn("people_unplaced", file=table.file, people=float(people[lost].sum()))
+        if not pieces:
+            like = "" if found.streets else named.like(road)
+            key = "road_outside" if found.streets else "road_like" if like else "road_unmatched"
+            lost.setdefault((key, like), []).append(n)
+        elif found.whole:
+            whole.append(n)
+    for (key, like), unmatched in lost.items():
+        notes.reject(table, table.rows.iloc[unmatched], key, name=like)
+    if whole:
+        notes.warn("road_ends", file=table.file, count=len(whole), rows=some(table.rows.index[whole]))
+    unplaced = sum(float(people[unmatched].sum()) for unmatched in lost.values())
+    if unplaced > 0:
+        notes.warn("people_unplaced", file=table.file, people=unplaced)
     if not rows:
         raise InputError("no_road_matched", file=table.file)
     of_row, of_street, piece_of, zone_of_piece, share = (list(column) for column in zip(*rows, strict=True))
@@ -264,16 +322,32 @@ def _ledger_demand(
     )
 
 
-def _ledger_people(table: RawTable, settings: LedgerDemand) -> np.ndarray:
+def _pieces_within(
+    stretch: Stretch, piece_m: float, zones: gpd.GeoDataFrame, area: shapely.Geometry
+) -> list[tuple[int, shapely.LineString, str]]:
+    """Return the pieces of a stretch inside the study area: the street's number, the piece, its zone."""
+    lines = np.array(stretch.lines, dtype=object)
+    inside = _cut_by_zones(lines, zones) if len(zones) else _cut_by_area(lines, area)
+    return [
+        (stretch.streets[line], piece, zone)
+        for line, part, zone in inside
+        for piece in equal_pieces(part, max(1, int(np.ceil(part.length / piece_m - 1e-9))))
+    ]
+
+
+def _ledger_people(table: RawTable, settings: LedgerDemand, notes: Notes) -> np.ndarray:
     """Return the workers of each row, or its share of the total, by the swept area or by length × width.
 
     The shares are of all rows: what belongs to a road that isn't found is missing then, not moved onto others.
     """
     if settings.total is None:
         columns.need(table, "weight")
-        people = columns.amounts(table, "weight", PEOPLE, "cell_weight").to_numpy()
-        _sum(people, _MOST_PEOPLE, table.file)
-        return np.asarray(people)
+        weight = columns.amounts(table, "weight", PEOPLE, "cell_weight")
+        _sum(weight.to_numpy(), _MOST_PEOPLE, table.file)
+        _note_total(table, "weight", PEOPLE, notes)
+        _note_weights(table, weight, notes)
+        return weight.to_numpy()
+    _note_total(table, "area_m2", SQUARE_METRES, notes)
     if "area_m2" in table.rows.columns:
         swept_m2 = columns.amounts(table, "area_m2", SQUARE_METRES, "cell_size").to_numpy()
     else:
@@ -303,6 +377,7 @@ def _zone_demand(
     columns.need(table, "zone", "weight")
     people = columns.amounts(table, "weight", PEOPLE, "cell_weight")
     _sum(people.to_numpy(), _MOST_PEOPLE, table.file)
+    _note_total(table, "weight", PEOPLE, notes)
     id_of = dict(zip(zones["name"], zones["id"], strict=True)) | dict(zip(zones["id"], zones["id"], strict=True))
     zone = columns.text(table, "zone").map(lambda cell: id_of.get(cell, "") if cell else "")
     under = _spread_over(study, settings, number, ground, zones, area, notes)
