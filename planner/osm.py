@@ -183,6 +183,15 @@ def pyosmium() -> Any:
     return osmium
 
 
+def written_in(file: Path) -> int | None:
+    """Return the year of the data of an extract; None where its header doesn't say, or can't be read here."""
+    try:
+        stamp = pyosmium().io.Reader(str(file)).header().get("osmosis_replication_timestamp")
+    except (MissingPackageError, RuntimeError):
+        return None
+    return int(stamp[:4]) if stamp[:4].isdigit() else None
+
+
 def _ways(file: Path) -> Iterator[Any]:
     osmium = pyosmium()
     entities = osmium.osm.NODE | osmium.osm.WAY

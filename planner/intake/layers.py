@@ -20,6 +20,7 @@ import shapely
 
 from planner import datum, osm
 from planner.errors import InputError
+from planner.intake.age import note_year
 from planner.intake.grid import decode, refuse_bomb, refuse_unfit
 from planner.intake.notes import Notes, some
 from planner.study import Layer, Streets, Study
@@ -224,6 +225,8 @@ def read_streets(study: Study, settings: Streets, zones: gpd.GeoDataFrame, notes
     if lines.empty:
         raise InputError("layer_not_lines", file=settings.file)
     _refuse_elsewhere(study.crs, lines, settings.file)
+    if extract and (written := osm.written_in(study.path(settings.file))):
+        note_year(study, settings.file, written, notes)
     if len(lines) < len(frame):
         notes.warn("not_lines", file=settings.file, count=len(frame) - len(lines))
     if settings.class_column not in lines.columns:

@@ -32,10 +32,13 @@ class Notes:
     headings: list[tuple[str, str, str]] = field(default_factory=list)
 
     def saw(self, table: RawTable) -> None:
-        """Note which headings were understood, and the rows that are no data."""
+        """Note which headings were understood, the rows that are no data, and the sheets that nobody asked for."""
         self.headings += [(table.file, name, heading) for name, heading in table.recognised.items()]
         for key, rows in table.aside.groupby("reason", sort=True):
             self.reject(table, rows, str(key))
+        if table.unread:
+            named = (say(self.lang, "quality.sheet_rows", sheet=s, rows=n) for s, n in table.unread.items())
+            self.warn("sheets_unread", file=table.file, sheet=table.sheet, others=", ".join(named))
 
     def reject(self, table: RawTable, rows: pd.DataFrame, key: str, **values: object) -> None:
         """Set rows aside, each with what it held under the user's own headings."""

@@ -21,6 +21,7 @@ from planner import datum, evidence
 from planner.errors import InputError
 from planner.evidence import Evidence, Ground
 from planner.intake import columns
+from planner.intake.age import note_age
 from planner.intake.cells import angles, money, pair, plain
 from planner.intake.grid import Grid
 from planner.intake.headings import declared_datum
@@ -36,6 +37,8 @@ _FAR_M = 100_000.0
 # Two rows of one name this near to each other are one place written down twice.
 _SAME_PLACE_M = 30.0
 _SAME_NAME = 0.8
+# A name this long that stands twice, within this distance, names one place: chains number or place their branches. K.
+_LONG_NAME, _NEARBY_M = 5, 1_000.0
 # Without a word about the datum in study.toml, evidence this strong is not passed over.
 _BEYOND_DOUBT, _ENOUGH_POINTS = 0.999, 10
 _IN_WATER_M = 30.0
@@ -55,6 +58,7 @@ def read_places(study: Study, settings: Table, notes: Notes) -> RawTable:
     file = f"{settings.file}!{table.sheet}" if settings.sheet and table.sheet else settings.file
     table = RawTable(**{**vars(table), "file": file})
     notes.saw(table)
+    note_age(study, table, notes)
     return table
 
 
@@ -400,6 +404,8 @@ def note_doubts(study: Study, sites: gpd.GeoDataFrame, water: gpd.GeoDataFrame, 
     xy = shapely.get_coordinates(sites.geometry)
     for one, other, apart_m in doubles(sites):
         notes.warn("duplicate", one=_shown(sites, one), other=_shown(sites, other), m=apart_m)
+    for one, other, apart_m in _alike_pairs(sites, "candidate", "existing"):
+        notes.warn("candidate_stands", one=_shown(sites, one), other=_shown(sites, other), m=apart_m)
     spot = (
         pd.Series([tuple(p) for p in np.round(xy, 2)]).to_frame("at").groupby("at", sort=False)["at"].transform("size")
     )
@@ -416,15 +422,22 @@ def note_doubts(study: Study, sites: gpd.GeoDataFrame, water: gpd.GeoDataFrame, 
 
 def doubles(sites: gpd.GeoDataFrame) -> list[tuple[int, int, float]]:
     """Return pairs of rows, by position, that look like one place written down twice, and how far apart they are in metres."""
+    return [pair for status in ("existing", "candidate") for pair in _alike_pairs(sites, status, status)]
+
+
+def _alike_pairs(sites: gpd.GeoDataFrame, status: str, against: str) -> list[tuple[int, int, float]]:
+    """Return pairs of rows, by position, of one status and another (or the same) on one spot and with alike names."""
     names, xy = [_core(name) for name in sites["name"]], shapely.get_coordinates(sites.geometry)
-    found = []
-    for status in ("existing", "candidate"):
-        own = np.flatnonzero((sites["status"] == status).to_numpy()).tolist()
-        for a, b in sorted(cKDTree(xy[own]).query_pairs(_SAME_PLACE_M)) if own else ():
-            one, other = own[a], own[b]
-            if _alike(names[one], names[other]):
-                found.append((one, other, math.dist(xy[one], xy[other])))
-    return found
+    own, others = (np.flatnonzero((sites["status"] == s).to_numpy()) for s in (status, against))
+    if not len(own) or not len(others):
+        return []
+    found = cKDTree(xy[own]).query_ball_tree(cKDTree(xy[others]), _SAME_PLACE_M)
+    pairs = [(int(own[a]), int(others[b])) for a, near in enumerate(found) for b in sorted(near)]
+    return [
+        (one, other, math.dist(xy[one], xy[other]))
+        for one, other in pairs
+        if (one < other or status != against) and _alike(names[one], names[other])
+    ]
 
 
 def _note_mixed(study: Study, sites: gpd.GeoDataFrame, names: list[str], xy: np.ndarray, notes: Notes) -> None:
@@ -435,13 +448,18 @@ def _note_mixed(study: Study, sites: gpd.GeoDataFrame, names: list[str], xy: np.
             continue
         one, other = int(rows[0]), int(rows[1])
         apart = xy[other] - xy[one]
-        if not 100 < math.hypot(*apart) < 2_000:
+        if not _SAME_PLACE_M < math.hypot(*apart) < 2_000:
             continue
+        mixed = False
         for start, end, way in ((one, other, apart), (other, one, -apart)):
             for shifted in ("GCJ-02", "BD-09"):
                 move = datum.shift_between(xy[[start]], shifted, "WGS-84", study.crs)[0]
                 if math.dist(move, way) <= _SAME_PLACE_M * 2:
+                    mixed = True
                     notes.warn("datum_mixed", one=_shown(sites, end), other=_shown(sites, start), datum=shifted)
+        same = all(sites[column].iloc[one] == sites[column].iloc[other] for column in ("name", "status"))
+        if same and not mixed and len(str(name)) >= _LONG_NAME and math.hypot(*apart) <= _NEARBY_M:
+            notes.warn("same_name", one=_shown(sites, one), other=_shown(sites, other), m=math.hypot(*apart))
 
 
 def _shown(sites: gpd.GeoDataFrame, n: int) -> str:

@@ -1,0 +1,197 @@
+"""What looks wrong without being so for certain: it is said, with file and row, and nothing else happens."""
+
+from pathlib import Path
+
+import pytest
+import small_study as small
+
+from planner.intake import Inputs, read_inputs, read_table
+from planner.study import load_study
+
+
+def read(folder: Path) -> Inputs:
+    return read_inputs(load_study(folder))
+
+
+def warned(inputs: Inputs, *words: str) -> bool:
+    return sum(all(word in warning for word in words) for warning in inputs.warnings) == 1
+
+
+def couriers(folder: Path, weights: list[object], more: str = "", heads: str = "编号,名称,人数,经度,纬度") -> Inputs:
+    """Return the inputs of the small study with other couriers, all along the street from A to D, and lines below them."""
+    rows = []
+    for n, weight in enumerate(weights):
+        lon, lat = small.lonlat("A", east_m=900.0 * n / max(1, len(weights) - 1))
+        rows.append(f"P{n},商场{n},{weight},{lon},{lat}")
+    (folder / "couriers.csv").write_text("\n".join([heads, *rows, more]), encoding="utf-8")
+    return read(folder)
+
+
+# --- people ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("below", "told"),
+    [("合计,,2000,,", True), ("合计,,9,,", False), ("小计,,4,,\n小计,,5,,\n总计,,9,,", False), ("小计,,4,,\n小计,,5,,", False),
+     ("合计,,,,", False), ("Total,,2000,,", True)],
+)  # fmt: skip
+def test_a_total_that_the_rows_do_not_add_up_to(small_study: Path, below: str, told: bool):
+    inputs = couriers(small_study, [4, 5], below)
+    assert len(inputs.warnings) == told and (not told or warned(inputs, "couriers.csv", "4", "2,000", "9"))
+    assert len(inputs.rejects) == below.count("\n") + 1
+
+
+def test_people_outside_the_area_are_summed_up(small_study: Path):
+    inputs = couriers(small_study, [2, 2], "P9,别处,6,{},{}".format(*small.lonlat("D", east_m=5_000)))
+    assert warned(inputs, "couriers.csv", "6 ", "60%") and inputs.rejects["row"].tolist() == [4]
+
+
+def test_a_total_of_the_whole_city_on_the_streets_of_its_core(small_study: Path):
+    toml = (small_study / "study.toml").read_text(encoding="utf-8")
+    for total, told in ((170, ""), (2_000, "26"), (0.5, "")):
+        (small_study / "study.toml").write_text(toml.replace("total = 170", f"total = {total}"), encoding="utf-8")
+        inputs = read(small_study)
+        assert len(inputs.warnings) == bool(told) and (not told or warned(inputs, "51,000", told))
+
+
+def test_rows_without_people(small_study: Path):
+    assert warned(couriers(small_study, [0, 3, 0]), "couriers.csv", "2, 4")
+
+
+def test_numbers_in_another_unit(small_study: Path):
+    assert warned(couriers(small_study, [5] * 6 + [3] * 5 + [600]), "13", "600", "120")
+
+
+def test_the_same_number_everywhere(small_study: Path):
+    assert warned(couriers(small_study, [50] * 12), "100%", "50")
+    assert couriers(small_study, [1] * 12).warnings == (), "a person each is a list of persons"
+
+
+# --- places ----------------------------------------------------------------------------------------------------------
+
+
+def candidates(folder: Path, *rows: str) -> Inputs:
+    file = folder / "candidates.csv"
+    file.write_text(file.read_text(encoding="utf-8-sig") + "\n".join(rows) + "\n", encoding="utf-8-sig")
+    return read(folder)
+
+
+def candidate(identifier: str, name: str, letter: str, east_m: float) -> str:
+    return "{},{},超市,,共享,24/7,歇脚,2,,{},{}".format(identifier, name, *small.lonlat(letter, east_m=east_m))
+
+
+def test_one_name_at_two_places_nearby(small_study: Path):
+    assert warned(
+        candidates(small_study, candidate("C3", "便民超市东门店", "A", 0), candidate("C4", "便民超市东门店", "A", 200)),
+        "#4",
+        "#5",
+        "200 m",
+    )
+
+
+def test_branches_of_a_chain_are_no_doubles(small_study: Path):
+    rows = [candidate("C3", "便民超市(东门店)", "A", 0), candidate("C4", "便民超市(西门店)", "A", 200)]
+    rows += [candidate(f"D{n}", "爱心超市", "E", 100.0 * n) for n in range(3)]
+    assert candidates(small_study, *rows).warnings == ()
+
+
+def test_a_candidate_where_a_site_stands(small_study: Path):
+    assert warned(
+        candidates(small_study, candidate("C3", "人民路休息点", "F", 10)), "candidates.csv#4", "sites.xlsx#3", "10 m"
+    )
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def test_kinds_and_services_have_many_words(small_study: Path):
+    file = small_study / "candidates.csv"
+    text = file.read_text(encoding="utf-8-sig").replace("公共厕所", "公厕").replace(",如厕,", ",卫生间；休息,")
+    file.write_text(text, encoding="utf-8-sig")
+    small.edit_cell(small_study / "sites.xlsx", "G3", "座椅、饮水机")
+    inputs = read(small_study)
+    assert inputs.warnings == () and inputs.sites["kind"].tolist() == ["bank", "bank", "toilet", "supermarket"]
+    assert inputs.sites["services"].tolist()[::2] == ["rest;water", "toilet;rest"]
+
+
+def test_settings_understand_the_words_of_the_tables(small_study: Path):
+    toml = (small_study / "study.toml").read_text(encoding="utf-8")
+    more = '[capacity.acceptance.couriers]\n"银行网点" = 0.5\n[standard]\nservices = ["休息", "饮用水"]\n'
+    rule = '[[plan.limits]]\nkind = ["公厕"]\nat_most = 3\n[map]'
+    (small_study / "study.toml").write_text(toml.replace("[standard]\n", more).replace("[map]", rule), encoding="utf-8")
+    study = load_study(small_study)
+    assert study.capacity.acceptance == {"couriers": {"bank": 0.5}} and study.standard.services == ("rest", "water")
+    assert study.plan.limits[0].kind == ("toilet",)
+
+
+# --- age -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("title", "told"), [("站点汇总表(2019年)", True), ("截至2019-06", True), ("2024年", False), ("东街2019号", False)]
+)
+def test_a_title_that_speaks_of_long_ago(small_study: Path, title: str, told: bool):
+    small.edit_cell(small_study / "sites.xlsx", "A1", title)
+    inputs = read(small_study)
+    assert len(inputs.warnings) == told and (not told or warned(inputs, "sites.xlsx", "2019", "2027"))
+
+
+def test_rows_of_long_ago(small_study: Path):
+    heads = "编号,名称,人数,经度,纬度,更新时间"
+    lon, lat = small.lonlat("C")
+    rows = [
+        f"P{n},商场{n},{n + 1},{lon},{lat},{when}"
+        for n, when in enumerate(["2018-05-01", "2026/1/3", "不详", "2020年"])
+    ]
+    (small_study / "couriers.csv").write_text("\n".join([heads, *rows]), encoding="utf-8")
+    assert warned(read(small_study), "couriers.csv", "2, 5", "2020")
+
+
+# --- sheets ----------------------------------------------------------------------------------------------------------
+
+
+def book(path: Path, **sheets: list[list[object]]) -> Path:
+    import openpyxl
+
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for name, rows in sheets.items():
+        sheet = workbook.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    workbook.save(path)
+    return path
+
+
+HEAD, ROW = ["编号", "名称", "经度", "纬度"], ["A1", "甲站", 120.1, 30.9]
+
+
+def test_a_cover_on_top_is_passed_over_and_other_tables_are_named(tmp_path: Path):
+    file = book(
+        tmp_path / "a.xlsx",
+        封面=[["驿站台账"], ["某某区总工会"]],
+        城区=[HEAD, ROW],
+        乡镇=[HEAD, ROW, ROW],
+        说明=[["编号", "怎么填"]],
+    )
+    table = read_table(file)
+    assert (table.sheet, len(table.rows), dict(table.unread)) == ("城区", 1, {"乡镇": 2})
+    assert read_table(file, "乡镇").unread == {} and len(read_table(file, "乡镇").rows) == 2
+
+
+def test_sheets_that_nobody_read_are_told(small_study: Path):
+    import openpyxl
+
+    file = small_study / "sites.xlsx"
+    workbook = openpyxl.load_workbook(file)
+    for row in workbook.active.iter_rows(min_row=2, values_only=True):
+        (workbook["乡镇"] if "乡镇" in workbook else workbook.create_sheet("乡镇")).append(row)
+    workbook.save(file)
+    assert warned(read(small_study), "sites.xlsx", "乡镇", "2")
+
+
+def test_a_row_of_units_is_no_place_and_its_units_hold(small_study: Path):
+    heads = "编号,名称,人数,经度,纬度\n,,（万人）,°,°"
+    inputs = couriers(small_study, ["0.0003", 0.0004], heads=heads)
+    assert inputs.demand.query("group == 'couriers'")["weight"].tolist() == pytest.approx([3, 4])
+    assert inputs.rejects["row"].tolist() == [2] and "单位" in inputs.rejects["reason"][0]
