@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -325,10 +325,14 @@ def check(
     settings = load_study(study)
     speech = _speak(lang, settings.language)
     settings = settings.model_copy(update={"language": speech})
+    _refuse_file(out)
     with _steps() as steps:
         steps("read")
-        inputs = read_inputs(settings)
-        check_rules(settings, inputs)
+        try:
+            inputs = read_inputs(settings)
+            check_rules(settings, inputs)
+        except InputError as error:
+            _list_faults(settings, out, error)
         steps("network")
         walks = walk(settings, inputs)
     existing = (inputs.sites["status"] == "existing").sum()
@@ -340,7 +344,6 @@ def check(
         typer.echo(f"- {warning}")
     for reject in inputs.rejects.to_dict("records"):
         typer.echo(say(speech, "cli.reject", **{str(k): v for k, v in reject.items()}))
-    _refuse_file(out)
 
     def write(folder: Path) -> None:
         write_quality(quality_sections(settings, inputs, walks, lang=speech), settings.name, folder, lang=speech)
@@ -351,6 +354,28 @@ def check(
     typer.echo(say(speech, "check.written"))
     for file in files:
         typer.echo(f"  {file}")
+
+
+def _list_faults(study: "Study", out: Path, first: InputError) -> NoReturn:
+    """Print all that has to be put right in the files of a study, not the first fault alone, and write it down; then give up."""
+    from planner.deliver import write_whole
+    from planner.report.quality import fault_sections, faults, write_quality
+    from planner.workspace.survey import survey
+
+    speech = study.language
+    found = survey(study, speech)
+    wrong = faults(found)
+    if not wrong:
+        raise first
+    for *_, error in wrong:
+        typer.echo(f"- {error.text(speech)}", err=True)
+
+    def write(folder: Path) -> None:
+        write_quality(fault_sections(found, lang=speech), study.name, folder, lang=speech)
+
+    files = write_whole(out, write)
+    typer.echo(say(speech, "check.faults", count=len(wrong), file=files[0]), err=True)
+    raise typer.Exit(first.exit_code)
 
 
 Extract = Annotated[

@@ -90,6 +90,24 @@ def test_check_counts_and_lists_what_was_not_used(small_study: Path):
     assert "2 existing sites, 2 candidates" in done.stdout and "candidates.csv, row 4" in done.stdout
 
 
+def test_check_lists_all_that_has_to_be_put_right_and_writes_it_down(small_study: Path, tmp_path: Path):
+    small.edit_cell(small_study / "sites.xlsx", "F3", "<b>when we like</b>")
+    small.edit_cell(small_study / "sites.xlsx", "H4", "some")
+    small.edit_cell(small_study / "options.xlsx", "G2", "=1+")
+    out = tmp_path / "out"
+    done = planner("check", small_study, "--lang", "en", "--out", out)
+    assert done.returncode == 1 and "Traceback" not in done.stderr and done.stdout == ""
+    assert [line[:22].strip() for line in done.stderr.splitlines() if line.startswith("- ")] == [
+        "- sites.xlsx, row 3, c", "- sites.xlsx, row 4, c", "- options.xlsx, row 2,"
+    ]  # fmt: skip
+    assert sorted(file.name for file in out.iterdir()) == ["quality.html", "quality.xlsx"]
+    page = (out / "quality.html").read_text(encoding="utf-8")
+    assert "<b>when" not in page and "&lt;b&gt;when we like" in page
+    change(small_study, 'file = "options.xlsx"', 'file = "gone.xlsx"')
+    done = planner("check", small_study, "--lang", "en", "--out", out)
+    assert done.returncode == 1 and "gone.xlsx" in done.stderr and "sites.xlsx" in done.stderr
+
+
 @pytest.mark.parametrize(
     "words", [["run"], ["nonsense"], ["run", "a", "b"], ["demo", "--lang", "fr"], ["app", "--port", "0"]]
 )

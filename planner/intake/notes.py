@@ -21,6 +21,7 @@ class Notes:
         lang: language of the sentences.
         rejects: a row of `tables.REJECT_COLUMNS` each.
         warnings: sentences for the data-quality notes.
+        topics: of each warning, its key in the catalogue's section ``quality``.
         evidence: a row of `tables.EVIDENCE_COLUMNS` each.
         headings: a row of `tables.HEADING_COLUMNS` each.
     """
@@ -28,6 +29,7 @@ class Notes:
     lang: Lang
     rejects: list[tuple[str, int, str, str, str, dict[str, str]]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
     evidence: list[tuple[str, str, float, float, float, int, bool]] = field(default_factory=list)
     headings: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -50,7 +52,17 @@ class Notes:
 
     def warn(self, key: str, **values: object) -> None:
         """Note something that the reader of the results should know."""
-        self.warnings.append(say(self.lang, f"quality.{key}", **values))
+        self.tell(key, say(self.lang, f"quality.{key}", **values))
+
+    def tell(self, topic: str, sentence: str) -> None:
+        """Note a sentence that stands already."""
+        self.topics.append(topic)
+        self.warnings.append(sentence)
+
+    def forget(self) -> None:
+        """Begin the record of rejects and warnings anew."""
+        for record in (self.rejects, self.warnings, self.topics):
+            record.clear()
 
     def weighed(self, file: str, evidence: tuple[Evidence, ...], chosen: Reading) -> None:
         """Note how likely each reading of a file's coordinates is, and which one was taken."""

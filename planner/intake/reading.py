@@ -58,6 +58,7 @@ class Inputs:
         options: what can be done where, at which cost.
         rejects: rows that could not be used (`tables.REJECT_COLUMNS`).
         warnings: sentences for the data-quality notes.
+        topics: of each warning, what it speaks of: its key in the catalogue's section ``quality``.
         hashes: sha256 of every file of the study, each part of a shapefile too.
         evidence: how likely each reading of each table's coordinates is (`tables.EVIDENCE_COLUMNS`).
         survey: what was asked and counted at existing sites (`tables.SURVEY_COLUMNS`).
@@ -72,6 +73,7 @@ class Inputs:
     options: pd.DataFrame
     rejects: pd.DataFrame
     warnings: tuple[str, ...]
+    topics: tuple[str, ...]
     hashes: dict[str, str]
     evidence: pd.DataFrame
     headings: pd.DataFrame
@@ -91,7 +93,7 @@ def read_inputs(study: Study) -> Inputs:
         streets = read_streets(study, study.streets, zones, notes)
     else:
         streets = no_streets(study)
-        notes.warnings.append(study.approximation)
+        notes.tell("approximate", study.approximation)
     water = read_polygons(study, study.water, notes) if study.water else no_polygons(study)
     ground = Ground(streets, water, extent(study, streets, zones))
     area = zones.union_all() if len(zones) else walkable_area(study, ground)
@@ -119,6 +121,7 @@ def read_inputs(study: Study) -> Inputs:
         options=options,
         rejects=pd.DataFrame(notes.rejects, columns=list(REJECT_COLUMNS)),
         warnings=tuple(notes.warnings),
+        topics=tuple(notes.topics),
         hashes={name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _all_files(study).items()},
         evidence=pd.DataFrame(notes.evidence, columns=list(EVIDENCE_COLUMNS)),
         headings=pd.DataFrame(notes.headings, columns=list(HEADING_COLUMNS)),

@@ -1,7 +1,8 @@
 """What is known about the data before anything is planned -> the data-quality report, as xlsx and as one html file.
 
-Takes a study, its inputs and the walks; gives sections (a title and a table each) and writes them. Judges nothing that `intake` did not
-notice, but for how far places lie from the streets they were put on and whose totals speak of which area.
+Takes a study, its inputs and the walks, or what a survey found where the files can't be used yet; gives sections (a title and a table each)
+and writes them. Judges nothing that `intake` did not notice, but for how far places lie from the streets they were put on and whose totals
+speak of which area.
 """
 
 import html
@@ -17,16 +18,29 @@ import pandas as pd
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
+from planner.errors import InputError
 from planner.intake import Inputs
 from planner.pipeline import Walks
 from planner.report.archive import write_package
 from planner.report.cells import put_text
 from planner.study import Study
+from planner.tables import EVIDENCE_COLUMNS, REJECT_COLUMNS
 from planner.words import Lang, say, term
+from planner.workspace.survey import Findings, Survey
 
 # The walk from a place to its street: farther than this, a street is missing or the place is wrong.
 FAR_FROM_STREET_M = 100.0
 MOST_ROWS = 1_000
+# What a warning speaks of, in the order of reading; whatever is not named here speaks of the files and their words.
+_TOPICS: dict[str, frozenset[str]] = {
+    "place": frozenset({"read_as", "datum_contradicted", "axes_swapped", "in_water", "datum_mixed", "same_spot", "approximate"}),
+    "double": frozenset({"duplicate", "same_name", "candidate_stands"}),
+    "people": frozenset({"weight_heavy", "weight_zero", "weight_apart", "weight_alike", "people_unplaced",
+                         "people_outside_zones", "road_ends"}),
+    "scope": frozenset({"total_differs", "people_outside", "swept_little", "swept_much", "zones_overlap", "zones_holes", "no_zones"}),
+    "age": frozenset({"stale_title", "stale_rows"}),
+    "file": frozenset(),
+}  # fmt: skip
 
 Head = Callable[..., pd.DataFrame]
 
@@ -49,9 +63,7 @@ def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) 
         lang: language of headings and words.
     """
 
-    def head(**columns: Any) -> pd.DataFrame:
-        return pd.DataFrame({say(lang, f"check.{key}"): values for key, values in columns.items()})
-
+    head = _headings(lang)
     kinds = inputs.sites["status"]
     counts = {
         "existing": int((kinds == "existing").sum()),
@@ -63,31 +75,121 @@ def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) 
         "components": walks.network.n_components,
         "rejected": len(inputs.rejects),
     }
-    evidence, rejects = inputs.evidence, inputs.rejects.head(MOST_ROWS)
     return (
         Section("counts", head(what=[say(lang, f"check.{key}") for key in counts], value=list(counts.values()))),
-        Section("warnings", head(note=list(inputs.warnings))),
-        Section(
-            "rejects",
-            head(file=rejects["file"], row=rejects["row"], reason=rejects["reason"], repair=rejects["repair"], values=rejects["values"]),
-        ),
-        Section(
-            "evidence",
-            head(
-                file=evidence["file"],
-                reading=evidence["reading"],
-                median_m=evidence["median_m"].round(1),
-                near=evidence["near"].round(3),
-                likelihood=evidence["likelihood"].round(4),
-                points=evidence["points"],
-                chosen=["✓" if chosen else "" for chosen in evidence["chosen"]],
-            ),
-        ),
+        Section("files", _files(inputs, head)),
+        Section("warnings", _warnings(inputs, lang, head)),
+        Section("rejects", _rejects(inputs.rejects, head)),
+        Section("evidence", _evidence(inputs.evidence, head)),
         Section("headings", head(file=inputs.headings["file"], heading=inputs.headings["heading"], field=inputs.headings["field"])),
         Section("snap", _snap(inputs, walks, lang, head)),
         Section("far", _far(inputs, walks, head)),
         Section("scopes", _scopes(study, inputs, lang, head)),
     )  # fmt: skip
+
+
+def fault_sections(found: Survey, *, lang: Lang) -> tuple[Section, ...]:
+    """Return the sections of the report on files that cannot be used yet: what has to be put right comes first.
+
+    Args:
+        found: what a survey found.
+        lang: language of headings and words; the survey's own.
+    """
+    head, findings = _headings(lang), list(found.findings.values())
+    rejects = [frame for f in findings for frame in (f.rejects, f.asides) if len(frame)]
+    warnings = [warning for f in findings for warning in f.warnings]
+    return (
+        Section("faults", _faults(found, lang, head)),
+        Section("warnings", head(note=list(dict.fromkeys(warnings)))),
+        Section("rejects", _rejects(pd.concat(rejects) if rejects else pd.DataFrame(columns=list(REJECT_COLUMNS)), head)),
+        Section("evidence", _evidence(_weighed(findings), head)),
+        Section("headings", head(
+            file=[f.file for f in findings for _ in f.fields], heading=[h for f in findings for h in f.fields.values()],
+            field=[name for f in findings for name in f.fields],
+        )),
+    )  # fmt: skip
+
+
+def faults(found: Survey) -> list[tuple[str, int | str, str, str, InputError]]:
+    """Return what has to be put right before a study can be run: file, row, heading, what stands there, what is wrong."""
+    wrong: list[tuple[str, int | str, str, str, InputError]] = []
+    for f in found.findings.values():
+        if f.problem:
+            wrong.append((f.file, "", "", "", f.problem))
+        wrong += [(f.file, fault.row, fault.heading, fault.text, fault.error) for fault in f.faults]
+    if found.problem:
+        wrong.append(("", "", "", "", found.problem))
+    return wrong
+
+
+def _headings(lang: Lang) -> Head:
+    def head(**columns: Any) -> pd.DataFrame:
+        return pd.DataFrame({say(lang, f"check.{key}"): values for key, values in columns.items()})
+
+    return head
+
+
+def _faults(found: Survey, lang: Lang, head: Head) -> pd.DataFrame:
+    wrong = faults(found)[:MOST_ROWS]
+    file, row, column, text, error = zip(*wrong, strict=True) if wrong else ((),) * 5
+    return head(file=file, row=row, heading=column, cell=text, fault=[e.text(lang) for e in error])
+
+
+def _files(inputs: Inputs, head: Head) -> pd.DataFrame:
+    """Return how many rows of each table are used and how many are not, and as what its coordinates were read."""
+    sources = pd.concat(
+        [inputs.sites["source"], inputs.demand["source"], inputs.options["source"], inputs.survey["source"]]
+    )
+    used = sources.drop_duplicates().str.rpartition("#")[0].value_counts()
+    unused = inputs.rejects["file"].value_counts()
+    chosen = inputs.evidence[inputs.evidence["chosen"].astype(bool)]
+    read = chosen.groupby("file", sort=False)["reading"].agg(lambda readings: ", ".join(dict.fromkeys(readings)))
+    # Streets are where people of a line demand stand, not their table.
+    tables = [str(file) for file in dict.fromkeys(inputs.headings["file"])]
+    return head(
+        file=tables,
+        used=[int(used.get(table, 0)) for table in tables],
+        rejected=[int(unused.get(table, 0)) for table in tables],
+        reading=[read.get(table, "") for table in tables],
+    )
+
+
+def _warnings(inputs: Inputs, lang: Lang, head: Head) -> pd.DataFrame:
+    """Return the warnings by what they speak of."""
+    order = list(_TOPICS)
+    topics = [next((topic for topic, keys in _TOPICS.items() if key in keys), "file") for key in inputs.topics]
+    told = sorted(zip(topics, inputs.warnings, strict=True), key=lambda one: order.index(one[0]))
+    return head(topic=[say(lang, f"check.topic_{topic}") for topic, _ in told], note=[note for _, note in told])
+
+
+def _rejects(rejects: pd.DataFrame, head: Head) -> pd.DataFrame:
+    shown = rejects.head(MOST_ROWS)
+    return head(
+        file=shown["file"], row=shown["row"], reason=shown["reason"], repair=shown["repair"], values=shown["values"]
+    )
+
+
+def _evidence(evidence: pd.DataFrame, head: Head) -> pd.DataFrame:
+    return head(
+        file=evidence["file"],
+        reading=evidence["reading"],
+        median_m=evidence["median_m"].astype(float).round(1),
+        near=evidence["near"].astype(float).round(3),
+        likelihood=evidence["likelihood"].astype(float).round(4),
+        points=evidence["points"],
+        chosen=["✓" if chosen else "" for chosen in evidence["chosen"]],
+    )
+
+
+def _weighed(findings: list[Findings]) -> pd.DataFrame:
+    """Return the evidence that a survey weighed; nothing is taken yet."""
+    rows = [
+        (f.file, e.reading.datum, e.median_m, e.near, e.likelihood, e.points, False)
+        for f in findings
+        for e in f.evidence
+        if not e.reading.swapped
+    ]
+    return pd.DataFrame(rows, columns=list(EVIDENCE_COLUMNS))
 
 
 def _snap(inputs: Inputs, walks: Walks, lang: Lang, head: Head) -> pd.DataFrame:

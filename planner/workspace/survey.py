@@ -316,8 +316,7 @@ def _read(
 ) -> tuple[int, tuple[Double, ...]]:
     """Read a table as `read_inputs` does; return how many rows are used, and which look like one place."""
     # What was noticed when its header was looked at is noticed again.
-    notes.rejects.clear()
-    notes.warnings.clear()
+    notes.forget()
     if role == "options":
         return len(read_options(study, settings, notes)), ()
     if role.startswith("demand."):

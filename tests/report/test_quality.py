@@ -44,6 +44,20 @@ def test_the_report_tells_counts_rejects_evidence_and_snaps(small_study: Path, t
         assert "<script>" not in text and "&lt;script&gt;" in text
 
 
+def test_each_row_is_counted_and_each_warning_stands_under_what_it_is_about(small_study: Path):
+    troubled(small_study)
+    small.edit_cell(small_study / "sites.xlsx", "A1", "站点(2012年)")
+    small.edit_cell(small_study / "sites.xlsx", "F3", "")
+    study = load_study(small_study)
+    inputs = read_inputs(study)
+    assert len(inputs.topics) == len(inputs.warnings) == 2
+    tables = {s.key: s.table for s in quality_sections(study, inputs, walk(study, inputs), lang="en")}
+    assert tables["warnings"].iloc[:, 0].tolist() == ["age of the data", "files and words"]
+    assert tables["files"].to_numpy().tolist() == [
+        ["sites.xlsx", 2, 0, "WGS-84"], ["candidates.csv", 3, 1, "WGS-84"], ["couriers.csv", 1, 0, "WGS-84"], ["options.xlsx", 4, 0, ""]
+    ]  # fmt: skip
+
+
 def test_rejects_are_written_in_the_users_own_columns_as_text(small_study: Path, tmp_path: Path):
     troubled(small_study)
     inputs = read_inputs(load_study(small_study))
