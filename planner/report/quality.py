@@ -18,6 +18,7 @@ import pandas as pd
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
+from planner.audit import audit_positions
 from planner.errors import InputError
 from planner.intake import Inputs
 from planner.pipeline import Walks
@@ -83,7 +84,7 @@ def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) 
         Section("evidence", _evidence(inputs.evidence, head)),
         Section("headings", head(file=inputs.headings["file"], heading=inputs.headings["heading"], field=inputs.headings["field"])),
         Section("snap", _snap(inputs, walks, lang, head)),
-        Section("far", _far(inputs, walks, head)),
+        Section("suspects", _suspects(inputs, walks, lang, head)),
         Section("scopes", _scopes(study, inputs, lang, head)),
     )  # fmt: skip
 
@@ -222,12 +223,31 @@ def _snap(inputs: Inputs, walks: Walks, lang: Lang, head: Head) -> pd.DataFrame:
     )
 
 
-def _far(inputs: Inputs, walks: Walks, head: Head) -> pd.DataFrame:
-    """Return the places farthest from any street."""
-    far = np.flatnonzero(walks.sites.access_m > FAR_FROM_STREET_M)
-    far = far[np.argsort(-walks.sites.access_m[far], kind="stable")][:50]
-    sites = inputs.sites.iloc[far]
-    return head(source=sites["source"], name=sites["name"], access_m=walks.sites.access_m[far].round(0))
+def _suspects(inputs: Inputs, walks: Walks, lang: Lang, head: Head) -> pd.DataFrame:
+    """Return the places and units that were put on a doubtful street: far away, on an island of the network, or across water."""
+    if walks.network.detour_factor is not None:
+        return head(source=[], name=[], access_m=[], street=[], doubt=[])
+    parts = []
+    for table, at in ((inputs.sites, walks.sites), (inputs.demand, walks.demand)):
+        barriers = inputs.water.assign(kind="water") if len(inputs.water) else None
+        audit = audit_positions(walks.network, table.geometry, at, far_m=FAR_FROM_STREET_M, barriers=barriers)
+        doubts = {"far": audit["far"], "island": audit["island"], "water": audit["barrier"] != ""}
+        said = [
+            [say(lang, f"check.doubt_{key}") for key, holds in doubts.items() if holds[i]] for i in range(len(audit))
+        ]
+        named = table["name"] if "name" in table else table["id"]
+        frame = {
+            "source": table["source"],
+            "name": named,
+            "access_m": audit["moved_m"].round(0),
+            "street": audit["street"],
+        }
+        shown = pd.DataFrame({key: list(values) for key, values in frame.items()}).assign(
+            doubt=list(map("; ".join, said))
+        )
+        parts.append(shown[shown["doubt"] != ""])
+    doubtful = pd.concat(parts).sort_values("access_m", ascending=False, kind="stable").head(MOST_ROWS)
+    return head(**{str(column): doubtful[column].to_list() for column in doubtful})
 
 
 def _scopes(study: Study, inputs: Inputs, lang: Lang, head: Head) -> pd.DataFrame:

@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import geopandas as gpd
 import openpyxl
+import pandas as pd
+import shapely
 import small_study as small
 
 from planner.intake import read_inputs, write_rejects
@@ -32,7 +35,9 @@ def test_the_report_tells_counts_rejects_evidence_and_snaps(small_study: Path, t
         tables = {section.key: section.table for section in sections}
         assert tables["counts"].iloc[:, 1].tolist()[:4] == [2, 3, len(inputs.demand), 173.0]
         assert tables["rejects"].iloc[0, :2].tolist() == ["candidates.csv", 4]
-        assert tables["far"].iloc[:, 1].tolist() == ["野外"] and tables["far"].iloc[0, 2] == 150
+        doubtful = tables["suspects"]
+        assert doubtful.iloc[:, 1].tolist() == ["野外"] and doubtful.iloc[0, 2] == 150
+        assert doubtful.iloc[0, 4] == say(lang, "check.doubt_far")
         assert tables["evidence"].iloc[:, 0].unique().tolist() == ["sites.xlsx", "candidates.csv", "couriers.csv"]
         assert len(tables["scopes"]) == 2
         book, page = write_quality(sections, study.name, tmp_path / lang, lang=lang)
@@ -42,6 +47,30 @@ def test_the_report_tells_counts_rejects_evidence_and_snaps(small_study: Path, t
         assert named and all(cell.data_type == "s" for cell in named)
         text = page.read_text(encoding="utf-8")
         assert "<script>" not in text and "&lt;script&gt;" in text
+
+
+def test_places_on_an_island_of_the_network_or_across_water_are_doubtful(small_study: Path):
+    streets = gpd.read_file(small_study / "streets.gpkg")
+    x, y = small.node("L")
+    pier = streets.iloc[[0]].assign(geometry=[shapely.LineString([(x + 30, y - 60), (x + 90, y - 60)])])
+    pd.concat([streets, pier]).to_file(small_study / "streets.gpkg")
+    river = gpd.GeoDataFrame(geometry=[shapely.box(x - 60, y - 40, x + 200, y - 20)], crs=small.CRS)
+    river.to_file(small_study / "water.gpkg")
+    settings = (small_study / "study.toml").read_text(encoding="utf-8")
+    (small_study / "study.toml").write_text(
+        settings.replace("[zones]", '[water]\nfile = "water.gpkg"\n[zones]'), encoding="utf-8"
+    )
+    file = small_study / "candidates.csv"
+    rows = file.read_text(encoding="utf-8-sig")
+    for number, (name, moved) in enumerate([("码头", (60, -55)), ("对岸", (-40, -50))]):
+        rows += "C{},{},超市,,共享,24/7,歇脚,2,,{},{}\n".format(number + 8, name, *small.lonlat("L", *moved))
+    file.write_text(rows, encoding="utf-8-sig")
+    study = load_study(small_study)
+    inputs = read_inputs(study)
+    tables = {s.key: s.table for s in quality_sections(study, inputs, walk(study, inputs), lang="zh")}
+    doubts = dict(tables["suspects"][["名称", "疑点"]].itertuples(index=False))
+    assert doubts["码头"] == say("zh", "check.doubt_island")
+    assert doubts["对岸"] == say("zh", "check.doubt_water")
 
 
 def test_each_row_is_counted_and_each_warning_stands_under_what_it_is_about(small_study: Path):
