@@ -186,8 +186,11 @@ def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> 
     Quick bounds come first: only a sheet that is large by them has each of its cells looked at, for empty ones with a format count
     for nothing.
     """
-    cells, last_row, widest, formulas = 0, 0, 26, False
+    cells, filled, last_row, widest, formulas = 0, 0, 0, 26, False
     for block in _blocks(archive, info):
+        filled += block.count(b"<v>") + block.count(b"<is>")
+        if filled > MAX_CELLS:
+            raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
         if b"<!ENTITY" in block:
             raise InputError("xml_bomb", file=file)
         cells += block.count(b' r="')

@@ -42,6 +42,9 @@ _LONG_NAME, _NEARBY_M = 5, 1_000.0
 # Without a word about the datum in study.toml, evidence this strong is not passed over.
 _BEYOND_DOUBT, _ENOUGH_POINTS = 0.999, 10
 _IN_WATER_M = 30.0
+# Coordinates of another family than the others', metres among degrees, that fit nowhere: a slip where they are so few, a table to ask about
+# where they are more. K.
+_STRAY = 0.2
 
 
 _EARTH = (-180.0, -85.0, 180.0, 85.0)
@@ -106,14 +109,23 @@ def locate_rows(
     table, a, b = _only(table, kept), first[kept].to_numpy(), second[kept].to_numpy()
     if table.rows.empty:
         raise InputError("no_rows_left", file=table.file)
-    xy = np.full((len(a), 2), np.inf)
+    xy, lost = np.full((len(a), 2), np.inf), np.zeros(len(a), dtype=bool)
     metres = evidence.are_metres(a, b)
     for family in (metres, ~metres):
         if family.any():
             x, y = a[family], b[family]
             if not metres[family].any():
                 x, y = _straighten(study, table, table.rows.index[family], x, y, ground.area, notes)
-            xy[family] = _read_family(study, settings, _only(table, family), x, y, ground, zones, notes)
+            try:
+                xy[family] = _read_family(study, settings, _only(table, family), x, y, ground, zones, notes)
+            except InputError:
+                # A telephone number among longitudes is that row's fault, not the table's.
+                if family.mean() >= _STRAY:
+                    raise
+                lost |= family
+    if lost.any():
+        notes.reject(table, table.rows[lost], "stray_coordinate")
+        table, xy = _only(table, ~lost), xy[~lost]
     points = gpd.GeoSeries(shapely.points(np.where(np.isfinite(xy), xy, 1e12)), index=table.rows.index, crs=study.crs)
     return table, points
 

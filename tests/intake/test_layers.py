@@ -1,166 +1,18 @@
-"""Layers of any make: each is read right, or refused with its file, what is wrong and what to do."""
+"""Layers of any make: what is noticed in them, refused and repaired. The corpus has more of them."""
 
 import warnings
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
 import pytest
 import shapely
 import small_study as small
+from corpus import lying, shapefile, wrote, zones
 
 from planner.errors import InputError
 from planner.intake import read_inputs, read_layer
 from planner.study import load_study
 from planner.words import LANGS
-
-NAMES = ["西街道", "东街道"]
-
-
-def zones() -> gpd.GeoDataFrame:
-    (west, north), step = small.node("A"), small.STEP_M
-    shapes = [
-        shapely.box(west - 100, north - 700, west + 1.5 * step, north + 100),
-        shapely.box(west + 1.5 * step, north - 700, west + 1000, north + 100),
-    ]
-    return gpd.GeoDataFrame({"id": ["W", "O"], "name": NAMES}, geometry=shapes, crs=small.CRS)
-
-
-def shapefile(folder: Path, encoding: str, cpg: str | None) -> Path:
-    path = folder / "zones.shp"
-    zones().to_file(path, encoding=encoding)
-    path.with_suffix(".cpg").unlink(missing_ok=True)
-    if cpg is not None:
-        path.with_suffix(".cpg").write_text(cpg, encoding="ascii")
-    return path
-
-
-def zipped(folder: Path, name: str = "zones", prefix: str = "") -> Path:
-    inner = folder / "inner"
-    inner.mkdir()
-    shapefile(inner, "GBK", None)
-    with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
-        for part in sorted(inner.iterdir()):
-            archive.write(part, f"{prefix}{part.name}")
-    return folder / f"{name}.zip"
-
-
-def kml(extra: str = "") -> str:
-    shapes = zones().to_crs("EPSG:4326")
-    marks = "".join(
-        f"<Folder><name>{name}</name><Placemark><name>{name}</name><Polygon><outerBoundaryIs><LinearRing><coordinates>"
-        + " ".join(f"{x},{y},0" for x, y in shape.exterior.coords)
-        + "</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark></Folder>"
-        for name, shape in zip(shapes["name"], shapes.geometry, strict=True)
-    )
-    head = '<?xml version="1.0" encoding="UTF-8"?>'
-    return f'{head}{extra}<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{marks}</Document></kml>'
-
-
-def kmz(folder: Path) -> Path:
-    with zipfile.ZipFile(folder / "zones.kmz", "w") as archive:
-        archive.writestr("doc.kml", kml())
-    return folder / "zones.kmz"
-
-
-def wrote(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-    return path
-
-
-def saved(path: Path, **options: object) -> Path:
-    zones().to_file(path, **options)
-    return path
-
-
-def parquet(path: Path) -> Path:
-    zones().to_parquet(path)
-    return path
-
-
-READ_RIGHT: dict[str, Callable[[Path], Path]] = {
-    "gpkg": lambda d: saved(d / "zones.gpkg"),
-    "parquet": lambda d: parquet(d / "zones.parquet"),
-    "geojson": lambda d: wrote(d / "zones.geojson", zones().to_crs(4326).to_json()),
-    "geojson in gbk": lambda d: wrote(d / "zones.geojson", zones().to_crs(4326).to_json(ensure_ascii=False).encode("gbk")),
-    "shp in gbk with cpg": lambda d: shapefile(d, "GBK", "GBK"),
-    "shp in gbk without cpg": lambda d: shapefile(d, "GBK", None),
-    "shp in gbk whose cpg says utf-8": lambda d: shapefile(d, "GBK", "UTF-8"),
-    "shp in utf-8 without cpg": lambda d: shapefile(d, "UTF-8", None),
-    "shp in utf-8 whose cpg says gbk": lambda d: shapefile(d, "UTF-8", "GBK"),
-    "zip": zipped,
-    "zip with a folder": lambda d: zipped(d, prefix="数据/"),
-    "zip that climbs out": lambda d: zipped(d, prefix="../../"),
-    "kml of two folders": lambda d: wrote(d / "zones.kml", kml()),
-    "kmz": kmz,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("make", READ_RIGHT)
-def test_a_layer_of_any_make_is_read_right(small_study: Path, make: str):
-    study = load_study(small_study)
-    (small_study / "zones.gpkg").unlink()
-    before = set(small_study.parent.rglob("*"))
-    layer = read_layer(study, READ_RIGHT[make](small_study).name)
-    name = "name" if "name" in layer.columns else "Name"
-    assert layer[name].tolist() == NAMES and layer.index.tolist() == [1, 2]
-    assert layer.crs == small.CRS
-    assert layer.geometry.area.to_numpy() == pytest.approx(zones().area.to_numpy(), rel=1e-5)
-    assert all(small_study in p.parents for p in set(small_study.parent.rglob("*")) - before), "nothing climbs out"
-
-
-def two_shapes(folder: Path) -> Path:
-    path = zipped(folder)
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("other.shp", b"")
-    return path
-
-
-def bomb(folder: Path) -> Path:
-    with zipfile.ZipFile(folder / "zones.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("zones.shp", bytes(80_000_000))
-    return folder / "zones.zip"
-
-
-def bare_parquet(path: Path) -> Path:
-    zones().drop(columns="geometry").to_parquet(path)
-    return path
-
-
-def lying(path: Path, numbers_in: str, says: str) -> Path:
-    zones().to_crs(numbers_in).set_crs(says, allow_override=True).to_file(path)
-    return path
-
-
-ENTITIES = '<!DOCTYPE kml [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'
-REFUSED: dict[str, tuple[str, Callable[[Path], Path]]] = {
-    "noise as gpkg": ("layer_unreadable", lambda d: wrote(d / "zones.gpkg", b"\0noise")),
-    "noise as geojson": ("layer_unreadable", lambda d: wrote(d / "zones.geojson", "{")),
-    "deep geojson": ("layer_unreadable", lambda d: wrote(d / "zones.geojson", "[" * 200_000)),
-    "noise as parquet": ("layer_unreadable", lambda d: wrote(d / "zones.parquet", b"noise")),
-    "table as parquet": ("layer_unreadable", lambda d: bare_parquet(d / "zones.parquet")),
-    "noise as zip": ("layer_unreadable", lambda d: wrote(d / "zones.zip", b"PK\x03\x04noise")),
-    "noise as shp": ("layer_unreadable", lambda d: wrote(d / "zones.shp", b"noise")),
-    "kml with entities": ("xml_bomb", lambda d: wrote(d / "zones.kml", kml(ENTITIES))),
-    "two shapefiles in a zip": ("zip_layers", two_shapes),
-    "a zip bomb": ("zip_bomb", bomb),
-    "degrees that say metres": ("layer_wrong_crs", lambda d: lying(d / "zones.gpkg", "EPSG:4326", "EPSG:32650")),
-    "metres that say degrees": ("layer_wrong_crs", lambda d: lying(d / "zones.gpkg", "EPSG:4547", "EPSG:4326")),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("what", REFUSED)
-def test_a_hostile_layer_is_refused_in_a_sentence(small_study: Path, what: str):
-    key, write = REFUSED[what]
-    (small_study / "zones.gpkg").unlink()
-    path = write(small_study)
-    with pytest.raises(InputError) as caught:
-        read_layer(load_study(small_study), path.name)
-    assert caught.value.key == key
-    for lang in LANGS:
-        sentence = caught.value.text(lang)
-        assert path.name in sentence and str(small_study) not in sentence and "\n" not in sentence
 
 
 def test_a_crs_in_study_toml_overrules_a_wrong_one(small_study: Path):
