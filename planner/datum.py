@@ -18,6 +18,8 @@ Degrees = tuple[NDArray[np.float64], NDArray[np.float64]]
 _A_M = 6378245.0
 _E2 = 0.00669342162296594323
 _BD = np.pi * 3000 / 180
+# No projected system has metres as large as this on earth.
+_NOWHERE_M = 1e9
 
 
 def in_china(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.bool_]:
@@ -154,7 +156,7 @@ def place(first: ArrayLike, second: ArrayLike, reading: Reading, crs: str) -> ND
     if source != crs:
         x, y = transformer(source, crs).transform(x, y)
     xy = np.column_stack([x, y])
-    xy[~np.isfinite(xy).all(axis=1)] = np.inf
+    xy[~(np.abs(xy) < _NOWHERE_M).all(axis=1)] = np.inf
     return xy
 
 

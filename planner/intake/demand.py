@@ -383,7 +383,8 @@ def _zone_demand(
     under = _spread_over(study, settings, number, ground, zones, area, notes)
     weighs = under.groupby("zone")["weight"].sum()
     nothing = (zone != "") & ~(zone.map(weighs).fillna(0.0) > 0) & (people > 0)
-    for rows, key in ((zone == "", "zone_unknown"), (nothing, "zone_bare")):
+    nobody = (zone != "") & (people == 0)
+    for rows, key in ((zone == "", "zone_unknown"), (nothing, "zone_bare"), (nobody, "zone_nobody")):
         notes.reject(table, table.rows[rows], key)
     lost = float(people[(zone == "") | nothing].sum())
     if lost > 0:
