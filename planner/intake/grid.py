@@ -186,11 +186,8 @@ def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> 
     Quick bounds come first: only a sheet that is large by them has each of its cells looked at, for empty ones with a format count
     for nothing.
     """
-    cells, filled, last_row, widest, formulas = 0, 0, 0, 26, False
+    cells, last_row, widest, formulas = 0, 0, 26, False
     for block in _blocks(archive, info):
-        filled += block.count(b"<v>") + block.count(b"<is>")
-        if filled > MAX_CELLS:
-            raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
         if b"<!ENTITY" in block:
             raise InputError("xml_bomb", file=file)
         cells += block.count(b' r="')
@@ -198,13 +195,19 @@ def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> 
         last_row = max(last_row, max(map(int, re.findall(rb'r="(\d{1,7})"', block)), default=0))
         widest = max(widest, max(map(_column, set(re.findall(rb'r="([A-Z]{2,3})\d', block))), default=0))
     if max(cells, last_row * widest) > MAX_CELLS or last_row > MAX_ROWS:
+        # Where the values alone are too many no cell need be looked at.
+        values = 0
+        if cells > MAX_CELLS:
+            values = sum(block.count(b"<v>") + block.count(b"<is>") for block in _blocks(archive, info))
         filled, last_row, widest = 0, 0, 0
-        for block in _blocks(archive, info):
+        for block in _blocks(archive, info) if values <= MAX_CELLS else ():
             for found in re.finditer(rb' r="([A-Z]{1,3})(\d{1,7})"[^>/]*>\s*<(?:\w+:)?(?:v|is|f)\b', block):
                 filled, last_row = filled + 1, max(last_row, int(found[2]))
                 widest = max(widest, _column(found[1]))
             if max(filled, last_row * widest) > MAX_CELLS or last_row > MAX_ROWS:
-                raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
+                break
+        if max(values, filled, last_row * widest) > MAX_CELLS or last_row > MAX_ROWS:
+            raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
     return formulas
 
 
