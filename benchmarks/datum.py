@@ -1,4 +1,7 @@
-"""How often the datum of a few points is told right: python benchmarks/datum.py --points FILE --streets FILE [--quick] [--json FILE].
+"""How often the datum of a few points is told right: python benchmarks/datum.py --points FILE [--streets FILE] [--quick].
+
+Three figures for each case: told right, asked about, told wrong; and how often the likeliest reading, told or not, is right. Without
+streets nothing but words tells the datums apart, and the figures show that it is said so.
 
 The points (WGS-84, with a column ``fclass`` or ``kind``) are shifted into each datum, drawn at random and read back. `--fit FILE` makes
 planner/evidence.toml anew: for each group of places and each feature the logarithm of how much more often it is seen at places than at
@@ -16,7 +19,7 @@ import pandas as pd
 from scipy.optimize import minimize
 
 from planner import __version__, evidence
-from planner.datum import Reading, from_wgs84, place
+from planner.datum import Reading, fitting_crs, from_wgs84, place
 from planner.evidence import Ground, weigh
 
 DATUMS = ("WGS-84", "GCJ-02", "BD-09")
@@ -31,6 +34,11 @@ KINDS = {"clothes": "shop", "bookshop": "shop", "bakery": "shop", "chemist": "ph
          "fast_food": "restaurant", "bar": "restaurant", "atm": "bank", "industrial": "industrial_park", "hotel": "shop", "mall": "shop",
          "kindergarten": "school", "college": "school", "university": "school", "retail": "shop"}  # fmt: skip
 RIDGE = 10.0
+
+
+def read(file: Path) -> gpd.GeoDataFrame:
+    """Read a layer, parquet or any other."""
+    return gpd.read_parquet(file) if file.suffix == ".parquet" else gpd.read_file(file)
 
 
 def fit(xy: dict[tuple[str, str], np.ndarray], kinds: np.ndarray, ground: Ground) -> dict[str, dict[str, list[float]]]:
@@ -79,20 +87,28 @@ def main() -> None:
     """Measure, or fit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=Path, required=True)
-    parser.add_argument("--streets", type=Path, required=True)
+    parser.add_argument("--streets", type=Path)
+    parser.add_argument("--within", type=Path, help="polygons: only the points inside them")
     parser.add_argument("--fit", type=Path)
     parser.add_argument("--half", action="store_true", help="fit and measure on different halves of the area")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    streets = gpd.read_parquet(args.streets) if args.streets.suffix == ".parquet" else gpd.read_file(args.streets)
-    points = gpd.read_parquet(args.points) if args.points.suffix == ".parquet" else gpd.read_file(args.points)
-    crs = (
-        "EPSG:32650"
-        if "Transverse" in streets.crs.to_wkt() and streets.crs.to_epsg() is None
-        else streets.crs.to_string()
-    )
-    ground = Ground(streets[~streets["highway"].astype(str).str.startswith("motorway")])
+    points = read(args.points)
+    if args.within:
+        points = points[
+            points.to_crs("EPSG:4326").within(read(args.within).to_crs("EPSG:4326").union_all())
+        ].reset_index(drop=True)
+    if args.streets:
+        streets = read(args.streets)
+        named = "Transverse" not in streets.crs.to_wkt() or streets.crs.to_epsg() is not None
+        crs = streets.crs.to_string() if named else "EPSG:32650"
+        ground = Ground(streets[~streets["highway"].astype(str).str.startswith("motorway")])
+        area = ground.area
+    else:
+        middle = points.to_crs("EPSG:4326").geometry.union_all().centroid
+        crs, ground = fitting_crs(middle.x, middle.y), None
+        area = tuple(points.to_crs(crs).total_bounds.tolist())
     where = points.to_crs("EPSG:4326").geometry
     kinds = points["fclass" if "fclass" in points else "kind"].map(lambda k: KINDS.get(k, k)).to_numpy()
     numbers = {into: np.column_stack(from_wgs84(where.x, where.y, into)) for into in DATUMS}
@@ -113,7 +129,7 @@ def main() -> None:
                 for _ in range(10 if args.quick else 100):
                     chosen = draw.choice(pool, size, replace=False)
                     for into in DATUMS:
-                        best = weigh(*numbers[into][chosen].T, crs=crs, ground=ground, area=ground.area,
+                        best = weigh(*numbers[into][chosen].T, crs=crs, ground=ground, area=area,
                                      kinds=kinds[chosen] if told else None)[0]  # fmt: skip
                         hit = best.reading == Reading(into)
                         count, right = count + 1, right + hit
@@ -125,11 +141,13 @@ def main() -> None:
                 cases[case] = {
                     "draws": count,
                     "likeliest_right": right / count,
-                    "decides": sure / count,
-                    "decides_wrong": wrong / count,
+                    "right": (sure - wrong) / count,
+                    "asked": 1 - sure / count,
+                    "wrong": wrong / count,
                 }
                 print(
-                    f"{case:40} likeliest right {right / count:6.1%}  decides {sure / count:6.1%}  wrongly {wrong / count:6.2%}",
+                    f"{case:34} right {(sure - wrong) / count:6.1%}  asked {1 - sure / count:6.1%}  wrong {wrong / count:6.2%}   "
+                    f"likeliest right {right / count:6.1%}",
                     flush=True,
                 )
     if args.json:
