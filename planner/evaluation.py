@@ -3,6 +3,7 @@
 Takes a survey's counts by site, who reaches which site, and loads; gives a score card, a row a site. Small samples say so.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from planner.coverage import Bools, Floats, Ints, Offers
 from planner.reach import Reach
+from planner.study import Capacity
 
 # What a survey may count by site: answers, and of what they are a share.
 SHARES = {
@@ -53,6 +55,16 @@ def wilson(successes: Floats, n: Floats) -> tuple[Floats, Floats]:
         middle = (share + spread / 2) / (1 + spread)
         half = np.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
     return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+
+
+def acceptance(capacity: Capacity, groups: Sequence[str], sites: pd.DataFrame) -> Floats:
+    """Return which share of each group would go to each site at all, shape (n_groups, n_sites): by its host, and by who was asked."""
+    by_kind = [capacity.acceptance.get(group, {}) for group in groups]
+    assumed = np.array([[shares.get(kind, 1.0) for kind in sites["kind"]] for shares in by_kind]).reshape(
+        len(groups), len(sites)
+    )
+    asked, used = (sites[count].to_numpy(dtype=float) for count in ("surveyed", "took_part"))
+    return surveyed_acceptance(assumed, used, asked)
 
 
 def surveyed_acceptance(assumed: Floats, took_part: Floats, surveyed: Floats) -> Floats:

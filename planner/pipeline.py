@@ -31,7 +31,7 @@ from planner.coverage import (
     standing_sites,
 )
 from planner.errors import InputError
-from planner.evaluation import closing_losses, score_card, surveyed_acceptance
+from planner.evaluation import acceptance, closing_losses, score_card
 from planner.gaps import find_gaps, seat_reasons
 from planner.hours import week_mask, week_profile
 from planner.intake import Inputs, read_inputs
@@ -44,7 +44,7 @@ from planner.remedies import gains_by_gap, remedies, seat_gains_by_gap
 from planner.rulebook import Terrain
 from planner.siting import Listener, Plan
 from planner.standards import Ground, judge, norms
-from planner.study import Capacity, PlanSettings, Study
+from planner.study import PlanSettings, Study
 from planner.tables import service_set
 from planner.tiers import judge_tiers
 from planner.words import Lang
@@ -280,19 +280,9 @@ def cover(
         group,
         profile,
         seat_share=study.capacity.seat_share,
-        acceptance=_acceptance(study.capacity, list(profiles), here),
+        acceptance=acceptance(study.capacity, list(profiles), here),
     )
     return replace(state, served_share=service.served_share, accepted_share=service.accepted_share, load=service.load)
-
-
-def _acceptance(capacity: Capacity, groups: list[str], sites: pd.DataFrame) -> Floats:
-    """Return which share of each group would go to each site at all, shape (n_groups, n_sites): by its host, and by who was asked."""
-    by_kind = [capacity.acceptance.get(group, {}) for group in groups]
-    assumed = np.array([[shares.get(kind, 1.0) for kind in sites["kind"]] for shares in by_kind]).reshape(
-        len(groups), len(sites)
-    )
-    asked, used = (sites[count].to_numpy(dtype=float) for count in ("surveyed", "took_part"))
-    return surveyed_acceptance(assumed, used, asked)
 
 
 def _figures(
@@ -460,7 +450,7 @@ def _remedies(
             walks.reach,
             offered,
             _added_seats(inputs.sites, actions, offered, study.standard.services),
-            accepts=_acceptance(study.capacity, list(profiles), at),
+            accepts=acceptance(study.capacity, list(profiles), at),
             seat_share=study.capacity.seat_share,
             n_gaps=len(gaps),
         )

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from planner.coverage import Floats, offers, standing_sites
+from planner.evaluation import acceptance
 from planner.programme import price_levels
 from planner.rulebook import Rulebook, Terrain, members_of, rulebook
 from planner.siting import (
@@ -27,8 +28,9 @@ from planner.siting import (
     rules,
 )
 from planner.siting.conflict import explain_conflict
-from planner.siting.covering import Measure, Tally
+from planner.siting.covering import Measure, Tally, seating_of
 from planner.siting.problem import relative_gap
+from planner.siting.seats import Seats
 from planner.siting.solving import solve_watched
 from planner.siting.watch import Watch
 from planner.study import PlanSettings
@@ -132,6 +134,29 @@ def problem_of(
         tallies=counted,
         price_level=np.array(price_levels(settings)) if settings.price_change else None,
         rules=(*book.rules, *extra),
+        seats=_seats(terrain) if settings.aims.get("served") else None,
+    )
+
+
+def _seats(terrain: Terrain) -> Seats:
+    """Return who wants a seat when, and where there are some."""
+    capacity, sites, required = terrain.study.capacity, terrain.sites, terrain.study.standard.services
+    assert capacity is not None
+    code = {group: row for row, group in enumerate(terrain.profiles)}
+    existing = standing_sites(sites, required)
+    return seating_of(
+        terrain.reach.demand.astype(np.int64),
+        terrain.reach.site.astype(np.int64),
+        terrain.reach.n_demand,
+        weight=terrain.demand["weight"].to_numpy(dtype=float),
+        group=np.array([code[group] for group in terrain.demand["group"]], dtype=np.int64),
+        profile=np.stack(list(terrain.profiles.values())),
+        existing=existing,
+        existing_seats=sites["capacity"].to_numpy(dtype=float)[existing.place],
+        actions=offers(terrain.actions, terrain.place, required),
+        action_seats=terrain.actions["capacity"].to_numpy(dtype=float),
+        accepts=acceptance(capacity, list(terrain.profiles), sites),
+        seat_share=capacity.seat_share,
     )
 
 
@@ -149,7 +174,7 @@ def make(terrain: Terrain, settings: PlanSettings, *, progress: Listener | None 
     if settings.objective == "worst_walk" and not settings.mix:
         return _worst_walk(terrain, settings, book, watch, limits)
     problem = problem_of(terrain, settings, book)
-    if settings.mix or settings.objective in ("effective", "share", "backup", "mean_walk"):
+    if settings.mix or settings.objective in ("effective", "share", "backup", "served", "mean_walk"):
         plan = _explained(terrain, solve_watched(problem, watch, **limits), problem)
         if settings.objective == "mean_walk" and not settings.mix:
             cap_m = walk_cap_m(terrain, settings)
@@ -217,7 +242,7 @@ def _hopeless(terrain: Terrain, problem: SitingProblem) -> Iterator[Reason]:
 def _with_last(made: Made, settings: PlanSettings) -> Made:
     """Add what the phasing costs: the objective at the end of the last year against the best that these rules and budgets allow then."""
     plan, problem = made.plan, made.problem
-    if not plan.found or plan.stopped in ("time", "interrupted"):
+    if not plan.found or plan.stopped in ("time", "interrupted") or problem.seats is not None:
         return made
     only_last = replace(problem, year_weight=np.append(np.zeros(problem.n_years - 1), 1.0))
     last = objective_of(only_last, plan.build_year)

@@ -18,7 +18,7 @@ Mode = Literal["self_build", "joint_build", "co_host", "shared", "consolidate"]
 Tier = Literal["city", "county", "township", "cluster", "enterprise"]
 Role = Literal["rest_station", "service_centre", "venue"]
 Action = Literal["build", "extend_hours", "upgrade", "close"]
-Objective = Literal["effective", "share", "backup", "mean_walk", "worst_walk", "fairest", "least_cost"]
+Objective = Literal["effective", "share", "backup", "served", "mean_walk", "worst_walk", "fairest", "least_cost"]
 Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000", "auto"]
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
@@ -369,7 +369,8 @@ class PlanSettings(_Settings):
         carry_over: whether unspent money stays for later years.
         price_change: by how much prices rise a year, a fraction. Costs are stated in prices of the first year, budgets in money of theirs.
         objective: what is best. ``effective`` (share of working hours with an open, equipped site in reach), ``share`` (a site in reach),
-            ``backup`` (cross coverage), ``mean_walk`` (p-median: shortest mean walk), ``worst_walk`` (p-center: shortest worst walk),
+            ``backup`` (cross coverage), ``served`` (seats found of those wanted; needs ``[capacity]``), ``mean_walk`` (p-median: shortest
+            mean walk), ``worst_walk`` (p-center: shortest worst walk),
             ``fairest`` (the worst-off zone first, then the next), ``least_cost`` (of the floors and limits).
         mix: weights of several measures, instead of one: ``{ effective = 0.7, backup = 0.3 }``.
         fair_over: whose worst-off ``fairest`` raises first: zones or groups.
@@ -394,7 +395,7 @@ class PlanSettings(_Settings):
     price_change: Annotated[float, Field(ge=-0.5, le=1.0, allow_inf_nan=False)] = 0.0
     cost_unit: str = "万元"
     objective: Objective = "effective"
-    mix: dict[Literal["effective", "share", "backup", "walk"], NonNegative] = {}
+    mix: dict[Literal["effective", "share", "backup", "walk", "served"], NonNegative] = {}
     fair_over: Literal["zone", "group"] = "zone"
     fair_levels: Annotated[int, Field(ge=1, le=1000)] = 3
     walk_cap_m: Metres | None = None
@@ -429,6 +430,8 @@ class PlanSettings(_Settings):
             raise ValueError("by_no_year")
         if self.mix and sum(self.mix.values()) <= 0:
             raise ValueError("mix_is_nothing")
+        if self.aims.get("served") and self.group_weights:
+            raise ValueError("served_group_weights")
         if self.objective == "least_cost" and not self.floors and not self.limits and not self.required:
             raise ValueError("least_cost_of_nothing")
         return self
@@ -443,7 +446,7 @@ class PlanSettings(_Settings):
         """What coverage is worth, by measure, summing to one; ``walk`` is the walk that is saved."""
         if self.mix:
             return {measure: weight / sum(self.mix.values()) for measure, weight in self.mix.items()}
-        plain = {"share": "share", "backup": "backup", "mean_walk": "walk"}
+        plain = {"share": "share", "backup": "backup", "mean_walk": "walk", "served": "served"}
         return {plain.get(self.objective, "effective"): 1.0}
 
     @property
@@ -559,6 +562,12 @@ class Study(_Settings):
     def _streets_to_sweep(self) -> "Study":
         if self.streets is None and any(isinstance(demand, LineDemand | LedgerDemand) for demand in self.demand):
             raise ValueError("streets_needed")
+        return self
+
+    @model_validator(mode="after")
+    def _seats_to_serve(self) -> "Study":
+        if self.plan and self.plan.aims.get("served") and self.capacity is None:
+            raise ValueError("served_needs_capacity")
         return self
 
     @property

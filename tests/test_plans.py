@@ -16,6 +16,7 @@ import small_study as small
 from planner.actions import possible_actions, sites_after
 from planner.coverage import indicators
 from planner.deliver import deliver
+from planner.errors import InputError
 from planner.hours import week_profile
 from planner.intake import read_inputs
 from planner.pipeline import Result, cover, run, walk
@@ -263,6 +264,31 @@ def test_a_mix_is_the_weighted_mean_of_its_measures(tmp_path: Path) -> None:
 
     assert result.plan.objective == pytest.approx(value(done(result)), abs=1e-7)
     assert result.plan.objective == pytest.approx(max(value(y) for y in w.plans() if w.merged(y)), abs=1e-7)
+
+
+@pytest.mark.parametrize("aim", ['objective = "served"', "mix = { effective = 0.5, served = 0.5 }"])
+def test_most_people_find_a_seat(tmp_path: Path, aim: str) -> None:
+    folder = study_with(tmp_path, f"mip_gap = 0.0\n{aim}\n[capacity]\nvisit_minutes = 60\n", budget="[2.5, 3.2]")
+    w = world(folder)
+
+    def worth(years: tuple[int, ...]) -> float:
+        served = mean(w, years, "served_share")
+        return served if "mix" not in aim else 0.5 * served + 0.5 * mean(w, years)
+
+    allowed = [y for y in w.plans() if w.merged(y)]
+    result = run(load_study(folder))
+    assert 0 < result.indicators[0]["served_share"] < result.indicators[2028]["served_share"]
+    assert result.plan.status == "optimal"
+    assert result.plan.objective == pytest.approx(worth(done(result)), abs=1e-6)
+    assert result.plan.objective == pytest.approx(max(worth(y) for y in allowed), abs=1e-6)
+    # Seats are scarce: whom coverage alone would serve is another plan's business.
+    assert min(worth(y) for y in allowed) < result.plan.objective - 1e-3
+
+
+def test_seats_as_the_aim_need_a_word_on_capacity(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        load_study(study_with(tmp_path, 'objective = "served"'))
+    assert "[capacity]" in refused.value.text("zh") and "[capacity]" in refused.value.text("en")
 
 
 def test_a_group_that_counts_more_is_served_first(tmp_path: Path) -> None:

@@ -103,6 +103,8 @@ def asked(plan: PlanSettings, base: Result, lang: Lang) -> PlanSettings | None:
             carry = st.toggle(say(lang, "plan.carry_over"), plan.carry_over, key="plan_carry")
         with middle:
             aims = list(get_args(PlanSettings.model_fields["objective"].annotation))
+            if base.study.capacity is None:
+                aims.remove("served")
             aim = st.selectbox(
                 say(lang, "plan.objective"), aims, index=aims.index(plan.objective), key="plan_objective",
                 format_func=lambda a: say(lang, f"objective.{a}"),

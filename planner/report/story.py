@@ -355,7 +355,12 @@ def objective_value(lang: Lang, settings: PlanSettings, value: float) -> str:
 
 
 def _objective_said(lang: Lang, settings: PlanSettings) -> str:
-    indicator = {"effective": "effective_share", "share": "share", "backup": "backup_share"}.get(settings.objective)
+    indicator = {
+        "effective": "effective_share",
+        "share": "share",
+        "backup": "backup_share",
+        "served": "served_share",
+    }.get(settings.objective)
     if indicator and not settings.mix and not settings.group_weights:
         return _say(lang, "proof_objective", name=say(lang, f"indicator.{indicator}"))
     return _say(lang, "proof_aim", name=term(lang, "objective", "mix" if settings.mix else settings.objective))

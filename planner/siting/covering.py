@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from planner.siting.problem import Floats, Ints, Rule, SitingProblem
+from planner.siting.seats import Seats
 
 if TYPE_CHECKING:
     from planner.coverage import Offers
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 Bools = NDArray[np.bool_]
 # effective: working hours with an open, equipped site in reach; share: people with a site in reach; backup: with several;
 # walk: metres saved of the walk to the nearest site, as a fraction of the longest that counts.
-Measure = Literal["effective", "share", "backup", "walk"]
+# served: seats found of those wanted, which `seating_of` counts.
+Measure = Literal["effective", "share", "backup", "walk", "served"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def covering_problem(
     tallies: Sequence[Tally] = (),
     price_level: Floats | None = None,
     rules: Sequence[Rule] = (),
+    seats: Seats | None = None,
 ) -> SitingProblem:
     """Build the covering problem over (demand × working half-hour) units.
 
@@ -98,6 +101,7 @@ def covering_problem(
         tallies: shares that rules speak of, in the order of `Rule.tally`.
         price_level: (n_years,) what a price of today is in each year.
         rules: further conditions.
+        seats: who finds a seat (`seating_of`), where ``served`` is among the measures.
     """
     aims: Mapping[Measure, float] = {objective: 1.0} if isinstance(objective, str) else objective
     counts = weight if group_weight is None else weight * group_weight[group]
@@ -160,6 +164,73 @@ def covering_problem(
         rules=tuple(rules),
         tally=sparse.csr_array(worth[:, 1:].T) if tallies else None,
         tally_constant=given[1:],
+        seats=None if seats is None else replace(seats, worth=aims.get("served", 0.0) * seats.worth),
+    )
+
+
+def seating_of(
+    reach_demand: Ints,
+    reach_place: Ints,
+    n_demand: int,
+    *,
+    weight: Floats,
+    group: Ints,
+    profile: Floats,
+    existing: "Offers",
+    existing_seats: Floats,
+    actions: "Offers",
+    action_seats: Floats,
+    accepts: Floats,
+    seat_share: float,
+) -> Seats:
+    """Return who wants a seat when, and where there are some: what `planner.capacity.serve` shares out, for everything that may be done.
+
+    Args:
+        reach_demand, reach_place, n_demand, weight, group, profile, existing, actions: like `covering_problem`.
+        existing_seats: (n_existing,) seats of each site; NaN counts as none.
+        action_seats: (n_actions,) seats of the place after the action; NaN counts as none.
+        accepts: (n_groups × n_places) share of the group that would go to that place at all.
+        seat_share: share of working time that a worker spends on a seat.
+
+    Returns:
+        Seats whose worth adds up to the share of all wanted seat-time that is served.
+    """
+    rooms_today, rooms_after = (
+        np.nan_to_num(seats) * offered.serves
+        for seats, offered in ((existing_seats, existing), (action_seats, actions))
+    )
+    n_places = int(max(reach_place.max(initial=-1), existing.place.max(initial=-1), actions.place.max(initial=-1))) + 1
+    useful = np.zeros(n_places, bool)
+    useful[existing.place[rooms_today > 0]] = True
+    useful[actions.place[rooms_after > 0]] = True
+    near = useful[reach_place]
+    n_groups = len(profile)
+    # Units of one group that reach the same places are one; the group is a column of its own.
+    rows = np.concatenate([reach_demand[near], np.arange(n_demand)])
+    columns = np.concatenate([reach_place[near] + n_groups, group])
+    matrix = sparse.csr_array((np.ones(len(rows), bool), (rows, columns)), (n_demand, n_groups + n_places))
+    same = same_rows(matrix)
+    first = np.unique(same, return_index=True)[1]
+    kinds = matrix[first][:, n_groups:].tocsr()
+    kinds.sort_indices()
+    people, kind_group = np.bincount(same, weights=weight, minlength=len(first)), group[first]
+    row = np.repeat(np.arange(len(first)), np.diff(kinds.indptr))
+    open_then = np.vstack([existing.mask, actions.mask])
+    worked = np.flatnonzero(profile.sum(axis=0) > 0)
+    classes, size = np.unique(np.vstack([open_then, profile])[:, worked], axis=1, return_counts=True)
+    today = np.zeros((len(size), n_places))
+    today[:, existing.place] = classes[: len(existing.place)].T * rooms_today
+    want = (classes[len(open_then) :].T[:, kind_group] * people) * seat_share
+    wanted = float(size @ want.sum(axis=1))
+    return Seats(
+        row=row,
+        column=kinds.indices.astype(np.int64),
+        accepts=accepts[kind_group[row], kinds.indices],
+        want=np.asarray(want, float),
+        today=today,
+        after=classes[len(existing.place) : len(open_then)].T * rooms_after,
+        place=np.asarray(actions.place, np.int64),
+        worth=size / wanted if wanted > 0 else np.zeros(len(size)),
     )
 
 
@@ -169,7 +240,7 @@ def _questions(
     """Put together what asks the same of the same sites: numbers of tallies, −1 for the objective."""
     asked: dict[tuple[Measure, float | None, bytes], list[int]] = {}
     for measure, weight in aims.items():
-        if weight > 0:
+        if weight > 0 and measure != "served":
             asked[measure, None, b""] = [-1]
     for number, tally in enumerate(tallies):
         sites = b"" if tally.of is None else b"".join(flags.tobytes() for flags in tally.of) + b"|"

@@ -25,6 +25,7 @@ from planner.siting.problem import (
     spending,
     tallies,
 )
+from planner.siting.seating import solve_seated
 from planner.siting.watch import Watch
 
 
@@ -293,7 +294,8 @@ def trade_off(
     best: Ints | None = None
     for factor in sorted(factors):
         scaled = replace(problem, budget=problem.budget * factor)
-        plan = solve_with_rules(scaled, Watch(watch.left_s), mip_gap=mip_gap, work_limit=work_limit)
+        solve_rules = solve_with_rules if problem.seats is None else solve_seated
+        plan = solve_rules(scaled, Watch(watch.left_s), mip_gap=mip_gap, work_limit=work_limit)
         watch.heed(plan.stopped)
         if not plan.found:
             continue

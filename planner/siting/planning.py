@@ -250,8 +250,13 @@ class Guide:
     toll: Floats
 
 
-def guide_of(problem: SitingProblem, rows: Rows, relaxed: Outcome) -> Guide:
-    """Price covering and rules by the relaxation's multipliers; what is left falls apart into one choice a place."""
+def guide_of(
+    problem: SitingProblem, rows: Rows, relaxed: Outcome, *, seats: tuple[float, Floats] | None = None
+) -> Guide:
+    """Price covering and rules by the relaxation's multipliers; what is left falls apart into one choice a place.
+
+    ``seats`` says what seats are worth in any case, and how much more with each action once it is done, (n_actions × n_years).
+    """
     assert relaxed.x is not None and relaxed.dual is not None
     years, m, n_actions = problem.n_years, problem.n_units, problem.n_actions
     price = np.maximum(0.0, -relaxed.dual / rows.scale)
@@ -271,6 +276,8 @@ def guide_of(problem: SitingProblem, rows: Rows, relaxed: Outcome) -> Guide:
     if problem.standing is not None:
         given += float(problem.standing @ cover.sum(axis=1))
     served = problem.cover.T @ cover
+    if seats is not None:
+        given, served = given + seats[0], served + seats[1]
     value = np.cumsum(served[:, ::-1], axis=1)[:, ::-1] - toll
     if problem.option_value is not None:
         value = value + problem.option_value
@@ -352,7 +359,12 @@ def solve_with_rules(problem: SitingProblem, watch: Watch, *, mip_gap: float, wo
     """
     work = {**problem.reductions, "units": problem.n_units, "actions": problem.n_actions, "pairs": int(problem.cover.nnz),
             "rules": len(standard_rules(problem)), "nodes": 0}  # fmt: skip
-    last = watch.follow(_standings(problem, watch, mip_gap, work_limit, work))
+    return concluded(problem, watch, _standings(problem, watch, mip_gap, work_limit, work), work)
+
+
+def concluded(problem: SitingProblem, watch: Watch, standings: Iterator["Standing"], work: dict[str, int]) -> Plan:
+    """Run a search to its end; return its plan, or that there is none."""
+    last = watch.follow(standings)
     common: dict[str, Any] = {"seconds": watch.seconds, "work": work, "time_limit_s": watch.limit_s}
     if last is None or last.years is None:
         none, stopped = (
@@ -362,7 +374,7 @@ def solve_with_rules(problem: SitingProblem, watch: Watch, *, mip_gap: float, wo
         status: Status = "infeasible" if stopped == "conflict" else "unknown"
         reasons = () if status == "infeasible" else (Reason("no_plan_yet"),)
         return Plan(none, math.nan, math.nan, math.inf, status, stopped=stopped, reasons=reasons, **common)
-    gap = _gap(problem, last.objective, last.bound)
+    gap = gap_of(problem, last)
     proven = gap <= PROOF_TOLERANCE
     return Plan(
         build_year=last.years,
@@ -381,10 +393,7 @@ def _standings(
     """Relax, search, and settle what is left."""
     rules = with_constants(problem)
     rows = rows_of(problem, rules)
-    most = _constant(problem) + float(problem.unit_weight.sum() * problem.year_weight.sum())
-    if problem.option_value is not None:
-        most += float(np.maximum(problem.option_value, 0.0).max(axis=1, initial=0.0).sum())
-    best = _better(problem, Standing("search", None, -math.inf, most, "work"), first_plan(problem, rules))
+    best = first_standing(problem, rules)
     yield best
     relaxed = minimise(
         rows.program,
@@ -402,19 +411,29 @@ def _standings(
         guide = guide_of(problem, rows, relaxed)
         best = replace(best, bound=min(best.bound, _constant(problem) + guide.bound))
         for _ in range(_LOOKS):
-            allowed = np.ones(guide.short.shape, bool) if best.years is None else ~_beaten(problem, guide, best)
-            better = _better(problem, best, search(problem, rules, guide, allowed))
-            if better is best:
+            allowed = np.ones(guide.short.shape, bool) if best.years is None else ~beaten(problem, guide, best)
+            found = better(problem, best, search(problem, rules, guide, allowed))
+            if found is best:
                 break
-            best = better
+            best = found
             yield best
-    if best.years is not None and _gap(problem, best.objective, best.bound) <= max(mip_gap, PROOF_TOLERANCE):
+    if best.years is not None and gap_of(problem, best) <= max(mip_gap, PROOF_TOLERANCE):
         yield replace(best, stopped="gap")
         return
     yield from _settle(problem, rows, guide, best, watch, mip_gap, work_limit, work)
 
 
-def _better(problem: SitingProblem, best: Standing, years: Ints | None) -> Standing:
+def first_standing(problem: SitingProblem, rules: Sequence[Rule]) -> Standing:
+    """Return a first plan, if one is found at once, under the bound of everything being covered."""
+    most = _constant(problem) + float(problem.unit_weight.sum() * problem.year_weight.sum())
+    if problem.option_value is not None:
+        most += float(np.maximum(problem.option_value, 0.0).max(axis=1, initial=0.0).sum())
+    if problem.seats is not None:
+        most += float(problem.seats.worth @ problem.seats.want.sum(axis=1) * problem.year_weight.sum())
+    return better(problem, Standing("search", None, -math.inf, most, "work"), first_plan(problem, rules))
+
+
+def better(problem: SitingProblem, best: Standing, years: Ints | None) -> Standing:
     """Return the better of the best plan and another."""
     if years is None or broken_rules(problem, years):
         return best
@@ -443,13 +462,13 @@ def _settle(
     while True:
         allowed, far = np.ones((problem.n_actions, problem.n_years), bool), math.inf
         if guide is not None and best.years is not None:
-            left = ~_beaten(problem, guide, best)
+            left = ~beaten(problem, guide, best)
             shortest = np.sort(guide.short[left])
             far = float(shortest[size]) if size < len(shortest) else math.inf
             allowed = left & (guide.short <= far)
             work["options"] = int(left.sum())
         outcome = minimise(
-            replace(_only(rows.program, problem, allowed), offset=-rows.scale * _constant(problem)),
+            replace(only(rows.program, problem, allowed), offset=-rows.scale * _constant(problem)),
             start=None if best.years is None else point_of_plan(problem, best.years),
             mip_gap=mip_gap,
             abs_gap=1e-9 * _SCALE,
@@ -460,7 +479,7 @@ def _settle(
         work["nodes"] += outcome.nodes
         if outcome.x is not None:
             z = outcome.x[: allowed.size].reshape(allowed.shape) > 0.5
-            best = _better(problem, best, np.where(z.any(axis=1), z.argmax(axis=1) + 1, 0))
+            best = better(problem, best, np.where(z.any(axis=1), z.argmax(axis=1) + 1, 0))
         # What was struck out is no better than the plan at hand, what was left outside no better than its shortfall lets it be.
         inside = -math.inf if outcome.stopped == "conflict" else -outcome.bound / rows.scale
         highest = max(inside, ceiling - far, best.objective if best.years is not None else -math.inf)
@@ -469,7 +488,7 @@ def _settle(
             raise KeyboardInterrupt
         watch.heed(outcome.stopped)
         done = best.years is None or outcome.stopped in ("time", "interrupted") or far == math.inf
-        if done or _gap(problem, best.objective, best.bound) <= max(mip_gap, PROOF_TOLERANCE):
+        if done or gap_of(problem, best) <= max(mip_gap, PROOF_TOLERANCE):
             yield best
             return
         yield best
@@ -481,13 +500,13 @@ def point_of_plan(problem: SitingProblem, build_year: Ints) -> Floats:
     return np.concatenate([is_open(problem, build_year).ravel(), covered_units(problem, build_year).ravel()])
 
 
-def _beaten(problem: SitingProblem, guide: Guide, best: Standing) -> NDArray[np.bool_]:
+def beaten(problem: SitingProblem, guide: Guide, best: Standing) -> NDArray[np.bool_]:
     """Tell which options no plan better than ``best`` contains."""
     known = best.objective - _constant(problem)
     return np.asarray(guide.bound - guide.short <= known + 1e-10 * _size(problem))
 
 
-def _only(program: Program, problem: SitingProblem, allowed: NDArray[np.bool_]) -> Program:
+def only(program: Program, problem: SitingProblem, allowed: NDArray[np.bool_]) -> Program:
     """Return the program in which only ``allowed`` options may be taken: elsewhere z may not step up."""
     years, m = problem.n_years, problem.n_units
     x_upper, upper = program.x_upper.copy(), program.upper.copy()
@@ -504,8 +523,11 @@ def _constant(problem: SitingProblem) -> float:
 
 def _size(problem: SitingProblem) -> float:
     value = 0.0 if problem.option_value is None else float(np.abs(problem.option_value).sum())
+    if problem.seats is not None:
+        value += float(problem.seats.worth @ problem.seats.want.sum(axis=1) * problem.year_weight.sum())
     return float(problem.unit_weight.sum() * problem.year_weight.sum()) + abs(_constant(problem)) + value
 
 
-def _gap(problem: SitingProblem, objective: float, bound: float) -> float:
-    return relative_gap(objective, bound) if bound - objective > 1e-9 * _size(problem) else 0.0
+def gap_of(problem: SitingProblem, best: Standing) -> float:
+    """Return the gap; what sums in float64 cannot tell apart is none."""
+    return relative_gap(best.objective, best.bound) if best.bound - best.objective > 1e-9 * _size(problem) else 0.0

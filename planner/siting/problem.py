@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from planner.siting.seats import Seats, served
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Status = Literal["optimal", "feasible", "infeasible", "unknown"]
@@ -90,6 +92,7 @@ class SitingProblem:
         tally: CSR (n_tallies × n_units) what each unit adds to each tally (the share of a group, of a zone) when it is covered.
         tally_constant: (n_tallies,) the same of what is covered in any case.
         option_value: (n_actions × n_years) what doing an action in a year adds to the objective besides coverage; None: nothing.
+        seats: who finds a seat, where that is an aim (`planner.siting.seating`): each year's worth is weighted like coverage.
     """
 
     unit_weight: Floats
@@ -113,11 +116,12 @@ class SitingProblem:
     tally: sparse.csr_array | None = None
     tally_constant: Floats = field(default_factory=lambda: np.zeros(0))
     option_value: Floats | None = None
+    seats: Seats | None = None
 
     @property
     def plain(self) -> bool:
         """Whether actions only add coverage, and money, limits and required places are all the rules."""
-        extras = (self.standing, self.need, self.price_level, self.option_value)
+        extras = (self.standing, self.need, self.price_level, self.option_value, self.seats)
         return not self.rules and all(extra is None for extra in extras) and not (self.operating_cost < 0).any()
 
     @property
@@ -212,6 +216,11 @@ def objective_of(problem: SitingProblem, build_year: Ints) -> float:
     if problem.option_value is not None:
         done = np.flatnonzero(build_year)
         value += problem.option_value[done, build_year[done] - 1].sum()
+    if problem.seats is not None:
+        # Years in which nothing more is done are alike.
+        stands = is_open(problem, build_year)
+        worth = {year.tobytes(): served(problem.seats, year) for year in stands.T}
+        value += sum(w * worth[year.tobytes()] for w, year in zip(problem.year_weight, stands.T, strict=True))
     return float(value)
 
 

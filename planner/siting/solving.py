@@ -35,6 +35,7 @@ from planner.siting.problem import (
     relative_gap,
 )
 from planner.siting.search import Found, improve, model_of, prices, same_price, search, search_near, set_toll, walk_on
+from planner.siting.seating import solve_seated
 from planner.siting.watch import Listener, Step, Watch
 
 # HiGHS works with absolute tolerances of 1e-6 to 1e-7; with all weight scaled to this, the lightest unit still shows.
@@ -84,7 +85,8 @@ def solve(
 def solve_watched(problem: SitingProblem, watch: Watch, *, mip_gap: float, work_limit: int | None) -> Plan:
     """Do what `solve` does, under a watch that began earlier."""
     if not problem.plain:
-        plan = solve_with_rules(problem, watch, mip_gap=mip_gap, work_limit=work_limit)
+        solve_rules = solve_with_rules if problem.seats is None else solve_seated
+        plan = solve_rules(problem, watch, mip_gap=mip_gap, work_limit=work_limit)
         return replace(plan, reasons=explain_conflict(problem)) if plan.status == "infeasible" else plan
     kept = useful_actions(problem)
     small = restrict(problem, kept)
