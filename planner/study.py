@@ -477,6 +477,11 @@ class MapSettings(_Settings):
     orientation: Literal["landscape", "portrait"] = "landscape"
     # Which sheets a run draws; `years` is a sheet for each year of the plan, `atlas` a page for each zone.
     sheets: tuple[Sheet, ...] = ("layout",)
+    # Base maps that the reader of map.html may switch on; until then, and without this setting, the file asks no host for anything.
+    # Both lie where the plan lies: OpenStreetMap in WGS-84, Tianditu 天地图 in CGCS2000. Maps in GCJ-02 or BD-09 would lie 0.5–1.2 km off.
+    online: tuple[Literal["osm", "tianditu"], ...] = ()
+    # Tianditu's tiles need the user's own key; whoever gets map.html can read it.
+    tianditu_key: Annotated[str, Field(pattern="^[0-9A-Za-z]*$")] = ""
 
 
 class OutputSettings(_Settings):

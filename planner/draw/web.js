@@ -45,7 +45,9 @@ const planner = (() => {
     bits = view && view.patterns ? unpacked(view.patterns) : allBits;
     show({ view: name });
   }
-  const isOpen = (pattern, hour) => (bits[pattern][hour >> 3] >> (7 - (hour & 7))) & 1;
+  const bitOf = (week, hour) => (week[hour >> 3] >> (7 - (hour & 7))) & 1;
+  const isOpen = (pattern, hour) => bitOf(bits[pattern], hour);
+  const siteWeeks = unpacked(plan.site_weeks);
   // What a person did is told; what the page itself was told to show is not told back to it.
   const tellers = [];
   let told = false;
@@ -146,16 +148,44 @@ const planner = (() => {
   }
 
   // ---- base ---------------------------------------------------------------------------------------------------------
+  const drawnBase = [];
   function water(layer) {
+    drawnBase.push(layer);
     const style = { renderer: canvas.water, interactive: false, color: plan.style.water_edge, weight: 0.8, fillColor: plan.style.water, fillOpacity: 1 };
     for (const body of plan.water) L.polygon(body.polygons.map((rings) => rings.map(decode)), style).addTo(layer);
   }
   function streets(layer) {
+    drawnBase.push(layer);
     plan.streets.forEach((rank, i) => {
       const all = rank.map((_, k) => k);
       const draw = (pen) => stroke(pen, all, { color: plan.style.street, weight: (0.7 + 0.9 * i) * zoomed() });
       new Sketch(rank.map(projected), draw, { renderer: canvas.streets }).addTo(layer);
     });
+  }
+  // Online base maps that the study allows. Nothing is asked for before somebody presses the button; the drawn base then makes room.
+  function onlineChoice() {
+    let shown = [], credit = "";
+    const box = node("div"), row = node("div", "planner-choice");
+    const buttons = [{ name: words.offline, tiles: [] }, ...plan.online].map((base) => {
+      const button = node("button", "", base.name);
+      button.type = "button";
+      button.addEventListener("click", () => {
+        shown.forEach((tiles) => map.removeLayer(tiles));
+        if (credit) map.attributionControl.removeAttribution(credit);
+        shown = base.tiles.map((url) => L.tileLayer(url, { subdomains: "01234567", maxZoom: 19, maxNativeZoom: 18 }).addTo(map));
+        credit = base.credit || "";
+        if (credit) map.attributionControl.addAttribution(credit);
+        drawnBase.forEach((layer) => (shown.length ? map.removeLayer(layer) : map.addLayer(layer)));
+        buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+      });
+      button.setAttribute("aria-pressed", String(!base.tiles.length));
+      row.append(button);
+      return button;
+    });
+    row.setAttribute("role", "group");
+    row.setAttribute("aria-label", words.online);
+    box.append(row, node("p", "planner-small", words.online_note));
+    return box;
   }
   function names(layer) {
     const labels = [...plan.water.filter((body) => body.name), ...plan.zones].map((thing) => L.marker(place(thing), {
@@ -248,13 +278,15 @@ const planner = (() => {
     box.append(table);
     return box;
   }
+  // A popup keeps clear of the search box above it.
+  const CLEAR = { autoPanPaddingTopLeft: [12, 60] };
   const LABELLED = 10, SMALL = 0.15;
   function gaps(layer) {
     const most = Math.max(1e-9, ...plan.gaps.map((gap) => gap.left[0]));
     const halo = L.polyline([], { renderer: canvas.streets, interactive: false, color: plan.style.gap, weight: 12, opacity: 0.35 });
     const marks = plan.gaps.map((gap, i) => {
       const mark = L.circleMarker(place(gap), { renderer: canvas.marks, color: plan.style.gap, weight: 1.2, fillColor: plan.style.gap, fillOpacity: 0.22 });
-      mark.bindPopup(() => popup(gap.title, gap.rows), { minWidth: 230, maxWidth: 320 });
+      mark.bindPopup(() => popup(gap.title, gap.rows), { minWidth: 230, maxWidth: 320, ...CLEAR });
       mark.on("popupopen", () => {
         halo.setLatLngs(plan.lines.shape.filter((_, k) => plan.lines.gap[k] === i).map(decode)).addTo(layer);
         tell({ picked: "gap", id: gap.id });
@@ -309,10 +341,14 @@ const planner = (() => {
       html: svg(symbol(site.shape, status, site.moment, number), px) });
   }
   function marker(site, layer, mark) {
-    mark.bindPopup(() => popup(site.name, site.rows), { minWidth: 240, maxWidth: 340 });
+    mark.bindPopup(() => {
+      const box = popup(site.name, site.rows);
+      if (site.status !== "candidate") box.querySelector("h3").after(miniClock(site));
+      return box;
+    }, { minWidth: 240, maxWidth: 340, ...CLEAR });
     mark.on("popupopen", () => tell({ picked: "site", id: site.id }));
     found.push({ rank: 0, id: site.id, name: site.name, more: [site.id, site.host].filter((s) => s && s !== site.name).join(" · "),
-      open: () => { if (!map.hasLayer(layer)) map.addLayer(layer); if (site.moment > state.moment) show({ moment: site.moment }); go(site, mark); } });
+      open: () => { if (!map.hasLayer(layer)) map.addLayer(layer); if (site.status === "chosen" && site.moment > state.moment) show({ moment: site.moment }); go(site, mark); } });
     return mark;
   }
   function sites(layer, planned) {
@@ -332,6 +368,31 @@ const planner = (() => {
         mark.setZIndexOffset(planned || site.status === "upgraded" ? 500 : 0);
       }
     });
+  }
+  // A week at a glance, a row a day: when people are at work, and on top of it when the site is open at the moment that is shown.
+  const STEP = 5, ROW = 8;
+  function miniClock(site) {
+    const box = node("div", "planner-week"), week = siteWeeks[site.weeks[state.moment]];
+    const works = (hour) => plan.groups.some((group, i) => (state.group === "" || state.group === i) && plan.profiles[group.id][hour] > 0);
+    let bars = "";
+    for (let day = 0; day < 7; day++) {
+      const bar = (from, to, y, high, fill) => `<rect x="${from * STEP}" y="${day * ROW + y}" width="${(to - from) * STEP}" height="${high}" fill="${fill}"/>`;
+      for (const [test, y, high, fill] of [[works, 0, ROW - 1, "#efc7ac"], [(hour) => bitOf(week, hour), 1, ROW - 3, plan.style.ink]]) {
+        for (let k = 0, from = -1; k <= 48; k++) {
+          const on = k < 48 && test(day * 48 + k);
+          if (on && from < 0) from = k;
+          if (!on && from >= 0) { bars += bar(from, k, y, high, fill); from = -1; }
+        }
+      }
+    }
+    const high = 7 * ROW;
+    const days = words.days.map((text, i) => `<text x="-3" y="${i * ROW + 6.4}" text-anchor="end">${text.replace("周", "").slice(0, 2)}</text>`).join("");
+    const hours = [0, 6, 12, 18, 24].map((h) => `<path d="M${2 * h * STEP} 0V${high}"/><text x="${2 * h * STEP}" y="${high + 9}" text-anchor="middle">${h}</text>`).join("");
+    box.innerHTML = `<svg viewBox="-22 0 270 ${high + 12}" role="img"><g fill="${plan.style.muted}" stroke="none">${bars}</g>` +
+      `<g class="planner-scale" fill="${plan.style.muted}" stroke="${plan.style.faint}">${days}${hours}</g></svg>`;
+    box.firstChild.setAttribute("aria-label", words.open_week);
+    box.append(node("small", "planner-small", words.open_week));
+    return box;
   }
   function candidates(layer) {
     const style = { renderer: canvas.marks, radius: 3.5, color: plan.style.muted, weight: 1.2, fillColor: "#fff", fillOpacity: 0.9 };
@@ -517,6 +578,7 @@ const planner = (() => {
       side.append(layers);
       control.remove();
     }
+    if (plan.online.length) side.append(node("h2", "", words.online), onlineChoice());
     side.append(node("p", "planner-small planner-foot", [plan.credit, plan.run].filter(Boolean).join(" · ")));
     document.body.classList.add("planner-page");
     document.body.append(side);

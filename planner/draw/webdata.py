@@ -19,6 +19,7 @@ from planner.areas import service_areas
 from planner.coverage import at_work
 from planner.draw import style
 from planner.gaps import left_over
+from planner.hours import week_mask
 from planner.network import take
 from planner.pipeline import Result, cover
 from planner.words import Lang, say, term
@@ -37,7 +38,7 @@ WORDS = (
     "moment", "group", "everyone", "water", "streets", "coverage", "areas", "gaps", "existing_sites", "planned_sites", "candidates",
     "zones", "never", "not_yet", "served_now", "unserved_now", "off_now", "width", "gap_size", "legend", "by_mode", "by_status",
     "search", "nothing_found", "zoom_in", "zoom_out", "whole", "clock", "clock_note", "whole_week", "at_time", "hour",
-    "day", "panel", "map", "layers", "sketch",
+    "day", "panel", "map", "layers", "sketch", "open_week", "online", "offline", "online_note",
 )  # fmt: skip
 
 
@@ -76,7 +77,8 @@ def plan_data(result: Result, lang: Lang) -> dict[str, Any]:
         "areas": [_area(result, moment) for moment in moments],
         **_demand(result, moments, pattern_of),
         "gaps": _gaps(result, lang),
-        "sites": _sites(result, lang),
+        **_sites(result, moments, lang),
+        "online": _online(result, lang),
         "legend": _legend(result, lang),
     }
 
@@ -315,7 +317,10 @@ def _gaps(result: Result, lang: Lang) -> list[dict[str, Any]]:
                 for y, w in last
             ),
             [say(lang, "web.reason"), say(lang, f"reason.{gap['reason']}")],
-            [say(lang, "web.nearest_site"), f"{names[near]}({near})" if near else ""],
+            [
+                say(lang, "web.nearest_site"),
+                say(lang, "document.place_named", name=names[near], site=near) if near else "",
+            ],
             [say(lang, "web.walk"), metres],
             [say(lang, "web.remedy"), remedy(result, gap, names, lang)],
             [say(lang, "web.length"), say(lang, "web.metres", metres=gap["length_m"]) if gap["length_m"] else ""],
@@ -367,7 +372,12 @@ def remedy_words(result: Result, action: pd.Series, lang: Lang) -> str:
     )
 
 
-def _sites(result: Result, lang: Lang) -> list[dict[str, Any]]:
+def _sites(result: Result, moments: list[int], lang: Lang) -> dict[str, Any]:
+    """Return the sites, and the distinct weeks in which they are open (base64 of 336 bits)."""
+    states = [result.sites_at(moment).set_index("id") for moment in moments]
+    texts = [state["opening_hours"].where(state["status"] != "closed", "") for state in states]
+    weeks = {text: i for i, text in enumerate(dict.fromkeys(text for column in texts for text in column))}
+    open_bits = [base64.b64encode(np.packbits(week_mask(text)).tobytes()).decode() for text in weeks]
     years, zones = {year: i for i, year in enumerate((0, *result.years))}, zone_names(result)
     open_then = planned_hours(result, lang)
     planned = {row["site"]: row for row in _records(result.programme)}
@@ -387,15 +397,38 @@ def _sites(result: Result, lang: Lang) -> list[dict[str, Any]]:
                 "size": style.TIER_SIZES.get(site["tier"], 1.0),
                 "number": str(plan.get("number", "")),
                 "host": site["host"],
+                "weeks": [weeks[column[site["id"]]] for column in texts],
                 "rows": _said(_site_rows(result, site, plan, zones[site["zone"]], lang)),
             }
         )
-    return drawn
+    return {"sites": drawn, "site_weeks": open_bits}
+
+
+# Web Mercator tiles; {key} is the user's.
+_TIANDITU = (
+    "https://t{{s}}.tianditu.gov.cn/{layer}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&LAYER={layer}&STYLE=default"
+    "&TILEMATRIXSET=w&FORMAT=tiles&TILEMATRIX={{z}}&TILEROW={{y}}&TILECOL={{x}}&tk={key}"
+)
+
+
+def _online(result: Result, lang: Lang) -> list[dict[str, Any]]:
+    """Return the online base maps that the study allows: name, addresses of the tiles from the bottom up, whose they are."""
+    block = result.study.map
+    known = {
+        "osm": ["https://tile.openstreetmap.org/{z}/{x}/{y}.png"],
+        "tianditu": [_TIANDITU.format(layer=layer, key=block.tianditu_key) for layer in ("vec", "cva")],
+    }
+    return [
+        {"name": say(lang, f"web.online_{key}"), "tiles": known[key], "credit": say(lang, f"web.credit_{key}")}
+        for key in block.online
+        if key != "tianditu" or block.tianditu_key
+    ]
 
 
 def _site_rows(result: Result, site: dict[str, Any], plan: dict[str, Any], zone: str, lang: Lang) -> list[list[str]]:
     """Return a site's line of the programme or of the table of sites, as pairs of heading and cell."""
     unit = result.study.plan.cost_unit if result.study.plan else ""
+    people_unit = next(iter(result.study.groups.values())).unit_name
 
     def heading(key: str) -> str:
         return say(lang, f"programme.{key}")
@@ -413,7 +446,7 @@ def _site_rows(result: Result, site: dict[str, Any], plan: dict[str, Any], zone:
         "web.cost": lambda: amount(plan["capital_cost"]),
         "web.operating_cost": lambda: amount(plan["operating_cost"]),
         "web.gain": lambda: (
-            say(lang, "web.people", weight=plan["gain"], unit="人") if plan["gain"] == plan["gain"] else ""
+            say(lang, "web.people", weight=plan["gain"], unit=people_unit) if plan["gain"] == plan["gain"] else ""
         ),
     }
     mode = term(lang, "mode", site["mode"]) if site["mode"] else ""

@@ -61,6 +61,61 @@ def test_search_finds_a_site_and_opens_its_line_of_the_table(open_page, file):
     assert "sites.xlsx#3" in popup.inner_text()
 
 
+def test_a_popup_shows_when_a_site_is_open_and_when_people_work(open_page, file, small_result):
+    page = ready(open_page(), file)
+    ink = page.evaluate("planner.kit.plan.style.ink")
+    open_days = {}
+    for moment in ("现状", f"{small_result.years[-1]} 年末"):
+        page.get_by_role("button", name=moment, exact=True).click()
+        page.get_by_role("searchbox").fill("S1")
+        page.keyboard.press("Enter")
+        page.locator(".planner-week").wait_for()
+        bars = page.locator(f".planner-week rect[fill='{ink}']").evaluate_all(
+            "bars => bars.map((bar) => [bar.getAttribute('x') / 10, bar.getAttribute('width') / 10])"
+        )
+        open_days[moment] = bars
+        page.keyboard.press("Escape")
+    # Open from 9 to 17 on five days, and by the plan from 5 to 22 on seven.
+    assert list(open_days.values()) == [[[9, 8]] * 5, [[5, 17]] * 7]
+
+
+def test_online_base_maps_are_asked_for_only_when_somebody_switches_them_on(browser, small_result, tmp_path: Path):
+    block = small_result.study.map.model_copy(update={"online": ("osm", "tianditu"), "tianditu_key": "abc123"})
+    study = small_result.study.model_copy(update={"map": block})
+    write_map(dataclasses.replace(small_result, study=study), tmp_path / "map.html", "zh")
+    asked: list[str] = []
+
+    def route(handler):
+        if handler.request.url.startswith("file:"):
+            handler.continue_()
+        else:
+            asked.append(handler.request.url)
+            handler.abort()
+
+    page = browser.new_context().new_page()
+    page.route("**/*", route)
+    ready(page, tmp_path / "map.html")
+    page.wait_for_timeout(300)
+    assert asked == []
+    page.get_by_role("button", name="OpenStreetMap").click()
+    page.wait_for_timeout(300)
+    assert asked
+    assert {url.split("/")[2] for url in asked} == {"tile.openstreetmap.org"}
+    assert not page.get_by_label("街道", exact=True).is_checked()
+    asked.clear()
+    page.get_by_role("button", name="天地图").click()
+    page.wait_for_timeout(300)
+    assert all("tianditu.gov.cn" in url and url.endswith("tk=abc123") for url in asked)
+    assert {url.split("LAYER=")[1][:3] for url in asked} == {"vec", "cva"}
+    assert "天地图" in page.locator(".leaflet-control-attribution").inner_text()
+    asked.clear()
+    page.get_by_role("button", name="不用").click()
+    page.wait_for_timeout(300)
+    assert asked == []
+    assert page.get_by_label("街道", exact=True).is_checked()
+    page.context.close()
+
+
 def test_a_site_opens_from_the_keyboard(open_page, file):
     page = ready(open_page(), file)
     page.locator(".planner-site").first.focus()

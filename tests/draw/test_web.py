@@ -1,3 +1,4 @@
+import base64
 import dataclasses
 import json
 import re
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from planner.draw.web import data_script, page, write_map
 from planner.draw.webdata import DEGREE_PARTS, encode, plan_data
+from planner.hours import week_mask
 from planner.words import LANGS
 from planner.words.wording import percent
 
@@ -98,8 +100,6 @@ def test_each_unit_is_drawn_once_where_it_lies_and_from_when_it_is_covered(small
 
 
 def test_the_weeks_of_cover_are_the_coverages_own(small_result, data):
-    import base64
-
     weeks = [
         np.unpackbits(np.frombuffer(base64.b64decode(week), dtype=np.uint8), count=336) for week in data["patterns"]
     ]
@@ -140,6 +140,27 @@ def test_a_popup_says_from_when_to_when_hours_change(data):
     told = {site["id"]: dict(site["rows"])["开放时间"] for site in data["sites"]}
     assert told["S1"] == "由周一至周五 9:00–17:00改为每天 5:00–22:00"
     assert told["C2"] == "每天 7:00–21:00"
+
+
+def test_the_weeks_of_a_site_are_those_of_its_hours_at_each_moment(small_result, data):
+    for i, moment in enumerate((0, *small_result.years)):
+        hours = small_result.sites_at(moment).set_index("id")["opening_hours"]
+        for site in data["sites"]:
+            packed = np.frombuffer(base64.b64decode(data["site_weeks"][site["weeks"][i]]), dtype=np.uint8)
+            assert (np.unpackbits(packed, count=336) == week_mask(hours[site["id"]])).all()
+
+
+def test_online_base_maps_stand_in_the_page_only_where_the_study_allows_them(small_result, data):
+    def online(**settings):
+        block = small_result.study.map.model_copy(update=settings)
+        study = small_result.study.model_copy(update={"map": block})
+        return plan_data(dataclasses.replace(small_result, study=study), "en")["online"]
+
+    assert data["online"] == online() == []
+    assert [base["name"] for base in online(online=("osm", "tianditu"))] == ["OpenStreetMap"]
+    own = online(online=("tianditu",), tianditu_key="k1")[0]["tiles"]
+    # CGCS2000 in Web Mercator ("w"), with the user's key.
+    assert all("TILEMATRIXSET=w&" in url and url.endswith("&tk=k1") for url in own)
 
 
 def test_the_legend_holds_the_symbols_on_the_map_and_no_others(small_result, data):
