@@ -24,7 +24,15 @@ from planner.words import Lang
 # What writing the tables and the web map takes, measured in sheets.
 TABLES_COST = 2.5
 # What a run may leave out: an earlier run's must not stand beside this run's.
-OPTIONAL = ("maps/*.pdf", "maps/*.png", "maps/*.svg", "exchange/*.geojson", "exchange/*.csv", "report.pdf")
+OPTIONAL = (
+    "maps/*.pdf",
+    "maps/*.png",
+    "maps/*.svg",
+    "exchange/*.geojson",
+    "exchange/*.csv",
+    "exchange/*.xlsx",
+    "report.pdf",
+)
 
 
 def deliver(result: Result, folder: Path, *, lang: Lang | None = None, progress: Progress = quiet) -> list[Path]:

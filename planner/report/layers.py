@@ -16,7 +16,7 @@ import pyogrio
 from planner import __version__
 from planner.pipeline import Result
 from planner.report import qgis
-from planner.words import LANGS, Lang, has, say
+from planner.words import LANGS, Lang, catalogue, has, say
 
 # The clock has no place in a file that two runs must write alike.
 _EPOCH = "2000-01-01T00:00:00.000Z"
@@ -208,13 +208,36 @@ def licence(result: Result, lang: Lang) -> str:
 
 
 def dictionary() -> pd.DataFrame:
-    """Return the data dictionary: what every column of every layer means, in both languages."""
+    """Return the data dictionary: type and meaning of every column of every layer, the latter in both languages."""
     rows = [
-        (layer, column, *(meaning(lang, layer, column) for lang in LANGS))
+        (layer, column, column_type(column), *(meaning(lang, layer, column) for lang in LANGS))
         for layer, (_, columns) in LAYERS.items()
         for column in columns
     ]
-    return pd.DataFrame(rows, columns=["layer", "column", *(f"meaning_{lang}" for lang in LANGS)])
+    return pd.DataFrame(rows, columns=["layer", "column", "type", *(f"meaning_{lang}" for lang in LANGS)])
+
+
+def column_type(column: str) -> str:
+    """Return what a column holds: real, integer, boolean or text."""
+    if column in _FLOATS:
+        return "real"
+    return "integer" if column in _INTEGERS or column == "year" else "boolean" if column == "covered" else "text"
+
+
+# Columns that hold codes, and the section of the catalogue that names these.
+_CODED = {"tier": "tier", "mode": "mode", "status": "status", "role": "role", "kind": "kind", "services": "service"}
+_CODED |= {"reason": "reason", "action": "action", "remedy_mode": "mode"}
+
+
+def codes() -> pd.DataFrame:
+    """Return what the codes of the coded columns mean, in both languages; a study may add kinds and services of its own."""
+    rows = [
+        (column, key.partition(".")[2], *(texts[lang] for lang in LANGS))
+        for column, section in _CODED.items()
+        for key, texts in catalogue().items()
+        if key.startswith(f"{section}.")
+    ]
+    return pd.DataFrame(rows, columns=["column", "code", *(f"meaning_{lang}" for lang in LANGS)])
 
 
 def meaning(lang: Lang, layer: str, column: str) -> str:

@@ -57,7 +57,11 @@ def styles(result: Result, lang: Lang) -> dict[str, str]:
         "demand_lines": _qml((text, rule, _line(colour, 0.7)) for text, rule, colour in reached),
         "streets": _qml(_street_rules(result)),
         "zones": _qml([("", "", _fill("", style.MUTED, dashed=True))], label="name"),
-        "gaps": _qml([(say(lang, "layers.layer_gaps"), "", _fill(style.GAP, style.GAP, opacity=0.35))]),
+        "gaps": _qml(
+            (term(lang, "reason", reason), f"\"reason\" = '{reason}'", _fill(colour, colour, opacity=0.35))
+            for reason, colour in style.REASONS.items()
+            if (result.gaps["reason"] == reason).any()
+        ),
         "actions": _qml(
             [(_moment(lang, y), f'"year" = {y}', _marker("circle", colours[y], style.INK, 3.8)) for y in result.years],
             label="name",
@@ -85,6 +89,8 @@ def _site_rules(result: Result, lang: Lang, colours: Mapping[int, str]) -> Itera
         match status:
             case "candidate":
                 symbol = _marker("circle", style.PAPER, style.MUTED, 1.4)
+            case "closed":
+                symbol = _marker(shape, style.PAPER, style.FAINT, size / 2, outline_mm=0.4)
             case "existing":
                 symbol = _marker(shape, colours[_TODAY], style.PAPER, size / 2)
             case "upgraded":

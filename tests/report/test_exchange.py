@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import geopandas as gpd
+import openpyxl
 import pytest
 
 from planner.errors import SurroundingsError
@@ -46,9 +47,31 @@ def test_the_dictionary_explains_every_column_in_both_languages(small_result: Re
     }
     for name in exchange.EXCHANGED:
         assert {(name, column) for column in rows(tmp_path / f"{name}.csv")[0]} <= explained
+    book = openpyxl.load_workbook(tmp_path / "dictionary.xlsx")
+    assert book.sheetnames == ["layers", "columns", "codes", "about"]
+    columns = list(book["columns"].iter_rows(min_row=2, values_only=True))
+    assert {row[:2] for row in columns} == explained
+    assert {row[2] for row in columns} == {"text", "real", "integer", "boolean"}
+    assert [row[0] for row in book["layers"].iter_rows(min_row=2, values_only=True)] == [*exchange.EXCHANGED]
+    assert all(all(row) for row in book["layers"].iter_rows(min_row=2, values_only=True))
     said = {r["key"]: r["value"] for r in rows(tmp_path / "about.csv")}
     assert said["run_id"] == small_result.run_id
     assert said["illustrative"] == small_result.study.illustrative
+
+
+def test_every_code_in_the_tables_is_explained(small_result: Result, tmp_path: Path):
+    exchange.write_exchange(small_result, tmp_path, "en")
+    known = {(r["column"], r["code"]) for r in rows(tmp_path / "codes.csv") if r["meaning_zh"] and r["meaning_en"]}
+    found = {
+        (column, code)
+        for name in exchange.EXCHANGED
+        for row in rows(tmp_path / f"{name}.csv")
+        for column in {column for column, _ in known} & set(row)
+        for code in row[column].split(";")
+        if code
+    }
+    assert len(found) > 10
+    assert found <= known
 
 
 @pytest.mark.parametrize("name", ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(1)", '<b>店</b>,"x"\n第二行', "🏦" * 60])
