@@ -22,6 +22,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from planner import __version__
+from planner.draw.style import SHAPES, TIER_SIZES
 from planner.draw.webdata import planned_hours, zone_names
 from planner.evaluation import SHARES
 from planner.pipeline import Result
@@ -51,33 +52,33 @@ _FIRST_ROW = 4  # below title, unit line and the row of headings
 _PROGRAMME: tuple[tuple[str, float, str, str], ...] = (
     # column of the programme, width in characters, number format, heading above (two columns share one)
     ("number", 4, WHOLE, ""),
-    ("site", 7, TEXT, ""),
-    ("name", 18, TEXT, ""),
+    ("site", 6.5, TEXT, ""),
+    ("name", 16, TEXT, ""),
     ("tier", 9, TEXT, ""),
-    ("town", 11, TEXT, ""),
-    ("community", 9.5, TEXT, ""),
-    ("address", 8, TEXT, ""),
-    ("longitude", 10.5, DEGREES, "group_coordinates"),
-    ("latitude", 10, DEGREES, "group_coordinates"),
-    ("mode", 8, TEXT, ""),
-    ("host", 15, TEXT, ""),
+    ("town", 10, TEXT, ""),
+    ("community", 9, TEXT, ""),
+    ("address", 7, TEXT, ""),
+    ("longitude", 9.5, DEGREES, "group_coordinates"),
+    ("latitude", 9, DEGREES, "group_coordinates"),
+    ("mode", 9.5, TEXT, ""),
+    ("host", 12, TEXT, ""),
     ("state", 9, TEXT, ""),
-    ("action", 9, TEXT, ""),
-    ("floor_area_m2", 7, WHOLE, ""),
-    ("kit_level", 6, TEXT, ""),
-    ("opening_hours", 16, TEXT, ""),
-    ("services", 14, TEXT, ""),
-    ("served", 15, TEXT, ""),
-    ("capital_cost", 7.5, MONEY, "group_cost"),
-    ("operating_cost", 9, MONEY, "group_cost"),
+    ("action", 8, TEXT, ""),
+    ("floor_area_m2", 6.5, WHOLE, ""),
+    ("kit_level", 5, TEXT, ""),
+    ("opening_hours", 15, TEXT, ""),
+    ("services", 12, TEXT, ""),
+    ("served", 13.5, TEXT, ""),
+    ("capital_cost", 8, MONEY, "group_cost"),
+    ("operating_cost", 8, MONEY, "group_cost"),
     ("funding", 6, TEXT, ""),
     ("year", 6, YEAR, ""),
     ("lead_unit", 7, TEXT, ""),
     ("support_unit", 7, TEXT, ""),
     ("due", 7, TEXT, ""),
-    ("gain", 9, PEOPLE, ""),
-    ("note", 21, TEXT, ""),
-    ("source", 15.5, TEXT, ""),
+    ("gain", 8.5, PEOPLE, ""),
+    ("note", 17, TEXT, ""),
+    ("source", 15, TEXT, ""),
 )
 _CENTRED = frozenset(("number", "site", "tier", "longitude", "latitude", "mode", "state", "action", "year"))
 _NORM_FORMS = dict.fromkeys(("within", "backup", "all_day", "by_density", "offers", "kit", "floor_area"), SHARE) | {
@@ -256,7 +257,9 @@ def _why_empty(book: Book) -> str:
 
 def _totals(book: Book) -> None:
     result, settings = book.result, book.result.study.plan
-    sheet = _sheet(book, "totals", [22, 10, 16, 22, 14, 14, 14], heading_rows=0)
+    # As wide as the table of years and that of the sums by tier, town and mode need.
+    widths = [22, 10, 14, 20, 14, 14, 14, *[14] * max(0, len(book.result.years) - 2)]
+    sheet = _sheet(book, "totals", widths, heading_rows=0)
     if settings is None or result.programme.empty:
         _note(sheet, 3, _why_empty(book))
         return
@@ -319,12 +322,14 @@ def _funds(book: Book, sheet: Worksheet, spans: dict[str, str]) -> int:
 def _split(
     book: Book, sheet: Worksheet, row: int, key: str, shown: pd.DataFrame, column: str, spans: dict[str, str]
 ) -> int:
-    """Write the programme's sums by one of its columns; returns the last row."""
+    """Write the programme's sums by one of its columns, in all and what is built in each year; returns the last row."""
+    years = book.result.years
     _put(sheet, row, 1, book.say(key), "section")
-    sums = map(book.say, ("n_actions", "capital", "operating", "gain"))
-    _heads(sheet, row + 1, [say(book.lang, f"programme.{column}"), *sums])
+    sums = [book.say(word) for word in ("n_actions", "capital", "operating", "gain")]
+    of_years = [book.say("capital_in", year=year) for year in years]
+    _heads(sheet, row + 1, [say(book.lang, f"programme.{column}"), *sums, *of_years])
     at = row + 2
-    for word, part in shown.groupby(column, sort=True):
+    for word, part in _in_order(book.result, shown, column):
         _put(sheet, at, 1, word or book.say("nowhere"), TEXT)
         # Rows of subtotals have no site, and a comparison, unlike SUMIF, takes no sign in a name for a pattern.
         wanted = f"$A{at}" if word else '""'
@@ -333,8 +338,22 @@ def _split(
         for n, summed in enumerate(_SUMMED, 3):
             form = PEOPLE if summed == "gain" else MONEY
             _formula(book, sheet, at, n, f"=SUMPRODUCT({alike}*{spans[summed]})", float(part[summed].sum()), form)
+        for n, year in enumerate(years, 3 + len(_SUMMED)):
+            formula = f"=SUMPRODUCT({alike}*({spans['year']}={year})*{spans['capital_cost']})"
+            capital = float(part.loc[part["year"] == year, "capital_cost"].sum())
+            _formula(book, sheet, at, n, formula, capital, MONEY)
         at += 1
     return at - 1
+
+
+def _in_order(result: Result, shown: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame]]:
+    """Return the programme in parts by the words of a column: tiers and modes in their own order, towns by their money."""
+    own = {"tier": [*TIER_SIZES], "mode": [*SHAPES]}.get(column)
+    parts = [(str(word), part) for word, part in shown.groupby(column, sort=True)]
+    if own is None:
+        return sorted(parts, key=lambda item: (-item[1]["capital_cost"].sum(), item[0]))
+    known = result.programme[column]
+    return sorted(parts, key=lambda item: own.index(word) if (word := known[item[1].index[0]]) in own else len(own))
 
 
 # --- what stands behind it --------------------------------------------------------------------------------------------
@@ -746,7 +765,7 @@ def _sheet(book: Book, key: str, widths: Sequence[float], *, heading_rows: int) 
     sheet.print_title_rows = f"1:{2 + heading_rows}"
     sheet.print_options.horizontalCentered = True
     margins = sheet.page_margins
-    margins.left = margins.right = 0.5
+    margins.left = margins.right = 0.35
     margins.top, margins.bottom, margins.header, margins.footer = 0.6, 0.7, 0.3, 0.3
     foot: Any = sheet.oddFooter
     foot.left.text = _in_footer(book.say("run", run_id=result.run_id))

@@ -132,6 +132,51 @@ def test_formulas_give_in_libreoffice_what_is_stored(small_result: Result, tmp_p
                 assert again[sheet.title][cell.coordinate].value == expected, (sheet.title, cell.coordinate, cell.value)
 
 
+@pytest.mark.slow
+def test_a_changed_cost_and_budget_run_through_all_sums(small_result: Result, tmp_path: Path) -> None:
+    """As a person would: 10 more for the first action, 5 more for the first year; LibreOffice works the sums out."""
+    office = shutil.which("soffice") or shutil.which("libreoffice")
+    if office is None:
+        pytest.skip("no LibreOffice on this computer")
+    before = written(small_result, tmp_path, values=True)
+    live = openpyxl.load_workbook(tmp_path / "programme.xlsx")
+    cost = column_of(live["建设计划表"], "投资估算\uff08万元\uff09")
+    year = live["建设计划表"].cell(5, column_of(live["建设计划表"], "建设年度")).value
+    live["建设计划表"].cell(5, cost).value += 10
+    funds = live["汇总与资金"]
+    budgets = {funds.cell(row, 1).value: row for row in range(5, 5 + len(small_result.years))}
+    funds.cell(budgets[year], 6).value += 5
+    live.save(tmp_path / "changed.xlsx")
+    command = [office, f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}", "--headless", "--convert-to"]
+    command += ["xlsx:Calc MS Excel 2007 XML", "--outdir", str(tmp_path / "again"), str(tmp_path / "changed.xlsx")]
+    subprocess.run(command, check=True, capture_output=True)
+    after = openpyxl.load_workbook(tmp_path / "again" / "changed.xlsx", data_only=True)
+
+    def moved(sheet: str) -> dict[str, float]:
+        cells = itertools.chain.from_iterable(before[sheet].iter_rows())
+        pairs = {
+            c.coordinate: (c.value, after[sheet][c.coordinate].value) for c in cells if isinstance(c.value, int | float)
+        }
+        return {at: round(b - a, 6) for at, (a, b) in pairs.items() if abs(b - a) > 1e-9}
+
+    # In the programme the row itself, its year's subtotal and the total.
+    assert list(moved("建设计划表").values()) == [10, 10, 10]
+    sums = moved("汇总与资金")
+    first, last = budgets[year], max(budgets.values())
+    assert {sums[f"{letter}{row}"] for letter in "CE" for row in (first, last + 1)} == {10}
+    assert sums[f"F{first}"] == sums[f"F{last + 1}"] == 5
+    # What a year leaves, and with carry-over every later year.
+    left = [sums.get(f"G{row}") for row in range(first, last + 1)]
+    assert left == ([-5] * len(left) if small_result.study.plan.carry_over else [-5] + [None] * (len(left) - 1))
+    # And twice in each table by tier, by town and by mode: in all, and of its year.
+    assert sum(change == 10 for change in sums.values()) == 4 + 2 * sums_below(before["汇总与资金"])
+
+
+def sums_below(sheet: Worksheet) -> int:
+    """How many tables of sums by a column of the programme stand below the funds."""
+    return sum(cell.value == say("zh", "workbook.capital") for row in sheet.iter_rows(min_row=5) for cell in row)
+
+
 @pytest.mark.parametrize("world", ["small", "unproven", "without_plan"])
 def test_every_number_is_found_again_in_the_summary(small_result: Result, tmp_path: Path, world: str) -> None:
     result = WORLDS[world](small_result)
