@@ -1,13 +1,21 @@
 """The embedded study of Wuhan: its distances against networkx, its plan against a re-scoring, and its promises."""
 
+import re
+import shutil
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import oracle
 import pytest
+from PIL import Image
 
 from planner.embedded import folder
 from planner.pipeline import Result, run
+from planner.report.document import write_document
+from planner.report.pdf import write_pdf
 from planner.study import load_study
+from planner.words import LANGS, Lang
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +60,14 @@ def test_streets_are_noded(wuhan: Result):
     ends = gpd.GeoSeries(wuhan.streets.geometry).get_coordinates()
     assert wuhan.walks.network.n_nodes < len(ends)
     assert np.bincount(wuhan.walks.network.component).max() > 0.98 * wuhan.walks.network.n_nodes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_report_has_ten_pages_at_most(wuhan: Result, tmp_path: Path, lang: Lang):
+    if not (shutil.which("soffice") or shutil.which("libreoffice")):
+        pytest.skip("no LibreOffice on this computer")
+    Image.new("RGB", (420, 297), "white").save(tmp_path / "layout.png")
+    write_document(wuhan, tmp_path / "report.docx", lang, sheets=[tmp_path / "layout.png"])
+    pdf = write_pdf(tmp_path / "report.docx").read_bytes()
+    assert 6 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 10

@@ -47,8 +47,9 @@ _POINTS: dict[Lang, dict[str, float]] = {
         "Normal": 14,
         "Caption": 10.5,
         "table": 9,
+        "compact": 8,
         "small": 8,
-        "line": 25,
+        "line": 22,
     },
     "en": {
         "Title": 20,
@@ -57,19 +58,24 @@ _POINTS: dict[Lang, dict[str, float]] = {
         "Normal": 11.5,
         "Caption": 10,
         "table": 8.5,
+        "compact": 7.5,
         "small": 8,
-        "line": 16,
+        "line": 15,
     },
 }
 # GB/T 9704-2012, 5.2: a type area of 156 mm × 225 mm. The pages of maps and the annex lie on their side.
+_TYPE_MM = 156
 _UPRIGHT = {"page": (210, 297), "top": 37, "bottom": 35, "left": 28, "right": 26}
-_ASIDE = {"page": (297, 210), "top": 24, "bottom": 22, "left": 18, "right": 18}
+_ASIDE = {"page": (297, 210), "top": 20, "bottom": 18, "left": 16, "right": 16}
+# A table of so many rows stays on one page; longer ones may run on, under their headings.
+_TOGETHER = 5
 _CAPTION_MM = 14
 _NUMERALS = "〇一二三四五六七八九十"
 _INK, _GREY = RGBColor(0, 0, 0), RGBColor(0x59, 0x59, 0x59)
 _RULE, _HEAD = "7F8C95", "E6EDF1"
 _ALIGN = {"l": WD_ALIGN_PARAGRAPH.LEFT, "c": WD_ALIGN_PARAGRAPH.CENTER, "r": WD_ALIGN_PARAGRAPH.RIGHT}
-MOST_MAPS = 3
+# The layout plan, and the gaps where they are drawn too; the other sheets lie beside the report.
+TOLD_MAPS = ("layout", "gaps")
 
 
 def write_document(result: Result, path: Path, lang: Lang, *, sheets: Sequence[Path] = ()) -> None:
@@ -135,8 +141,8 @@ def _write(document: Document, block: Block, number: str, lang: Lang, *, new_pag
         case Heading(level, text):
             heading = document.add_heading(number + harmless(text), level)
             heading.paragraph_format.page_break_before = new_page
-        case Text(text, lead):
-            paragraph = document.add_paragraph()
+        case Text(text, lead, note):
+            paragraph = document.add_paragraph(style="Note" if note else None)
             if lead:
                 run = paragraph.add_run(say(lang, "document.lead", text=lead))
                 _set_font(run, _CHINESE["Heading 2"])
@@ -167,23 +173,25 @@ def _table(document: Document, grid: Grid, lang: Lang) -> None:
             cell.vertical_alignment = WD_ALIGN_VERTICAL.CENTER
             paragraph = cell.paragraphs[0]
             # By id: looking the style up by name for every cell takes most of the time.
-            paragraph._p.style = "Cell"
+            paragraph._p.style = "CompactCell" if grid.compact else "Cell"
             paragraph.alignment = _ALIGN["c" if head else align]
-            # A table of few rows stays together with its caption.
-            paragraph.paragraph_format.keep_with_next = n < len(grid.rows) and len(grid.rows) <= 8
+            # LibreOffice keeps a whole table with what follows where its first row is to stay with the next.
+            paragraph.paragraph_format.keep_with_next = n < len(grid.rows) <= _TOGETHER
             run = paragraph.add_run(harmless(text))
             run.bold = head or total
             if head or total:
                 _mark(cell._tc.get_or_add_tcPr(), "w:shd", val="clear", color="auto", fill=_HEAD)
+    # Word wants a paragraph after a table; after one that fills a page it must not begin another.
     after = document.add_paragraph()
-    after.paragraph_format.line_spacing = Pt(8)
+    after.paragraph_format.line_spacing = Pt(1 if grid.compact else 6)
     after.paragraph_format.space_after = Pt(0)
 
 
 def _maps(sheets: Sequence[Path]) -> list[Path]:
-    """Return the sheets to show: images, the layout plan first."""
-    images = [sheet for sheet in sheets if sheet.suffix.lower() == ".png"]
-    return sorted(images, key=lambda sheet: sheet.stem != "layout")[:MOST_MAPS]
+    """Return the sheets to show: images, the layout plan first; whatever else there is where these are not."""
+    images = {sheet.stem: sheet for sheet in sheets if sheet.suffix.lower() == ".png"}
+    told = [images[name] for name in TOLD_MAPS if name in images]
+    return told or [*images.values()][: len(TOLD_MAPS)]
 
 
 def _picture(document: Document, image: Path, result: Result, lang: Lang, *, new_page: bool) -> None:
@@ -221,8 +229,8 @@ def _set_page(section: Any, page: dict[str, Any]) -> None:
 def _set_styles(document: Document, lang: Lang) -> None:
     points = _POINTS[lang]
     styles = document.styles
-    cell = styles.add_style("Cell", 1)
-    cell.base_style = styles["Normal"]
+    cell, compact, note = (styles.add_style(name, 1) for name in ("Cell", "CompactCell", "Note"))
+    cell.base_style, compact.base_style, note.base_style = styles["Normal"], cell, cell
     for name, chinese in _CHINESE.items():
         style = styles[name]
         _set_font(style, chinese)
@@ -254,6 +262,9 @@ def _set_styles(document: Document, lang: Lang) -> None:
     cell.paragraph_format.first_line_indent = Pt(0)
     cell.paragraph_format.line_spacing = Pt(points["table"] * 1.4)
     cell.paragraph_format.space_before = cell.paragraph_format.space_after = Pt(1.5)
+    compact.font.size, compact.paragraph_format.line_spacing = Pt(points["compact"]), Pt(points["compact"] * 1.3)
+    compact.paragraph_format.space_before = compact.paragraph_format.space_after = Pt(0.6)
+    note.paragraph_format.space_after = Pt(6)
     for edge in styles["Table Grid"].element.xpath(".//w:tblBorders/*"):
         edge.set(qn("w:color"), _RULE)
     for language in document.styles.element.xpath(".//w:docDefaults//w:lang"):
@@ -282,12 +293,22 @@ def _set_properties(document: Document, result: Result, lang: Lang) -> None:
 
 def _title(document: Document, result: Result, lang: Lang) -> None:
     settings = result.study.map
-    document.add_paragraph(harmless(say(lang, "document.title", study=result.study.name)), "Title")
+    title = document.add_paragraph(harmless(say(lang, "document.title", study=result.study.name)), "Title")
+    title.runs[0].font.size = Pt(_title_points(title.text, lang))
     by = "  ".join(part for part in (settings.compiling_unit, settings.date) if part)
     if by:
         paragraph = document.add_paragraph(harmless(by))
         paragraph.alignment, paragraph.paragraph_format.first_line_indent = WD_ALIGN_PARAGRAPH.CENTER, Pt(0)
         _set_font(paragraph.runs[0], _CHINESE["Heading 2"])
+
+
+def _title_points(text: str, lang: Lang) -> float:
+    """Return the size at which no line of the title breaks; not below that of a heading, where a long one breaks by itself."""
+    room_pt = 0.97 * _TYPE_MM * 72 / 25.4
+    # A Chinese character is an em wide, a letter of a bold Latin font about half of one.
+    widest_em = max(sum(1.0 if ord(sign) > 0x2E7F else 0.55 for sign in line) for line in text.split("\n"))
+    largest, least = _POINTS[lang]["Title"], _POINTS[lang]["Heading 1"]
+    return max(least, min(largest, int(2 * room_pt / max(widest_em, 1.0)) / 2))
 
 
 def _head_and_foot(document: Document, result: Result, lang: Lang) -> None:

@@ -24,11 +24,15 @@ from planner.study import PlanSettings
 from planner.words import Lang, say, term
 from planner.words.wording import amount, count, hours, listed, metres, money, people, percent, sentences
 
-MISSING_NAMED = 3
+MISSING_NAMED = SITES_NAMED = 2
 # Half-hours of an ordinary working day.
 WEDNESDAY = slice(2 * 48, 3 * 48)
-TOP_GAPS, TOLD_GAPS, TOP_PLACES, TOP_ZONES = 10, 3, 3, 5
+TOP_GAPS, TOLD_GAPS, TOP_PLACES, TOP_ZONES, TOP_HOURS = 10, 3, 3, 5, 2
 MOST_ACTIONS = 40
+# A share of those at work below which an hour is told of.
+FEW = 0.5
+# What makes a reason a main one, of all that is lacking.
+MAIN_SHARE = 0.1
 # Coverage within this fraction of the other counts as alike in words.
 _ALIKE = 0.95
 
@@ -43,10 +47,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; ``lead`` opens it and is set off."""
+    """A paragraph; ``lead`` opens it and is set off. A ``note`` belongs to the table above it and is set as small as that."""
 
     text: str
     lead: str = ""
+    note: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Grid:
         widths: relative to each other.
         align: a letter a column: l, c or r.
         total: the last row is a total.
+        compact: a long table of its own pages, set smaller.
     """
 
     caption: str
@@ -68,6 +74,7 @@ class Grid:
     widths: tuple[float, ...]
     align: str
     total: bool = False
+    compact: bool = False
 
 
 Block = Heading | Text | Grid
@@ -108,8 +115,9 @@ def annex(result: Result, lang: Lang) -> list[Block]:
         _say(lang, "h_programme_caption"),
         (*(_say(lang, key) for key in head), *amounts, _say(lang, "column_year"), _gain(result, lang)),
         rows,
-        (4, 19, 11, 8.5, 9, 19, 6, 7.5, 5.5, 10),
+        (4, 23, 9, 8.6, 10.4, 24.5, 6, 7.4, 5, 9),
         "cllcclrrcr",
+        compact=True,
     )
     more = len(programme) - len(shown)
     note = [Text(_say(lang, "programme_more", more=count(lang, more, "more_action")))] if more else []
@@ -228,7 +236,20 @@ def _who_is_not(result: Result, lang: Lang) -> str:
         return _say(lang, "no_gaps")
     total = _say(lang, "gaps_all", weight=_weight(lang, gaps["weight"].sum()), gaps=count(lang, len(gaps), "gap"))
     places = [_place(result, lang, gap, "gaps_place") for gap in gaps.head(TOP_PLACES).to_dict("records")]
-    return sentences(lang, total, _reasons(result, lang), _say(lang, "gaps_top", places=listed(lang, places)))
+    return sentences(lang, total, _main_reasons(result, lang), _say(lang, "gaps_top", places=listed(lang, places)))
+
+
+def _main_reasons(result: Result, lang: Lang) -> str:
+    """Return the reasons that make up most of what is lacking; the others stand in the chapter on gaps."""
+    table = figures.gaps_by_reason(result)
+    if len(table) == 1:
+        return _reasons(result, lang)
+    main = table[table["share"] >= MAIN_SHARE]
+    told = [
+        _say(lang, "gaps_main_reason", reason=term(lang, "reason", row["reason"]), share=percent(row["share"]))
+        for row in main.to_dict("records")
+    ]
+    return _say(lang, "gaps_main_one" if len(told) == 1 else "gaps_main", reasons=listed(lang, told))
 
 
 def _reasons(result: Result, lang: Lang) -> str:
@@ -237,7 +258,7 @@ def _reasons(result: Result, lang: Lang) -> str:
     if len(words) == 1:
         return _say(lang, "gaps_one_reason", reason=words[0])
     told = [
-        _say(lang, "gaps_reason", reason=word, weight=_weight(lang, row["weight"]), share=percent(row["share"]))
+        _say(lang, "gaps_reason", reason=word, share=percent(row["share"]), n=people(row["weight"]))
         for word, row in zip(words, table.to_dict("records"), strict=True)
     ]
     return _say(lang, "gaps_reasons", reasons=_say(lang, "reasons_comma").join(told))
@@ -249,8 +270,8 @@ def _place(result: Result, lang: Lang, gap: dict[str, Any], key: str) -> str:
         key,
         zone=figures.zone_names(result, lang)[gap["zone"]],
         group=figures.group_name(result, gap["group"]),
-        weight=_weight(lang, gap["weight"]),
         reason=term(lang, "reason", gap["reason"]),
+        n=people(gap["weight"]),
     )
 
 
@@ -381,10 +402,9 @@ def _phasing(result: Result, lang: Lang) -> str:
 
 def _state(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
     yield Heading(1, _say(lang, "h_state"))
-    yield Heading(2, _say(lang, "h_definitions"))
-    yield Text(_definitions(result, lang))
     yield Heading(2, _say(lang, "h_indicators"))
     yield _indicator_grid(result, lang)
+    yield Text(_definitions(result, lang), note=True)
     yield Text(_beside_indicators(result, lang))
     if result.last is not None:
         yield Heading(2, _say(lang, "h_last"))
@@ -400,9 +420,9 @@ def _state(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
     if len(result.verdicts):
         yield Heading(2, _say(lang, "h_norms"))
         yield _norm_grid(result, lang)
-        beyond = [_say(lang, "norm_beyond", norm=norm, what=what) for norm, what in figures.norms_beyond(result, lang)]
-        if beyond:
-            yield Text(sentences(lang, *beyond))
+        unjudged = _unjudged(result, lang)
+        if unjudged:
+            yield Text(unjudged, note=True)
     if len(result.tiers):
         yield Heading(2, _say(lang, "h_tiers"))
         yield _tier_grid(result, lang)
@@ -489,7 +509,7 @@ def _since_last(result: Result, lang: Lang) -> str:
 def _norm_grid(result: Result, lang: Lang) -> Grid:
     rows, told = figures.norm_rows(result, lang), []
     moments = sorted({moment for row in rows for moment in row["measured"]})
-    for row in rows:
+    for row in (row for row in rows if not all(row["unknown"].values())):
         verdicts = [_verdict(row, moment, lang) for moment in moments]
         told.append((row["norm"], row["rule"], *verdicts, _failing(row, lang)))
     head = (
@@ -498,8 +518,18 @@ def _norm_grid(result: Result, lang: Lang) -> Grid:
         *(_moment(lang, moment) for moment in moments),
         say(lang, "workbook.norm_failing"),
     )
-    widths = (23, 23, *[11] * len(moments), 24)
-    return Grid(_say(lang, "table_norms"), head, told, widths, "ll" + "c" * len(moments) + "l")
+    widths = (32, 34, *[11] * len(moments), 13)
+    return Grid(_say(lang, "table_norms"), head, told, widths, "ll" + "c" * len(moments) + "c")
+
+
+def _unjudged(result: Result, lang: Lang) -> str:
+    """Return which rules of the norms could not be judged, and for want of what."""
+    rows = [row for row in figures.norm_rows(result, lang) if all(row["unknown"].values())]
+    told = [
+        _say(lang, "norm_unjudged", norm=r["norm"], rule=r["rule"], why=next(iter(r["unknown"].values()))) for r in rows
+    ]
+    beyond = [_say(lang, "norm_beyond", norm=norm, what=what) for norm, what in figures.norms_beyond(result, lang)]
+    return sentences(lang, *told, *beyond)
 
 
 def _verdict(row: dict[str, Any], moment: int, lang: Lang) -> str:
@@ -510,12 +540,8 @@ def _verdict(row: dict[str, Any], moment: int, lang: Lang) -> str:
 
 
 def _failing(row: dict[str, Any], lang: Lang) -> str:
-    """Return how many zones fail a rule today, and the names of those that lack most."""
-    if not row["failing"]:
-        return ""
-    named = say(lang, "document.list_comma").join(row["failing"][:MISSING_NAMED])
-    key = "norm_failing_more" if len(row["failing"]) > MISSING_NAMED else "norm_failing"
-    return _say(lang, key, n=len(row["failing"]), zones=row["zones"], names=named)
+    """Return how many zones fail a rule today, of those judged by it; the workbook names them."""
+    return _say(lang, "tier_met", met=len(row["failing"]), places=row["zones"]) if row["failing"] else ""
 
 
 def _tier_grid(result: Result, lang: Lang) -> Grid:
@@ -539,7 +565,7 @@ def _tier_grid(result: Result, lang: Lang) -> Grid:
         *(_moment(lang, m) for m in moments),
         _say(lang, "column_missing"),
     )
-    widths = (10, 32, *[10] * len(moments), 28)
+    widths = (12.4, 33, *[9.8] * len(moments), 28)
     return Grid(_say(lang, "table_tiers"), head, told, widths, "ll" + "c" * len(moments) + "l")
 
 
@@ -551,7 +577,7 @@ def _evaluation(result: Result, lang: Lang) -> str:
             lang,
             "evaluation_site",
             name=figures.site_name(result, row["site"]),
-            weight=_weight(lang, row["closing_loss"]),
+            n=people(row["closing_loss"]),
         )
         for row in card[card["finding"] == "vital"].to_dict("records")
     ]
@@ -559,8 +585,9 @@ def _evaluation(result: Result, lang: Lang) -> str:
     for finding in ("dispensable", "overloaded", "idle"):
         names = [figures.site_name(result, site) for site in card.loc[card["finding"] == finding, "site"]]
         if names:
-            counted = count(lang, len(names), "site")
-            told.append(_say(lang, f"evaluation_{finding}", n=counted, names=listed(lang, names[:TOP_PLACES])))
+            counted, named = count(lang, len(names), "site"), listed(lang, names[:SITES_NAMED])
+            examples = _say(lang, "examples" if len(names) > SITES_NAMED else "namely", names=named)
+            told.append(_say(lang, f"evaluation_{finding}", n=counted, names=examples))
     asked = card[card["surveyed"] > 0]
     if len(asked):
         told.append(_surveyed(lang, asked))
@@ -601,7 +628,7 @@ def _group_grid(result: Result, lang: Lang) -> Grid:
         for key, moment in columns
     ]
     head = (_say(lang, "column_group"), _say(lang, "column_people"), *heads)
-    return Grid(_say(lang, "table_groups"), head, rows, (11, 7, *[11] * len(columns)), "lr" + "r" * len(columns))
+    return Grid(_say(lang, "table_groups"), head, rows, (14.8, 8, *[12] * len(columns)), "lr" + "r" * len(columns))
 
 
 def _shifts(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
@@ -625,34 +652,44 @@ def _shifts(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]
         _say(lang, "column_within"),
         *(_moment(lang, m) for m in ends[1:]),
     )
-    yield Grid(_say(lang, "table_shifts"), heads, rows, (13, 8, 24, 10, 14, 11)[: len(heads)], "lllrrr"[: len(heads)])
+    yield Grid(_say(lang, "table_shifts"), heads, rows, (14.8, 8, 25, 10, 13, 10)[: len(heads)], "lllrrr"[: len(heads)])
     told = shifts[shifts["within"].notna()]
     if len(told):
         worst = told.iloc[int(told["within"].to_numpy(dtype=float).argmin())]
         if worst["within"] < 0.5:
             key = "shift_within" if worst["within"] > 0 else "shift_within_none"
             yield Text(_say(lang, key, **_shift(result, lang, worst, worst["within"])))
-    yield Text(_worst_hours(result, lang))
-    if len(result.seasons):
+    worst_hours = _worst_hours(result, lang)
+    if worst_hours:
+        yield Text(worst_hours)
+    if _apart(figures.season_rows(result, lang)):
         yield _season_grid(result, lang)
 
 
 def _worst_hours(result: Result, lang: Lang) -> str:
-    """Return, for each group, the half-hour of a Wednesday in which least of it is covered, in words."""
-    told, hour_by_hour = [], clock(result.demand, result.coverage[0], result.profiles)
+    """Return, for the groups worst off, the half-hour of a Wednesday in which least of them are covered, in words."""
+    hour_by_hour, low = clock(result.demand, result.coverage[0], result.profiles), list[tuple[float, int, str]]()
     for group in result.study.groups:
         day = hour_by_hour[group].to_numpy()[WEDNESDAY]
-        if np.isfinite(day).any():
-            at = int(np.nanargmin(day))
-            key = "clock" if day[at] > 0 else "clock_none"
-            told.append(
-                _say(lang, key, time=label(at), group=figures.group_name(result, group), share=percent(day[at], 0))
-            )
+        if np.isfinite(day).any() and np.nanmin(day) < FEW:
+            low.append((float(np.nanmin(day)), int(np.nanargmin(day)), figures.group_name(result, group)))
+    told = []
+    for share, at, group in sorted(low)[:TOP_HOURS]:
+        key = "clock_none" if share == 0 else "clock_few" if share < 0.005 else "clock"
+        told.append(_say(lang, key, time=label(at).removeprefix("0"), group=group, share=percent(share, 0)))
     return sentences(lang, *told)
 
 
+def _apart(rows: list[tuple[str, str, dict[int, float | None]]]) -> list[tuple[str, str, dict[int, float | None]]]:
+    """Return the rows of those groups whose shares hang on the season."""
+    shares: dict[str, set[str]] = {}
+    for _, group, by_moment in rows:
+        shares.setdefault(group, set()).add(" ".join(percent(share) for share in by_moment.values()))
+    return [row for row in rows if len(shares[row[1]]) > 1]
+
+
 def _season_grid(result: Result, lang: Lang) -> Grid:
-    rows = figures.season_rows(result, lang)
+    rows = _apart(figures.season_rows(result, lang))
     moments = sorted(rows[0][2])
     told = [(season, group, *(percent(shares[m]) for m in moments)) for season, group, shares in rows]
     head = (_say(lang, "column_season"), _say(lang, "column_group"), *(_moment(lang, m) for m in moments))
@@ -686,7 +723,7 @@ def _zones_that_lack(result: Result, lang: Lang) -> str:
         return ""
     ranked = sorted(by_zone.items(), key=lambda item: (-item[1], item[0]))[:TOP_ZONES]
     names = figures.zone_names(result, lang)
-    told = [_say(lang, "zone_weight", zone=names[zone], weight=_weight(lang, weight)) for zone, weight in ranked]
+    told = [_say(lang, "zone_weight", zone=names[zone], n=people(weight)) for zone, weight in ranked]
     return _say(lang, "gaps_zones", zones=listed(lang, told))
 
 
@@ -707,7 +744,7 @@ def _gap_grid(result: Result, lang: Lang) -> Grid:
     ]
     keys = ("rank", "zone", "group", "weight", "reason", "nearest", "walk", "remedy")
     head = tuple(_say(lang, f"column_{key}") for key in keys)
-    return Grid(_say(lang, "table_gaps"), head, rows, (4.5, 11.9, 11.9, 10, 9, 18, 9, 19.7), "cllrllrl")
+    return Grid(_say(lang, "table_gaps"), head, rows, (6, 12, 14.8, 9, 9.5, 18, 9, 21.7), "cllrllrl")
 
 
 def _remedy(result: Result, lang: Lang, gap: dict[str, Any]) -> str:
@@ -764,7 +801,7 @@ def _year_grid(result: Result, lang: Lang) -> Grid:
     ends = [_say(lang, "at_end", name=say(lang, f"indicator.{key}")) for key in ("share", "effective_share")]
     head = (*(_say(lang, f"column_{key}") for key in keys), *ends)
     caption = _say(lang, "table_years", unit=_unit(result))
-    return Grid(caption, head, rows, (7, 7.5, 9, 9.5, 9, 9, 11, 13), "crrrrrrr", total=True)
+    return Grid(caption, head, rows, (7, 9, 9, 10.5, 9, 9, 11, 13), "crrrrrrr", total=True)
 
 
 def _told_year(result: Result, lang: Lang, year: int) -> str:
@@ -773,7 +810,7 @@ def _told_year(result: Result, lang: Lang, year: int) -> str:
         key = "year_idle" if round(spent, 6) > 0 else "year_idle_free"
         return _say(lang, key, year=year, spent=_amount(result, lang, spent))
     best = part.iloc[int(part["gain"].to_numpy(dtype=float).argmax())]
-    return _say(
+    told = _say(
         lang,
         "year_actions",
         year=year,
@@ -781,9 +818,11 @@ def _told_year(result: Result, lang: Lang, year: int) -> str:
         kinds=_kinds(lang, part),
         spent=_amount(result, lang, spent),
         effective=percent(figures.figures_of(result, year)["effective_share"]),
-        best=best["name"],
-        gain=_weight(lang, best["gain"]),
     )
+    # A year of closings alone gains nobody anything.
+    gained = best["gain"] >= 0.05
+    name = best["name"] or best["site"]
+    return sentences(lang, told, _say(lang, "year_best", best=name, gain=_weight(lang, best["gain"])) if gained else "")
 
 
 # --- data and method --------------------------------------------------------------------------------------------------
@@ -801,22 +840,22 @@ def _quality(result: Result, lang: Lang) -> Iterator[Block]:
         "" if result.study.capacity else _say(lang, "quality_no_capacity"),
     ]
     yield Text(sentences(lang, *parts))
+    # What is illustrative stands at the head of every page.
     for warning in result.warnings:
         yield Text(warning)
-    if result.study.caveat:
-        yield Text(result.study.caveat)
 
 
 def _method(result: Result, lang: Lang) -> Iterator[Block]:
     yield Heading(1, _say(lang, "h_method"))
     parts = [
         _say(lang, "method_reach", crs=result.study.crs),
-        _say(lang, "method_hours"),
         _say(lang, "method_gaps"),
         _say(lang, "method_plan") if result.plan else "",
         _say(lang, "method_repeat", run_id=result.run_id, version=__version__),
     ]
-    yield Text(sentences(lang, *parts))
-    rows: list[tuple[str, ...]] = [*figures.standards(result, lang)]
+    # When the solver stops is for the analyst: it stands in the workbook.
+    limits = say(lang, "workbook.std_limits")
+    rows = [row for row in figures.standards(result, lang) if row[0] != limits]
     head = (_say(lang, "column_setting"), _say(lang, "column_value"), _say(lang, "column_basis"))
-    yield Grid(_say(lang, "table_standards"), head, rows, (22, 26, 42), "lll")
+    yield Grid(_say(lang, "table_standards"), head, rows, (22, 26, 46), "lll")
+    yield Text(sentences(lang, *parts), note=True)

@@ -123,6 +123,17 @@ def test_a_number_from_nowhere_is_seen(small_result: Result) -> None:
     ]
 
 
+def test_four_in_five_figures_wrong_in_one_digit_are_seen(small_result: Result) -> None:
+    known = shown(known_numbers(small_result))
+    tokens = {
+        t for text in said(small_result, "zh") for t in numbers_in(text, small_result) if sum(map(str.isdigit, t)) > 2
+    }
+    digits = [(token, i) for token in sorted(tokens) for i, sign in enumerate(token) if sign.isdigit()]
+    wrong = {token[:i] + str((int(token[i]) + by) % 10) + token[i + 1 :] for token, i in digits for by in (1, 3, 7)}
+    assert len(wrong) > 150
+    assert sum(token not in known for token in wrong) / len(wrong) > 0.8
+
+
 @pytest.mark.parametrize(
     ("number", "numeral"), [(1, "一"), (9, "九"), (10, "十"), (11, "十一"), (20, "二十"), (34, "三十四")]
 )

@@ -112,6 +112,20 @@ def hostile(result: Result) -> Result:
     )
 
 
+def of_every_action(result: Result) -> Result:
+    """A site is built, one opens longer, one gets more kit and one is closed, which gains nobody anything."""
+    first = result.programme.iloc[0].to_dict()
+    kinds = {"build": "chosen", "extend_hours": "upgraded", "upgrade": "upgraded", "close": "closed"}
+    rows = [
+        {**first, "number": n, "action": action, "state": state, "gain": 0.0 if action == "close" else 2.5}
+        for n, (action, state) in enumerate(kinds.items(), 1)
+    ]
+    programme = result.programme.iloc[[0] * len(rows)].reset_index(drop=True)
+    programme = programme.assign(**{key: [row[key] for row in rows] for key in ("number", "action", "state", "gain")})
+    years = [result.years[0]] * 3 + [result.years[-1]]
+    return dataclasses.replace(result, programme=programme.assign(year=years))
+
+
 WORLDS = {
     "small": lambda result: result,
     "unproven": unproven,
@@ -121,5 +135,6 @@ WORLDS = {
     "without_gaps": without_gaps,
     "without_sites": without_sites,
     "of_one": of_one,
+    "of_every_action": of_every_action,
     "hostile": hostile,
 }
