@@ -87,7 +87,7 @@ def shorten(text: str, size_pt: float, limit_mm: float, *, serif: bool = False) 
 
 
 # Chinese typography: these never open a line, and those never close one.
-_NO_START = set("、，。；：！？）》」』】〕％℃·…—,.;:!?)]}%")
+_NO_START = set("、，。；：！？）》」』】〕％℃·…—–,.;:!?)]}%")
 _NO_END = set("（《「『【〔([{¥￥")
 
 
@@ -106,6 +106,18 @@ def wrap(text: str, size_pt: float, limit_mm: float, *, lines: int = 99, serif: 
     return broken or [""]
 
 
+def wrap_evenly(text: str, size_pt: float, limit_mm: float) -> list[str]:
+    """Break ``text`` into two lines where one is too narrow, about as long as each other: no line of a single character."""
+    rows = wrap(text, size_pt, limit_mm, lines=2)
+    if len(rows) < 2 or rows[-1].endswith("…"):
+        return rows
+    for part in (0.55, 0.65, 0.75, 0.85):
+        even = wrap(text, size_pt, part * limit_mm, lines=2)
+        if not even[-1].endswith("…") or text.endswith("…"):
+            return even
+    return rows
+
+
 def _fitting(text: str, size_pt: float, limit_mm: float, serif: bool) -> int:
     """Return how many characters go on the line."""
     low, high = 1, len(text)
@@ -117,7 +129,9 @@ def _fitting(text: str, size_pt: float, limit_mm: float, serif: bool) -> int:
         return low
     for cut in range(low, 0, -1):
         before, after = text[cut - 1], text[cut]
-        inside_word = before.isascii() and after.isascii() and before != " " and after != " " and before not in "-/;,"
+        # A range of hours (8:00–12:00) is a word, too.
+        latin = (before.isascii() or before == "–") and after.isascii()
+        inside_word = latin and before != " " and after != " " and before not in "-/;,"
         if not inside_word and after not in _NO_START and before not in _NO_END:
             return cut
     return low

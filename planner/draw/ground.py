@@ -81,16 +81,17 @@ class Drawn:
     """What the map shows, for the legend.
 
     Attributes:
-        shades: numbers of the theme's shades that are seen.
+        line_shades, dot_shades: numbers of the theme's shades that are seen on lines, and on dots.
         mm_per_density: width in mm of a line with one worker per km; 0 without line demand.
         densities: people per km of the lines drawn, least and greatest; empty without line demand.
         dot_mm: diameter of a dot for one worker; 0 without point demand.
         heaviest_dot: most people at a point.
-        modes, statuses, tiers: of the marks drawn, in the order of the symbology.
+        modes, statuses, tiers, reasons: of the marks drawn, in the order of the symbology.
         streets, water, zones, area, focus: whether each is seen.
     """
 
-    shades: tuple[int, ...]
+    line_shades: tuple[int, ...]
+    dot_shades: tuple[int, ...]
     mm_per_density: float
     densities: tuple[float, ...]
     dot_mm: float
@@ -98,6 +99,7 @@ class Drawn:
     modes: tuple[str, ...]
     statuses: tuple[str, ...]
     tiers: tuple[str, ...]
+    reasons: tuple[str, ...]
     streets: bool
     water: bool
     zones: bool
@@ -165,18 +167,21 @@ def draw(axes: Axes, base: Base, theme: Theme) -> Drawn:
     streets_ink = [(line, 0.3) for streets in base.streets.values() for line in streets]
     _names(axes, base, place.ink(frame.edges, streets_ink + [(line, 1.0) for line in lines.shapes]), boxes)
     _border(axes, frame, unit)
-    sites = marks[~marks["status"].isin(["gap", "page"])]
+    sites, reasons = (
+        marks[~marks["status"].isin(["gap", "gap_seats", "page"])],
+        marks.get("reason", pd.Series(dtype=str)),
+    )
     return Drawn(
-        shades=tuple(i for i in range(len(theme.shades)) if i in lines.shades or i in dots.shades),
+        line_shades=lines.shades,
+        dot_shades=dots.shades,
         mm_per_density=lines.mm_per_density,
         densities=lines.densities,
         dot_mm=dots.mm,
         heaviest_dot=dots.heaviest,
         modes=tuple(m for m in style.SHAPES if (sites["mode"] == m).any()),
-        statuses=tuple(
-            s for s in ("existing", "upgraded", "chosen", "closed", "gap", "page") if (marks["status"] == s).any()
-        ),
+        statuses=tuple(s for s in ("existing", "upgraded", "chosen", "closed", "page") if (marks["status"] == s).any()),
         tiers=tuple(t for t in style.TIER_SIZES if (sites["tier"] == t).any()),
+        reasons=tuple(r for r in style.REASONS if (reasons == r).any()),
         streets=bool(base.streets),
         water=bool(base.water),
         zones=bool(base.zones),

@@ -15,7 +15,7 @@ from pyproj import CRS
 
 from planner.draw import pen, style
 from planner.draw.extent import Frame, bar_m, cell_of, on_paper_mm, round_down, to_paper
-from planner.draw.fonts import MM_PER_PT, clean, width_mm, wrap
+from planner.draw.fonts import MM_PER_PT, clean, width_mm, wrap, wrap_evenly
 from planner.draw.ground import CELL_MM, FOCUS_MM, PRIMARY_MM, SITE_MM, Base, Drawn
 from planner.draw.page import readable
 from planner.draw.themes import Bar, Entry, Listing, Shade, Theme, figure
@@ -173,6 +173,7 @@ def legend(column: Column, top: float, result: Result, theme: Theme, drawn: Draw
         [("coverage_head", _demand_keys(column, result, theme, drawn)), ("base_head", _base_keys(column, drawn))],
         [
             ("status_head", _status_keys(column, drawn)),
+            ("gap_head", _gap_keys(column, drawn)),
             ("mode_head", _mode_keys(column, drawn)),
             ("tier_head", _tier_keys(column, theme, drawn)),
         ],
@@ -196,7 +197,7 @@ def legend(column: Column, top: float, result: Result, theme: Theme, drawn: Draw
                 key.draw(left, middle)
                 pt = min(7.0, 7.0 * room / max(width_mm(clean(key.text), 7.0 * unit), room) + 1e-9)
                 pt = readable(max(pt, 5.6) * unit)
-                lines = wrap(clean(key.text), pt, room, lines=2)
+                lines = wrap_evenly(clean(key.text), pt, room)
                 for i, line in enumerate(lines):
                     pen.words(column.axes, left + past, middle - i * 1.2 * pt * MM_PER_PT, line, pt, middle=True)
                 at -= (len(lines) - 1) * 1.2 * pt * MM_PER_PT
@@ -210,7 +211,8 @@ def _demand_keys(column: Column, result: Result, theme: Theme, drawn: Drawn) -> 
         present = result.demand.loc[result.demand["line"].notna() == line, "group"].unique()
         return column.say("and").join(result.study.groups[g].name for g in result.study.groups if g in present)
 
-    keys = [Key(_shade_sample(column, drawn, theme.shades[i]), theme.shades[i].label) for i in drawn.shades]
+    seen = sorted({*drawn.line_shades, *drawn.dot_shades})
+    keys = [Key(_shade_sample(column, drawn, theme.shades[i], i), theme.shades[i].label) for i in seen]
     if drawn.densities:
         keys.append(Key(_width_sample(column, drawn), column.say(theme.weight_word, groups=names(line=True))))
     if drawn.dot_mm:
@@ -218,15 +220,17 @@ def _demand_keys(column: Column, result: Result, theme: Theme, drawn: Drawn) -> 
     return keys
 
 
-def _shade_sample(column: Column, drawn: Drawn, shade: Shade) -> Draw:
+def _shade_sample(column: Column, drawn: Drawn, shade: Shade, number: int) -> Draw:
+    """Show a shade on what bears it: a line, a dot, or both."""
+
     def draw(x: float, y: float) -> None:
-        unit, mm = column.unit, 0.0
-        if drawn.densities:
+        unit = column.unit
+        if number in drawn.line_shades:
             mm = min(max(float(np.mean(drawn.densities)) * drawn.mm_per_density, 0.5 * unit), 0.9 * unit)
             stretch = [shapely.LineString([(x, y), (x + (7.5 if drawn.dot_mm else 10.5) * unit, y)])]
             pen.coverage_line(column.axes, stretch, mm, shade.colour, gap=shade.gap, unit=unit, order=2)
-        if drawn.dot_mm:
-            at, dot = np.array([[x + (9.6 if mm else 5.2) * unit, y]]), np.array([1.3 * unit])
+        if number in drawn.dot_shades:
+            at, dot = np.array([[x + (9.6 if drawn.densities else 5.2) * unit, y]]), np.array([1.3 * unit])
             pen.dots(column.axes, at, dot, shade.colour, hollow=shade.gap)
 
     return draw
@@ -297,23 +301,33 @@ def _base_keys(column: Column, drawn: Drawn) -> list[Key]:
     return [Key(draw, column.say(word)) for word, seen, draw in samples if seen]
 
 
-# Marks that are no sites.
-_LOOKS = {"gap": ("hexagon", style.GAP), "page": ("square", style.MUTED)}
-
-
 def _status_keys(column: Column, drawn: Drawn) -> list[Key]:
     def sample(status: str) -> Draw:
         def draw(x: float, y: float) -> None:
             mm = (2.8 if status in ("existing", "closed") else 4.0) * column.unit
-            shape, colour = _LOOKS.get(status, ("circle", style.YEARS[0]))
+            shape, colour = ("square", style.MUTED) if status == "page" else ("circle", style.YEARS[0])
             pen.symbol(column.axes, x + 3 * column.unit, y, mm, shape, status, colour, halo_mm=0)
 
         return draw
 
     return [
-        Key(sample(s), column.say(f"{s}_mark") if s in _LOOKS else term(column.lang, "status", s))
+        Key(sample(s), column.say("page_mark") if s == "page" else term(column.lang, "status", s))
         for s in drawn.statuses
     ]
+
+
+def _gap_keys(column: Column, drawn: Drawn) -> list[Key]:
+    """Show the mark of each reason for which a gap on the map bears a number."""
+
+    def sample(reason: str) -> Draw:
+        def draw(x: float, y: float) -> None:
+            status, mm = "gap_seats" if reason in style.SEAT_REASONS else "gap", 3.6 * column.unit
+            look = ("hexagon", status, style.REASONS[reason])
+            pen.symbol(column.axes, x + 3 * column.unit, y, mm, *look, halo_mm=0)
+
+        return draw
+
+    return [Key(sample(reason), term(column.lang, "reason", reason)) for reason in drawn.reasons]
 
 
 def _mode_keys(column: Column, drawn: Drawn) -> list[Key]:
@@ -457,7 +471,7 @@ def _rows(
         down = 1.75 * em if not tabs or width_mm(clean(section.head), pt * 1.06) <= room + indent else 3.05 * em
         rows.append(_Row(down + 0.75 * em, head(section.head, section.colour, down), head=True))
         for entry in section.entries:
-            lines = wrap(clean(entry.name), pt, room, lines=2)
+            lines = wrap_evenly(clean(entry.name), pt, room)
             rows.append(_Row((1.45 + 1.2 * (len(lines) - 1)) * em, item(entry, lines), lines=len(lines)))
     return rows
 
@@ -537,7 +551,7 @@ def title_block(column: Column, bottom: float, result: Result, base: Base, numbe
             (column.left + split, column.width - split, row[1]),
         ):
             pen.words(column.axes, x + 1.4 * unit, middle, column.say(key), pt, style.MUTED, middle=True)
-            lines = wrap(clean(value), pt, wide - key_mm - 1.6 * unit, lines=2)
+            lines = wrap_evenly(clean(value), pt, wide - key_mm - 1.6 * unit)
             for j, line in enumerate(lines):
                 shift = (0.5 * (len(lines) - 1) - j) * 1.22 * pt * MM_PER_PT
                 pen.words(column.axes, x + key_mm, middle + shift, line, pt, middle=True)

@@ -296,7 +296,7 @@ def symbol(
     """Draw a site: ``shape`` as in `style.SHAPES`, the fill by status, ``colour`` of the moment from which it serves.
 
     A site that is kept is solid, one that is upgraded half filled, a new one open with a bold rim; a closed one is struck through.
-    The mark of a gap, and that of a page of the atlas, is solid in ``colour``.
+    The mark of a gap, and that of a page of the atlas, is solid in ``colour``; that of a gap for want of seats has a rim of it.
     """
     corners = np.array(style.outline(shape)) * mm + (x, y)
     body = shapely.Polygon(corners)
@@ -322,6 +322,9 @@ def symbol(
                 rule(axes, x - half, y - sign * half, x + half, y + sign * half, 0.3, style.MUTED, order=order)
         case "gap" | "page":
             areas(axes, [body], colour, edge=style.WHITE, edge_mm=0.3, order=order)
+        case "gap_seats":
+            areas(axes, [body], colour, edge=style.WHITE, edge_mm=0.3, order=order)
+            areas(axes, [body.buffer(-rim, join_style="mitre")], style.WHITE, order=order)
         case _:
             areas(axes, [body], style.TODAY, order=order)
 

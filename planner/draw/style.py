@@ -21,22 +21,25 @@ WATER_INK = "#5a88a0"
 STREET = "#e2e0d8"
 TRACK = "#eceae3"
 ZONE_INK = "#85877f"
-# Coverage is one cool family, darkest for today and lighter with each year: lightness (CIE L*) 21, then 43, 62, 81.
-TODAY = "#23436a"
-YEARS = ("#1f6aa0", "#3fa3b5", "#8fcfd6")
+# Coverage is one cool family, darkest for today and lighter with each year: lightness (CIE L*) 22, then 50, 67, 82. The step from what
+# stands to what is planned is the largest, as it is the one that a grey print must keep.
+TODAY = "#1b3558"
+YEARS = ("#2f7cb4", "#4fb0bb", "#9ad6d9")
 # The one warm accent: strong for marks and figures, softer for the streets, which are many.
 GAP = "#cf5a1c"
 GAP_LINE = "#e0955f"
 GAP_CORE = "#fdf1e6"
-# Why people are not covered: told apart by lightness too, the one accent for what is too far.
+# Why people are not covered: told apart by lightness too (L* 53, 21, 67, 38), the one accent for what is too far.
 REASONS = {
     "too_far": GAP,
-    "unreachable": "#7a1f12",
-    "closed_then": "#d9a521",
+    "unreachable": "#651407",
+    "closed_then": "#d09c1e",
     "lacks_service": "#6d4b8f",
-    "full": "#4d7d5a",
-    "awkward_host": "#8a8f5a",
+    "full": "#1f5c46",
+    "awkward_host": "#8f9a52",
 }
+# Those who have a site that is open and equipped, but no seat in it: their gaps are marked hollow, as they are of another sort.
+SEAT_REASONS = frozenset(("full", "awkward_host"))
 # Every colour that is printed as it is.
 _GROUND = (WHITE, PAPER, INK, MUTED, FAINT, WATER, WATER_EDGE, WATER_INK, STREET, TRACK, ZONE_INK)
 COLOURS = tuple(dict.fromkeys((*_GROUND, TODAY, *YEARS, GAP, GAP_LINE, GAP_CORE, *REASONS.values())))

@@ -15,6 +15,7 @@ from shapely import Geometry
 from planner.draw import style
 from planner.pipeline import Result
 from planner.words import Lang, say, term
+from planner.words.wording import hours
 
 NEVER = -1
 # How the title of a layout plan map ends.
@@ -101,7 +102,7 @@ class Theme:
         weight: (n_demand,) people that the width of a line and the area of a dot stand for.
         weight_word: key of the sheet's words for what a line's width means.
         marks: what stands on the map: columns number (0: none), x, y (projected), shape, status, colour, size (relative to a numbered
-            township's site), mode and tier ("" for what is no site).
+            township's site), mode and tier ("" for what is no site); on a sheet of gaps also reason ("" for what is no gap).
         listing: the list; None for none.
         people: people of each group that the figures speak of; None for all that are studied.
         second: a list for what room is left on a large sheet; None for none.
@@ -252,8 +253,9 @@ def gaps(result: Result, lang: Lang) -> Theme:
             "x": places.x.to_numpy(),
             "y": places.y.to_numpy(),
             "shape": "hexagon",
-            "status": "gap",
-            "colour": [style.REASONS.get(r, style.GAP) for r in top["reason"]],
+            "status": ["gap_seats" if r in style.SEAT_REASONS else "gap" for r in top["reason"]],
+            "colour": [style.REASONS[r] for r in top["reason"]],
+            "reason": top["reason"].to_numpy(),
             "size": 1.0,
             "mode": "",
             "tier": "",
@@ -280,7 +282,7 @@ def gaps(result: Result, lang: Lang) -> Theme:
         shade=np.array([index.get(r, len(present)) for r in why], dtype=np.int64),
         weight=np.where(why == "", result.demand["weight"].to_numpy(dtype=float) * 0.25, lost),
         weight_word="line_width_lost",
-        marks=pd.concat([_sites(result, ()), marks], ignore_index=True),
+        marks=pd.concat([_sites(result, ()).assign(reason=""), marks], ignore_index=True),
         listing=Listing(
             say(lang, "sheet.gaps_list"),
             tabs,
@@ -331,8 +333,11 @@ def _below(result: Result, lang: Lang) -> tuple[str, ...]:
 
 def _shifts(result: Result, lang: Lang) -> str:
     """Return the working hours of the groups in one line."""
-    said = [f"{g.name}{s.name} {s.hours}" for key, g in result.study.groups.items() for s in result.study.shifts(key)]
-    return say(lang, "sheet.and").join(said)
+    return say(lang, "sheet.shifts_and").join(
+        say(lang, "sheet.shift", group=group.name, shift=shift.name, hours=hours(lang, shift.hours))
+        for key, group in result.study.groups.items()
+        for shift in result.study.shifts(key)
+    )
 
 
 def _moment_bar(result: Result, lang: Lang, moment: int, colour: Mapping[int, str]) -> Bar:
@@ -361,10 +366,9 @@ def _added(result: Result, lang: Lang, moment: int) -> str:
         count = int((result.sites["status"].isin(["existing", "upgraded", "closed"])).sum())
         return say(lang, "sheet.site_count" if count == 1 else "sheet.sites_count", count=count)
     taken = result.actions[result.actions["year"] == moment]
-    new = int((taken["action"] == "build").sum())
-    parts = [
-        say(lang, f"sheet.{k}", count=n) for k, n in (("added_new", new), ("added_upgraded", len(taken) - new)) if n
-    ]
+    new, closed = (int((taken["action"] == action).sum()) for action in ("build", "close"))
+    counts = {"added_new": new, "added_upgraded": len(taken) - new - closed, "added_closed": closed}
+    parts = [say(lang, f"sheet.{key}", count=count) for key, count in counts.items() if count]
     return say(lang, "sheet.and").join(parts)
 
 

@@ -54,6 +54,24 @@ def test_closing_marks_open_no_line_and_words_stay_whole():
     assert fitting[0] == "环卫 sanitation"
 
 
+@given(chinese, st.floats(15, 60))
+def test_two_lines_are_about_as_long_as_each_other(text, limit):
+    said = fonts.clean(text)
+    rows, plain = fonts.wrap_evenly(said, 7, limit), fonts.wrap(said, 7, limit, lines=2)
+    assert len(rows) == len(plain)
+    if not plain[-1].endswith("…"):
+        assert "".join(rows).replace(" ", "") == said.replace(" ", "")
+        apart = [abs(fonts.width_mm(two[0], 7) - fonts.width_mm(two[-1], 7)) for two in (rows, plain)]
+        assert apart[0] <= apart[1] + 1e-9
+
+
+def test_no_character_stands_alone_and_no_range_of_hours_is_broken():
+    limit = fonts.width_mm("农业银行积玉桥街道爱心休息", 7) + 0.1
+    assert min(map(len, fonts.wrap_evenly("农业银行积玉桥街道爱心休息点", 7, limit))) > 4
+    rows = fonts.wrap("户外劳动者白班每天 8:00–12:00、13:00–20:00", 7, fonts.width_mm("户外劳动者白班每天 8:00–1", 7))
+    assert rows[0] == "户外劳动者白班每天"
+
+
 def test_the_last_line_says_that_there_is_more():
     lines = fonts.wrap("甲" * 100, 7, 30, lines=2)
     assert len(lines) == 2

@@ -7,6 +7,7 @@ import golden
 import pytest
 from PIL import Image, ImageDraw
 
+from planner.draw import style
 from planner.words import LANGS
 
 # FreeType comes with matplotlib, so that pictures hardly differ between machines; what differs is the last digit of a scale.
@@ -46,7 +47,7 @@ def test_a_symbol_that_is_gone_or_another_colour_is_noticed():
     sheet = kept("core", "layout", "zh").convert("RGB")
     changed = sheet.copy()
     # A circle of the size of a site that is kept, where there is none.
-    ImageDraw.Draw(changed).ellipse((200, 90, 204, 94), fill="#23436a")
+    ImageDraw.Draw(changed).ellipse((200, 90, 204, 94), fill=style.TODAY)
     assert golden.differences(sheet, changed)[1] > GREATEST
     assert golden.differences(sheet, kept("core", "existing", "zh"))[0] > MEAN
     assert golden.differences(sheet, kept("core", "layout", "en"))[1] > GREATEST

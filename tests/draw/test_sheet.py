@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from PIL import Image
 from pyproj import Geod, Transformer
 
-from planner.draw import atlas, extent, page, panel, pen, place, series, sheet, style, themes
+from planner.draw import atlas, extent, ground, page, panel, pen, place, series, sheet, style, themes
 from planner.draw.fonts import clean
 from planner.draw.ground import BUSIEST_MM
 from planner.words import LANGS, say, term
@@ -75,12 +75,35 @@ def with_actions(result, count: int):
     return dataclasses.replace(result, sites=sites, actions=actions)
 
 
+def with_reasons(result):
+    """The same result with a gap for each reason."""
+    gaps = pd.concat([result.gaps.head(1)] * len(style.REASONS), ignore_index=True)
+    gaps["reason"], gaps["id"] = list(style.REASONS), [f"G{i}" for i in range(len(gaps))]
+    gaps["x"] += np.arange(len(gaps)) * 1e-3
+    units = np.arange(len(result.demand))
+    # Those short of a seat are in a gap of that sort alone.
+    held = [f"G{i % 6}" if i % 6 < 4 else "" for i in units]
+    return dataclasses.replace(result, gaps=gaps, demand=result.demand.assign(gap=held))
+
+
+def with_looks(result):
+    """The same result with sites of every status, mode and tier."""
+    sites = result.sites.copy()
+    sites["status"] = [("existing", "upgraded", "chosen", "closed")[i % 4] for i in range(len(sites))]
+    sites["mode"] = [[m for m in style.SHAPES if m][i % 5] for i in range(len(sites))]
+    sites["tier"] = [[*style.TIER_SIZES][i % 5] for i in range(len(sites))]
+    sites["year"] = [0 if s in ("existing", "closed") else result.years[i % 2] for i, s in enumerate(sites["status"])]
+    return dataclasses.replace(result, sites=sites)
+
+
 @pytest.fixture(scope="module")
 def cases(small_result):
     return {
         "plain": small_result,
         "hostile": hostile(small_result),
         "dense": with_actions(small_result, 60),
+        "every_reason": with_reasons(small_result),
+        "every_look": with_looks(small_result),
         "bare": dataclasses.replace(
             small_result,
             zones=small_result.zones.iloc[:0],
@@ -238,7 +261,91 @@ def test_the_legend_explains_what_is_drawn_and_nothing_else(drawn, small_result,
         shown = {word for word in words if term(lang, section, word) in legend}
         assert shown == set(sites[column]) & set(words)
     assert (say(lang, "sheet.water") in said) == bool(len(small_result.water))
-    assert (say(lang, "sheet.gap_mark") in said) == (theme.marks["status"] == "gap").any()
+    assert (say(lang, "sheet.gap_head") in said) == theme.marks["status"].isin(["gap", "gap_seats"]).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("case", ["plain", "every_reason", "every_look"])
+def test_each_symbol_on_the_map_has_its_like_in_the_legend_and_the_other_way_round(cases, monkeypatch, case, name):
+    """Whatever the pen is asked for on the map and in the legend is written down and compared."""
+    asked: dict[str, list] = {"symbol": [], "coverage_line": [], "dots": []}
+    for kind, done in asked.items():
+        draws = getattr(pen, kind)
+        monkeypatch.setattr(pen, kind, lambda *a, done=done, draws=draws, **k: (done.append((a, k)), draws(*a, **k)))
+
+    def taken() -> dict[str, set]:
+        symbols = [(shape, status, colour, round(mm, 2)) for (_, _, _, mm, shape, status, colour), _ in asked["symbol"]]
+        found = {
+            "statuses": {s for _, s, _, _ in symbols if not s.startswith("gap")},
+            "gaps": {(shape, s, colour) for shape, s, colour, _ in symbols if s.startswith("gap")},
+            "shapes": {shape for shape, s, _, _ in symbols if not s.startswith("gap")},
+            "sizes": {mm for _, s, _, mm in symbols if not s.startswith("gap")},
+            "lines": {(a[3], k["gap"]) for a, k in asked["coverage_line"]},
+            # The dots at a leader's foot are ink; the sample of sizes is grey.
+            "dots": {(a[3], k.get("hollow", False)) for a, k in asked["dots"] if a[3] not in (style.INK, style.MUTED)},
+        }
+        for done in asked.values():
+            done.clear()
+        return found
+
+    theme = themes.all_themes(cases[case], "zh")[name]()
+    base, axes = sheet.lay_out(cases[case]), pen.sheet(420, 297)
+    drawn = ground.draw(axes, base, theme)
+    on_map = taken()
+    panel.legend(panel.Column(axes, 305, 411, 1.0, "zh"), 280, cases[case], theme, drawn)
+    in_legend = taken()
+    assert in_legend.pop("sizes") >= on_map.pop("sizes")
+    # A status is shown on a circle, a mode on what stands today, so that each says one thing.
+    assert in_legend.pop("shapes") - {"circle"} == on_map.pop("shapes") - {"circle"}
+    assert in_legend.pop("statuses") - {"existing"} == on_map.pop("statuses") - {"existing"}
+    assert in_legend == on_map
+    if case == "every_reason" and name == "gaps":
+        assert {colour for _, _, colour in on_map["gaps"]} == set(style.REASONS.values())
+
+
+LOOKS = {"today": (style.TODAY, False), "gap": (style.GAP_LINE, True)}
+COVERAGES = [
+    [LOOKS["today"], *((c, False) for c in list(style.year_colours(range(3)).values())[1:]), LOOKS["gap"]],
+    [LOOKS["today"], (style.YEARS[1], False), LOOKS["gap"]],
+    [(c, r in ("too_far", "unreachable")) for r, c in style.REASONS.items() if r not in style.SEAT_REASONS]
+    + [(style.FAINT, False)],
+    [(c, r in style.SEAT_REASONS) for r, c in style.REASONS.items()],
+]
+
+
+@pytest.mark.parametrize("looks", COVERAGES)
+@pytest.mark.parametrize("eyes", ["grey print", "deuteranopia", "protanopia"])
+def test_what_a_sheet_sets_apart_stays_apart_for_all_eyes_and_on_a_grey_printer(looks, eyes):
+    for (one, hollow), (other, hollow_too) in itertools.combinations(looks, 2):
+        a, b = seen_by(eyes, one), seen_by(eyes, other)
+        # Two lightnesses 14 apart (CIE L*) are told from each other on a grey print; hollow and solid always are.
+        apart = abs(a[0] - b[0]) if eyes == "grey print" else np.linalg.norm(a - b)
+        assert hollow != hollow_too or apart >= 14, (one, other)
+    if looks is COVERAGES[0]:
+        assert np.abs(seen_by(eyes, looks[0][0])[0] - seen_by(eyes, looks[1][0])[0]) > 25
+
+
+def seen_by(eyes: str, colour: str) -> np.ndarray:
+    """CIE L*a*b* of a colour (D65) as the eyes see it: Machado, Oliveira and Fernandes 2009, severity 1."""
+    blind = {
+        "deuteranopia": [
+            (0.367322, 0.860646, -0.227968),
+            (0.280085, 0.672501, 0.047413),
+            (-0.011820, 0.042940, 0.968881),
+        ],
+        "protanopia": [
+            (0.152286, 1.052583, -0.204868),
+            (0.114503, 0.786281, 0.099216),
+            (-0.003882, -0.048116, 1.051998),
+        ],
+    }
+    rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(np.array(blind.get(eyes, np.eye(3))) @ linear, 0, 1)
+    to_xyz = [(0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041)]
+    f = np.array(to_xyz) @ linear / (0.95047, 1.0, 1.08883)
+    f = np.where(f > 0.008856, np.cbrt(f), 7.787 * f + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
 def test_demand_is_drawn_in_the_colour_of_its_moment_and_as_wide_as_its_people(drawn, small_result):
