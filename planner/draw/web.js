@@ -208,7 +208,11 @@ const planner = (() => {
     });
   }
 
+  // Layers that are not shown at first: their symbols stand in the legend while they are.
+  const optional = {};
+  const isShown = (name) => Boolean(optional[name]) && map.hasLayer(optional[name]);
   function areas(layer) {
+    optional.areas = layer;
     const style = { renderer: canvas.water, interactive: false, color: colours[0], weight: 1, opacity: 0.5, fillColor: colours[0], fillOpacity: 0.12 };
     const area = L.polygon([], style).addTo(layer);
     let moment = null;
@@ -395,6 +399,7 @@ const planner = (() => {
     return box;
   }
   function candidates(layer) {
+    optional.candidates = layer;
     const style = { renderer: canvas.marks, radius: 3.5, color: plan.style.muted, weight: 1.2, fillColor: "#fff", fillOpacity: 0.9 };
     for (const site of plan.sites) if (site.status === "candidate") marker(site, layer, L.circleMarker(place(site), style)).addTo(layer);
   }
@@ -465,10 +470,16 @@ const planner = (() => {
         list([[`<svg width="30" height="22" aria-hidden="true"><circle cx="15" cy="11" r="9" fill="${plan.style.gap}" fill-opacity=".2" stroke="${plan.style.gap}"/></svg>`, words.gap_size]]);
       }
       list(plan.legend.states.map(([status, text]) => [mark("circle", status, 1), text]));
+      const more = [
+        ["candidates", svg(`<circle r="6" fill="#fff" stroke="${plan.style.muted}" stroke-width="2"/>`, 22)],
+        ["areas", `<svg width="30" height="14" aria-hidden="true"><rect x="1" y="1" width="28" height="12" fill="${colours[0]}" fill-opacity=".12" stroke="${colours[0]}" stroke-opacity=".5"/></svg>`],
+      ];
+      list(more.filter(([name]) => isShown(name)).map(([name, drawing]) => [drawing, words[name]]));
       box.append(node("p", "planner-small", words.by_mode));
       list(plan.legend.modes.map(([shape, text]) => [svg(`<g fill="none" stroke="${plan.style.ink}" stroke-width="2"><path d="${plan.style.outlines[shape]}"/></g>`, 20), text]));
     };
     listeners.push(paint);
+    map.on("overlayadd overlayremove", paint);
     paint();
     return box;
   }

@@ -139,6 +139,17 @@ def test_layers_can_be_put_away(open_page, file):
     assert page.locator(".planner-site").count() > before
 
 
+def test_what_is_switched_on_stands_in_the_legend(open_page, file):
+    page = ready(open_page(), file)
+    legend = page.locator(".planner-legend")
+    for layer in ("服务范围", "其余候选点"):
+        assert layer not in legend.inner_text()
+        page.get_by_label(layer).check()
+        assert layer in legend.inner_text()
+        page.get_by_label(layer).uncheck()
+        assert layer not in legend.inner_text()
+
+
 def test_a_phone_shows_the_map_first_and_nothing_is_cut_off(open_page, file):
     page = ready(open_page(390, 844), file)
     wide = page.evaluate("document.documentElement.scrollWidth")
