@@ -13,6 +13,7 @@ import small_study as small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
+from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from PIL import Image
 from pyproj import Geod, Transformer
@@ -30,6 +31,12 @@ def draw(result, name: str, lang: str, paper: str = "A3", orientation: page.Orie
     theme = themes.all_themes(result, lang)[name]()
     base = sheet.lay_out(result, page.arrange(paper, orientation))
     return theme, base, sheet.draw(result, base, theme, lang, number=say(lang, "sheet.number_value", number=1, count=1))
+
+
+@cache
+def glyphs(file: str) -> frozenset[int]:
+    """The characters that a font has, read from the font itself."""
+    return frozenset(FT2Font(file).get_charmap())
 
 
 def texts(axes) -> list[tuple[str, np.ndarray]]:
@@ -132,6 +139,11 @@ def test_no_text_leaves_the_page_or_lies_on_another(drawn, case, name, lang):
         assert box[1] > 5, text
         assert box[2] < width - 5, text
         assert box[3] < height - 5, text
+    # No character is drawn as a box: each has a glyph in the very font that it is set in.
+    for text in (t for t in axes.findobj(Text) if t.get_text()):
+        file = text.get_fontproperties().get_file()
+        assert file, text.get_text()
+        assert set(map(ord, text.get_text())) <= glyphs(file), text.get_text()
     # Extents are those of the line, higher than the letters; numbers of a crowd of ninety sites cannot all be free.
     beside = [item for item in said if item[1][0] > base.frame.right or item[1][3] < base.frame.bottom]
     assert clashes(beside if case == "dense" else said, slack_mm=0.35) == []
