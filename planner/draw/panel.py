@@ -375,8 +375,8 @@ _LIST_SETTINGS = (
 )
 
 
-# Below this height, on A3, a list is not begun.
-LEAST_LIST_MM = 16.0
+# Below this height, on A3, a list is not begun; one that only fills room is worth more of it.
+LEAST_LIST_MM, LEAST_FILL_MM = 16.0, 21.0
 
 
 @dataclass(frozen=True)
@@ -387,13 +387,22 @@ class _Row:
     lines: int = 1
 
 
-def listing(column: Column, top: float, bottom: float, theme: Theme, said: Listing | None, frame: Frame) -> float:
+def listing(
+    column: Column,
+    top: float,
+    bottom: float,
+    theme: Theme,
+    said: Listing | None,
+    frame: Frame,
+    *,
+    least_mm: float = LEAST_LIST_MM,
+) -> float:
     """List what the numbers of the map mean, as a table where there is room, else in columns of names; return where it ends.
 
     The type shrinks until all fits above ``bottom``; what never fits is counted in the last line.
     """
     unit = column.unit
-    if said is None or top - bottom < LEAST_LIST_MM * unit:
+    if said is None or top - bottom < least_mm * unit:
         return top
     y = heading(column, top, said.heading)
     for size, columns, table in (s for s in _LIST_SETTINGS if said.names_alone or s[2]):

@@ -59,7 +59,7 @@ def explain(
     tops[at] = panel.listing(columns[at], tops[at], floors[at], theme, theme.listing, frame)
     if at + 1 < len(columns):
         at += 1
-    panel.listing(columns[at], tops[at], floors[at], theme, theme.second, frame)
+    panel.listing(columns[at], tops[at], floors[at], theme, theme.second, frame, least_mm=panel.LEAST_FILL_MM)
     below = panel.Column(axes, page.foot[0], page.foot[2], unit, lang)
     panel.foot(below, frame.bottom - BAND_MM * unit, frame, result.study.caveat)
 
