@@ -5,7 +5,9 @@ from typing import get_args
 
 import pytest
 
-from planner.study import Objective, PlanSettings
+from planner.intake.cells import METRES, PEOPLE, SQUARE_METRES, money, number
+from planner.intake.headings import HEADINGS, field_of
+from planner.study import Objective, PlanSettings, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,3 +34,21 @@ def test_the_settings_that_the_page_on_plans_shows_are_settings() -> None:
         PlanSettings.model_validate({**blocks[0], "objective": objective, "required": ["C1"]})
     with pytest.raises(ValueError, match="least_cost_of_nothing"):
         PlanSettings.model_validate({**blocks[0], "objective": "least_cost"})
+
+
+def test_the_headings_that_the_page_on_intake_shows_are_understood() -> None:
+    text = (ROOT / "docs" / "intake.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`\w+`(?: `\w+`)*) \| ([^|]+) \|$", text, flags=re.MULTILINE)
+    shown = [field for fields, _ in rows for field in re.findall(r"`(\w+)`", fields)]
+    assert sorted(shown) == sorted(HEADINGS)
+    for fields, words in rows:
+        for word in re.split(r"[、;]", re.sub(r"[((][^))]*[))]", "", words)):
+            assert field_of(word.strip()) in re.findall(r"`(\w+)`", fields), word
+    sites = tomllib.loads(re.search(r"```toml\n(.*?)```", text, flags=re.DOTALL)[1])["sites"]
+    assert Table.model_validate(sites).columns["capacity"] == ""
+
+
+@pytest.mark.parametrize("cell", ["12万", "1.2万人", "约30余人", "0.8 km", "500米", "3.5万㎡", "12亩", "5000元/年"])
+def test_the_cells_that_the_page_on_intake_shows_are_numbers(cell: str) -> None:
+    assert cell in (ROOT / "docs" / "intake.md").read_text(encoding="utf-8")
+    assert any(number(cell, units) == number(cell, units) for units in (PEOPLE, METRES, SQUARE_METRES, money("元")))
