@@ -43,7 +43,7 @@ from planner.intake.places import (
 )
 from planner.intake.table import RawTable
 from planner.pipeline import check_rules
-from planner.study import Mode, Role, Study, Table, Tier
+from planner.study import Action, Mode, Role, Study, Table, Tier
 from planner.tables import REJECT_COLUMNS
 from planner.words import Lang
 
@@ -58,14 +58,14 @@ _PREVIEW = 15
 # What a table of each kind may hold, what it must hold first.
 FIELDS: dict[str, tuple[str, ...]] = {
     "sites": ("name", "lon", "lat", "coordinates", "id", "opening_hours", "services", "kind", "host", "capacity", "tier", "role", "mode",
-              "address", "zone"),
+              "address", "zone", "floor_area_m2", "kit_level"),
     "candidates": ("name", "lon", "lat", "coordinates", "id", "kind", "modes", "opening_hours", "services", "host", "capacity", "tier",
                    "address", "zone"),
     "options": ("action", "kind", "mode", "capital_cost", "operating_cost", "opening_hours", "services", "capacity", "tier", "note"),
     "point": ("weight", "lon", "lat", "coordinates", "name", "zone"),
     "enterprise": ("name", "weight", "lon", "lat", "coordinates", "tier", "zone"),
     "zone": ("zone", "weight"),
-    "ledger": ("road", "weight", "road_from", "road_to", "area_m2", "length_m", "width_m", "road_class"),
+    "ledger": ("road", "weight", "road_from", "road_to", "road_span", "area_m2", "length_m", "width_m", "road_class"),
 }  # fmt: skip
 
 
@@ -365,7 +365,7 @@ def _readers(study: Study, kind: str) -> dict[str, Callable[[RawTable], object]]
 
     place: dict[str, Callable[[RawTable], object]] = {
         "tier": words("tier", "tier", get_args(Tier)), "opening_hours": columns.hours, "capacity": columns.capacity,
-        "role": words("role", "role", get_args(Role)),
+        "role": words("role", "role", get_args(Role)), "floor_area_m2": columns.floor_area_m2,
     }  # fmt: skip
     if kind == "sites":
         return place | {"mode": words("mode", "mode", get_args(Mode))}
@@ -375,7 +375,7 @@ def _readers(study: Study, kind: str) -> dict[str, Callable[[RawTable], object]]
         units = money(study.plan.cost_unit if study.plan else "万元")
         costs = {name: amounts(name, units, "cell_amount") for name in ("capital_cost", "operating_cost")}
         modes = words("mode", "mode", get_args(Mode))
-        return place | {"action": words("action", "action", ("build", "extend_hours")), "mode": modes} | costs
+        return place | {"action": words("action", "action", get_args(Action)), "mode": modes} | costs
     people: dict[str, Callable[[RawTable], object]] = {"weight": amounts("weight", PEOPLE, "cell_weight")}
     if kind == "enterprise":
         return people | {"tier": words("tier", "tier", ("cluster", "enterprise"))}

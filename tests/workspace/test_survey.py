@@ -44,6 +44,11 @@ def test_all_faults_show_at_once(small_study: Path):
     assert found.findings["candidates"].fine and found.findings["candidates"].used == 2
 
 
+def test_what_may_stand_in_a_table_is_no_fault(small_study: Path):
+    small.edit_cell(small_study / "options.xlsx", "A5", "改造提升")
+    assert survey(load_study(small_study), "zh").ready
+
+
 def test_ids_that_stand_twice_or_are_blank_are_faults(small_study: Path):
     small.edit_cell(small_study / "sites.xlsx", "A4", "S1")
     (fault,) = survey(load_study(small_study), "zh").findings["sites"].faults
