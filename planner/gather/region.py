@@ -13,7 +13,7 @@ import shapely
 from planner.datum import fitting_crs
 from planner.errors import InputError
 from planner.intake.cells import plain
-from planner.intake.layers import read_raw_layer
+from planner.intake.layers import likely_crs, read_raw_layer
 
 # Codes of 中华人民共和国行政区划代码 (GB/T 2260) as names that OpenStreetMap knows, with a longitude and a latitude within, for the
 # projected system. The two cities that this was first made for with their neighbours, and that of the embedded study.
@@ -138,7 +138,8 @@ def _middle(shapes: gpd.GeoDataFrame) -> tuple[float, float]:
 def _boundary(path: Path) -> gpd.GeoDataFrame:
     layer = read_raw_layer(path, path.name)
     if layer.crs is None:
-        raise InputError("layer_no_crs", file=path.name, numbers="")
+        bounds = "–".join(f"{number:.10g}" for number in layer.total_bounds)
+        raise InputError("layer_no_crs", file=path.name, numbers=bounds, likely=likely_crs(layer))
     layer = layer[layer.geom_type.isin(["Polygon", "MultiPolygon"])].reset_index(drop=True)
     if layer.empty:
         raise InputError("layer_not_polygons", file=path.name)

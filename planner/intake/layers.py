@@ -55,7 +55,7 @@ def read_layer(study: Study, file: str, layer: str | None = None, crs: str | Non
         frame = frame.set_crs(_known_crs(crs, file), allow_override=True)
     _refuse_no_place(frame, file, study.crs)
     if frame.crs is None:
-        raise InputError("layer_no_crs", file=file, numbers=_numbers(frame))
+        raise InputError("layer_no_crs", file=file, numbers=_numbers(frame), likely=likely_crs(frame, study.crs))
     if frame.crs.is_projected and np.abs(frame.total_bounds).max() <= 360:
         raise InputError("layer_wrong_crs", file=file, crs=_name(frame.crs), numbers=_numbers(frame))
     if frame.crs.is_geographic and np.abs(frame.total_bounds).max() > 360:
@@ -86,6 +86,20 @@ def _name(crs: pyproj.CRS) -> str:
 def _numbers(frame: gpd.GeoDataFrame) -> str:
     west, south, east, north = frame.total_bounds
     return f"{west:.10g}–{east:.10g}, {south:.10g}–{north:.10g}"
+
+
+def likely_crs(frame: gpd.GeoDataFrame, crs: str | None = None) -> str:
+    """Return the system that a layer's numbers look like: degrees, the study's own, a CGCS2000 zone by its number; else "EPSG:…"."""
+    west, south, east, north = frame.total_bounds.tolist()
+    if max(map(abs, (west, south, east, north))) <= 360:
+        return "EPSG:4326"
+    zone = int(west // 1e6)
+    if 25 <= zone <= 45:  # numbered 3-degree zones, EPSG:4513 is zone 25's
+        return f"EPSG:{4513 + zone - 25}"
+    if crs is None:
+        return "EPSG:…"
+    lon, lat = datum.degrees((west + east) / 2, (south + north) / 2, crs)
+    return crs if np.isfinite([lon, lat]).all() and datum.scale_error(crs, lon, lat) <= _SCALE_ERROR else "EPSG:…"
 
 
 def read_raw_layer(path: Path, file: str, layer: str | None = None) -> gpd.GeoDataFrame:

@@ -25,7 +25,7 @@ from planner.intake.age import note_age
 from planner.intake.cells import angles, money, pair, plain
 from planner.intake.grid import Grid
 from planner.intake.headings import declared_datum
-from planner.intake.layers import LAYER_SUFFIXES, read_raw_layer
+from planner.intake.layers import LAYER_SUFFIXES, likely_crs, read_raw_layer
 from planner.intake.notes import Notes, some
 from planner.intake.table import RawTable, read_table, table_of
 from planner.study import STUDY_FILE, Action, Mode, Role, Study, Table, Tier
@@ -73,7 +73,8 @@ def table_of_layer(path: Path, settings: Table) -> Grid:
     """
     layer = gpd.GeoDataFrame(read_raw_layer(path, settings.file))
     if layer.crs is None and settings.crs is None:
-        raise InputError("layer_no_crs", file=settings.file, numbers="")
+        bounds = "–".join(f"{number:.10g}" for number in layer.total_bounds)
+        raise InputError("layer_no_crs", file=settings.file, numbers=bounds, likely=likely_crs(layer))
     degrees = (layer if settings.crs is None else layer.set_crs(settings.crs, allow_override=True)).to_crs("EPSG:4326")
     where = degrees.geometry.representative_point()
     cells = pd.DataFrame(degrees.drop(columns=degrees.geometry.name)).astype(object)

@@ -261,11 +261,16 @@ def test_people_that_cannot_be_counted(small_study: Path, weight: str):
     assert refused(small_study, "cell_weight").values["row"] == 2
 
 
-def test_a_layer_without_crs(small_study: Path):
-    frame = gpd.read_file(small_study / "streets.gpkg")
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+@pytest.mark.parametrize(
+    ("numbers_in", "likely"),
+    [("EPSG:4547", "EPSG:4547"), ("EPSG:4326", "EPSG:4326"), ("EPSG:4526", "EPSG:4526"), ("EPSG:3857", "EPSG:…")],
+)
+def test_a_layer_without_crs(small_study: Path, numbers_in: str, likely: str):
+    frame = gpd.read_file(small_study / "streets.gpkg").to_crs(numbers_in)
     (small_study / "streets.gpkg").unlink()
     frame.set_crs(None, allow_override=True).to_file(small_study / "streets.gpkg")
-    refused(small_study, "layer_no_crs")
+    assert f'crs = "{likely}"' in refused(small_study, "layer_no_crs").text("zh")
 
 
 def test_an_empty_layer(small_study: Path):
