@@ -145,8 +145,8 @@ def pack(
 ) -> None:  # fmt: skip
     """Write positions ``lo`` to ``hi`` as places on their chains; ``edges`` is `planner.chains.Chains.edges`.
 
-    On a one-way demand can only walk on, and a site can only be come to from the start. Demand at the end of a chain is at that
-    node, and on no chain: then a node is all that needs to be looked at.
+    On a one-way demand can only walk on, and a site can only be come to from the start. What is at the end of a chain is at that
+    node, where a one-way binds nobody; demand there is on no chain: then a node is all that needs to be looked at.
     """
     for i in range(lo, hi):
         start, stop, chain, total, begin, length, way = edges[edge[i]]
@@ -155,14 +155,14 @@ def pack(
         back, on = along, U64(total) - along
         if way & DEAD_END:
             on = BLOCKED
-        if way & ONE_WAY:
-            if is_site:
-                on = BLOCKED
-            else:
-                back = BLOCKED
-        elif not is_site and (back == U64(0) or on == U64(0)):
+        if not is_site and (back == U64(0) or on == U64(0)):
             start, stop, chain = (start, start, NO_EDGE) if back == U64(0) else (stop, stop, NO_EDGE)
             back, on = U64(0), U64(0)
+        elif way & ONE_WAY:
+            if not is_site:
+                back = BLOCKED
+            elif on > U64(0):
+                on = BLOCKED
         places[i, START], places[i, STOP], places[i, BACK], places[i, ON] = start, stop, back, on
         places[i, ACCESS] = U64(np.rint(min(access_m[i] * access_share * UNITS_PER_M, float(FARTHEST))))
         places[i, EDGE], places[i, ALONG] = chain, along

@@ -200,7 +200,7 @@ def by_networkx(network: Network, demand: Positions, sites: Positions) -> np.nda
         stops.append((float(network.edges["length_m"][edge]), int(network.stop[edge])))
         for (m0, a), (m1, b) in itertools.pairwise(stops):
             graph.add_edge(a, b, weight=m1 - m0)
-            if not network.oneway[edge]:
+            if not network.oneway[edge] or m1 - m0 < 1e-6:  # who is at the end of a one-way is at a junction
                 graph.add_edge(b, a, weight=m1 - m0)
     graph = graph.reverse()
     walks = np.full((len(demand), len(sites)), np.inf)
@@ -268,6 +268,22 @@ def test_one_ways_are_only_taken_as_drawn(district: tuple, data: st.DataObject) 
     assert np.allclose(dense(reach(network, demand, sites, cutoff_m=np.inf)), walks, atol=0.02, rtol=0)
     best = nearest(network, demand, sites)[1]
     assert np.allclose(np.nan_to_num(best, nan=np.inf), walks.min(axis=1), atol=0.02, rtol=0)
+
+
+def test_who_is_at_the_end_of_a_one_way_is_at_a_junction() -> None:
+    """Such a place lies on the one-way, where that is the first of the streets that meet there, and is not bound by it."""
+    through, fork = LineString([(100, 0), (200, 0)]), LineString([(100, 0), (0, 0)])
+    lines = gpd.GeoDataFrame({"oneway": [True, False]}, geometry=[through, fork], crs=CRS)
+    begins, ends = (
+        from_lines(lines.assign(geometry=[way, fork]), oneway="oneway") for way in (through, through.reverse())
+    )
+    places = gpd.GeoSeries([Point(100, 0), Point(40, 0)], crs=CRS)
+    for network in (begins, ends):
+        at = locate(network, places)
+        assert list(at.edge) == [0, 1]
+        for demand, site in ([0], [1]), ([1], [0]):
+            assert triplets(reach(network, take(at, demand), take(at, site), cutoff_m=99)) == [(0, 0, 60)]
+            assert list(nearest(network, take(at, demand), take(at, site))[1]) == [60]
 
 
 @settings(max_examples=80, deadline=None)
