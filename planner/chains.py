@@ -90,7 +90,8 @@ def link(start: Ints, stop: Ints, length: Whole, oneway: Flags, n_nodes: int) ->
     start, stop = kept[begins] - 1, kept[ends_at] - 1
     way = against * AGAINST + oneway * ONE_WAY + dead_end[chain] * DEAD_END
     key = chain.astype(U64) << HALF | begin.astype(U64)
-    order = np.argsort(key, kind="stable")
+    # Of edges that begin at one place on a chain the last is the one that a search finds; only that one has a length.
+    order = np.lexsort([length, key])
     return Chains(
         n_kept,
         np.column_stack([start[chain], stop[chain], chain, total[chain], begin, length, way]).astype(U32),

@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -42,6 +44,16 @@ def test_bands_share_the_streets_among_them() -> None:
     network, _, sites = located(toy("A---------+"))
     pieces = reached_streets(network, sites, [500, 200])
     assert list(zip(pieces.cutoff_m, pieces.from_m, pieces.to_m, strict=True)) == [(200, 0, 200), (500, 200, 500)]
+
+
+def test_a_piece_shorter_than_a_millimetre_hides_no_street() -> None:
+    west, east = [(0, 0), (100, 0)], [(100.0003, 0), (200, 0)]
+    sliver = [west[-1], east[0]]
+    for drawn in permutations([west, sliver, east]):
+        network = from_lines(gpd.GeoDataFrame(geometry=[shapely.LineString(xy) for xy in drawn], crs=CRS))
+        sites = locate(network, gpd.GeoSeries([Point(x, 0) for x in (50, 100, 150)], crs=CRS))
+        lengths = reached_streets(network, sites, 30).dissolve("site").length
+        assert lengths.tolist() == pytest.approx([60, 60, 60], abs=0.002)
 
 
 @settings(max_examples=80, deadline=None)
