@@ -278,7 +278,10 @@ def cached_streets(
     refuse_no_extract(file)
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256")
-    digest.update(Path(__file__).read_bytes() + repr(mode).encode() + (b"" if within is None else within.wkb))
+    rules = (
+        f"{mode.tag} {sorted(mode.shut)} {mode.oneways}"  # not repr(): a set's order changes from process to process
+    )
+    digest.update(Path(__file__).read_bytes() + rules.encode() + (b"" if within is None else within.wkb))
     kept = cache / f"streets-{digest.hexdigest()[:16]}.parquet"
     try:
         whole = kept.read_bytes()

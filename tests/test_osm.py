@@ -1,4 +1,7 @@
 import bz2
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,6 +19,7 @@ from planner.errors import InputError, MissingPackageError
 from planner.network import Network, from_lines
 from planner.osm import BICYCLE, WALK, cached_streets, direction, from_graph, may_use, near, read_streets
 
+ROOT = Path(__file__).resolve().parents[1]
 EXTRACTS = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "osm"
 
 
@@ -228,3 +232,12 @@ def test_an_extract_is_read_once_and_again_when_it_or_the_cache_changes(
     assert list(cached_streets(file, cache).osm_id) == [5]
     assert all(kept.suffix == ".parquet" for kept in cache.iterdir())
     assert shapely.is_valid(cached_streets(file, cache).geometry).all()
+
+
+def test_another_process_finds_the_extract_that_was_kept(tmp_path: Path) -> None:
+    pytest.importorskip("osmium")
+    file = extract(tmp_path, {1: ([1, 2], "highway=path")})
+    read = f"from pathlib import Path; from planner.osm import cached_streets as c; c(Path({str(file)!r}), Path({str(tmp_path)!r}, 'kept'))"
+    for seed in "1", "2":  # the order of a set of words follows it
+        subprocess.run([sys.executable, "-c", read], check=True, env=os.environ | {"PYTHONHASHSEED": seed}, cwd=ROOT)
+    assert len(list((tmp_path / "kept").iterdir())) == 1
