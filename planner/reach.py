@@ -135,11 +135,12 @@ def k_nearest(
     if network.detour_factor is not None:
         return _straight_k_nearest(_xy(demand), _xy(sites), k, network.detour_factor)
     from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
-    best = np.full((len(to), k), kernels.FREE, dtype=np.uint64)
-    if k > 0:
-        settled = kernels.settle_k(from_, network.chains.first_arc, network.chains.arcs, k, FARTHEST)
+    n = min(k, len(from_))  # nodes hold as many; a caller who wants all asks for more than there are
+    best = np.full((len(to), n), kernels.FREE, dtype=np.uint64)
+    if n > 0:
+        settled = kernels.settle_k(from_, network.chains.first_arc, network.chains.arcs, n, FARTHEST)
         kernels.assign_k(to, from_, *_by_chain(network, from_), *settled, FARTHEST, best)
-    return _site_and_metres(best)
+    return _site_and_metres(np.pad(best, ((0, 0), (0, k - n)), constant_values=kernels.FREE))
 
 
 def reach(

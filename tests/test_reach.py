@@ -12,6 +12,7 @@ from shapely import LineString, Point
 from shapely.ops import substring
 from toys import CRS, Toy, toy
 
+from planner import kernels
 from planner.network import Network, Positions, from_lines, locate, take, without_streets
 from planner.reach import (
     Reach,
@@ -301,6 +302,17 @@ def test_k_nearest_are_the_first_k_of_all_pairs(district: tuple, k: int) -> None
         assert list(site[i][there]) == list(found.site[row])
         assert list(distance_m[i][there]) == list(found.distance_m[row])
         assert np.isnan(distance_m[i][~there]).all()
+
+
+def test_more_than_all_sites_take_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, demand, sites = located(toy("A--a--B"))
+    asked: list[int] = []
+    settle_k = kernels.settle_k
+    monkeypatch.setattr("planner.kernels.settle_k", lambda *of: asked.append(of[3]) or settle_k(*of))
+    site, distance_m = k_nearest(network, demand, sites, 1000)
+    assert asked == [2]
+    assert site.shape == distance_m.shape == (1, 1000)
+    assert list(site[0, :3]) == [0, 1, -1]
 
 
 def same(a: Reach, b: Reach) -> bool:
