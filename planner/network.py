@@ -17,11 +17,14 @@ from scipy.sparse.csgraph import connected_components
 
 from planner.chains import Chains, link
 from planner.errors import InputError
-from planner.kernels import BLOCKED, UNITS_PER_M
+from planner.kernels import FARTHEST, UNITS_PER_M
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Whole = NDArray[np.uint32]
+
+EARTH_M = 1e8  # more than twice round the earth: no projected coordinate is as large
+LONGEST_M = FARTHEST / UNITS_PER_M  # places along a longer edge could not be told apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +39,8 @@ class Network:
             ``length_m``, ``row`` (position of the line in the layer given) and whatever else the lines carried.
         node_x, node_y: (n_nodes,) metres.
         component: (n_nodes,) number of the connected part a node belongs to; 0 has the most nodes.
-        dropped: lines that gave no edge: columns ``row`` and ``reason`` (``no_geometry``, ``not_a_line``, ``zero_length``).
+        dropped: lines that gave no edge: columns ``row`` and ``reason`` (``no_geometry``, ``not_a_line``, ``zero_length``,
+            ``nowhere`` where a coordinate is no finite number, ``too_long`` beyond 2,000 km).
         oneway: (n_edges,) whether an edge is only taken from start to stop.
         length: (n_edges,) uint32, whole millimetres.
         chains: the smaller graph that searches run on, and where the edges lie on it.
@@ -108,7 +112,7 @@ def from_lines(lines: gpd.GeoDataFrame, *, oneway: str | None = None) -> Network
     edges = gpd.GeoDataFrame(
         pd.DataFrame(columns).join(pd.DataFrame(carried).reset_index(drop=True)), geometry=shapes, crs=crs
     )
-    length = np.minimum(np.rint(length_m * UNITS_PER_M), BLOCKED).astype(np.uint32)
+    length = np.rint(length_m * UNITS_PER_M).astype(np.uint32)
     one = np.zeros(len(row), dtype=bool) if oneway is None else lines[oneway].to_numpy(dtype=bool)[row]
     return Network(
         crs=crs,
@@ -171,21 +175,25 @@ def _single_lines(geometry: NDArray[np.object_]) -> tuple[NDArray[np.object_], I
     is_line = np.isin(kind, [1, 2, 5]) & ~empty
     parts, part_of = shapely.get_parts(shapely.force_2d(geometry[is_line]), return_index=True)
     row = np.flatnonzero(is_line)[part_of]
-    has_length = shapely.length(parts) > 0
+    with np.errstate(invalid="ignore", over="ignore"):
+        length_m = shapely.length(parts)
+    usable = (length_m > 0) & (length_m <= LONGEST_M)
     lost = [
         (np.flatnonzero(empty), "no_geometry"),
         (np.flatnonzero(~is_line & ~empty), "not_a_line"),
-        (row[~has_length], "zero_length"),
+        (row[length_m == 0], "zero_length"),
+        (row[~np.isfinite(length_m)], "nowhere"),
+        (row[np.isfinite(length_m) & (length_m > LONGEST_M)], "too_long"),
     ]
     dropped = pd.concat([pd.DataFrame({"row": rows, "reason": reason}) for rows, reason in lost])
-    if not has_length.any():
+    if not usable.any():
         raise InputError("streets_none")
     # A closed ring is a loop like any other.
-    shapes = parts[has_length]
+    shapes = parts[usable]
     rings = shapely.get_type_id(shapes) == 2
     if rings.any():
         shapes[rings] = [shapely.LineString(ring.coords) for ring in shapes[rings]]
-    return shapes, row[has_length], dropped.sort_values("row", kind="stable", ignore_index=True)
+    return shapes, row[usable], dropped.sort_values("row", kind="stable", ignore_index=True)
 
 
 def _number_nodes(ends: Floats) -> tuple[Ints, Ints, Floats]:
@@ -238,7 +246,8 @@ def locate(network: Network, points: gpd.GeoSeries | gpd.GeoDataFrame) -> Positi
     Points in another CRS are projected to the network's first. Of streets equally near, the first counts.
 
     Raises:
-        InputError: the points have no CRS, or one of them is missing, empty or not a point.
+        InputError: the points have no CRS, or one of them is missing, empty, not a point, or nowhere in it (longitude and latitude
+            swapped, say).
     """
     if points.crs is None:
         raise InputError("points_no_crs")
@@ -247,6 +256,11 @@ def locate(network: Network, points: gpd.GeoSeries | gpd.GeoDataFrame) -> Positi
     if wrong.any():
         raise InputError("point_missing", row=int(np.argmax(wrong)) + 1)
     xy = shapely.get_coordinates(shapes)
+    nowhere = ~(np.abs(xy) <= EARTH_M).all(axis=1)  # what cannot be projected comes back infinite
+    if nowhere.any():
+        row = int(np.argmax(nowhere))
+        given = shapely.get_coordinates(points.geometry.iloc[row])[0]
+        raise InputError("point_nowhere", row=row + 1, x=f"{given[0]:g}", y=f"{given[1]:g}", crs=points.crs.name)
     if network.detour_factor is not None:
         return Positions(np.full(len(xy), -1), np.zeros(len(xy)), np.zeros(len(xy)), xy)
     lines = np.asarray(network.edges.geometry.array)

@@ -8,7 +8,7 @@ from shapely import LinearRing, LineString, MultiLineString, Point
 from toys import CRS, toy
 
 from planner.errors import InputError
-from planner.network import from_lines, locate, take
+from planner.network import from_lines, locate, take, without_streets
 
 
 def lines(*shapes: object, crs: str | None = CRS) -> gpd.GeoDataFrame:
@@ -146,6 +146,34 @@ def test_points_come_in_any_crs_and_are_refused_without_one() -> None:
         locate(network, gpd.GeoSeries([Point(0, 0)]))
     with pytest.raises(InputError, match="2"):
         locate(network, gpd.GeoSeries([Point(0, 0), None], crs=CRS))
+
+
+@pytest.mark.parametrize("xy", [(np.nan, np.nan), (0, np.nan), (np.inf, 0), (1e300, 0)])
+def test_points_that_lie_nowhere_are_named(xy: tuple[float, float]) -> None:
+    for network in (from_lines(toy("+--+").streets), without_streets(CRS, 1.3)):
+        with pytest.raises(InputError, match="number 2") as error:
+            locate(network, gpd.GeoSeries([Point(0, 0), Point(xy)], crs=CRS))
+        assert error.value.key == "point_nowhere"
+
+
+def test_longitude_and_latitude_that_are_swapped_are_guessed_at() -> None:
+    with pytest.raises(InputError, match=r"30, 114.*swapped"):
+        locate(from_lines(toy("+--+").streets), gpd.GeoSeries([Point(30, 114)], crs="EPSG:4326"))
+
+
+def test_lines_that_lie_nowhere_or_have_no_end_are_reported() -> None:
+    network = from_lines(
+        lines(
+            LineString([(0, 0), (9, 0)]),
+            LineString([(0, 0), (np.inf, 0)]),
+            LineString([(0, 0), (np.nan, np.nan), (5, 0)]),
+            LineString([(0, 0), (1e9, 0)]),
+            LineString([(0, 0), (1e300, 0)]),
+        )
+    )
+    assert (network.n_edges, network.length.tolist()) == (1, [9000])
+    assert list(network.dropped["row"]) == [1, 2, 3, 4]
+    assert list(network.dropped["reason"]) == ["nowhere", "nowhere", "too_long", "nowhere"]
 
 
 def test_no_points_give_no_positions() -> None:
