@@ -32,19 +32,20 @@ def reached_streets(
     """Cut out the streets from which each site is within a cutoff.
 
     Args:
-        cutoffs_m: one, or several bands.
+        cutoffs_m: one, or several bands; a cutoff given twice counts once.
         access_share: how much of the walk between a site and its street counts.
 
     Returns:
         Pieces of streets, by site; columns ``site``, ``cutoff_m`` (the lowest that the piece is within, so pieces of one site
         don't overlap), ``edge``, ``from_m``, ``to_m`` (along that edge), geometry.
     """
+    cutoffs = _ascending(cutoffs_m)
     if network.detour_factor is not None:
         return gpd.GeoDataFrame(
             {"site": [], "cutoff_m": [], "edge": [], "from_m": [], "to_m": []}, geometry=[], crs=network.crs
         )
-    site, band, edge, from_m, to_m = _pieces(network, sites, _ascending(cutoffs_m), access_share)
-    columns = {"site": site, "cutoff_m": _ascending(cutoffs_m)[band], "edge": edge, "from_m": from_m, "to_m": to_m}
+    site, band, edge, from_m, to_m = _pieces(network, sites, cutoffs, access_share)
+    columns = {"site": site, "cutoff_m": cutoffs[band], "edge": edge, "from_m": from_m, "to_m": to_m}
     return gpd.GeoDataFrame(columns, geometry=_cut(network, edge, from_m, to_m), crs=network.crs)
 
 
@@ -73,9 +74,14 @@ def service_areas(
         rings: each band without the next smaller one; otherwise areas are nested.
 
     Returns:
-        One row a site and cutoff; columns ``site``, ``cutoff_m``, geometry (MultiPolygon).
+        One row a site and cutoff, the lowest first; columns ``site``, ``cutoff_m``, geometry (MultiPolygon).
+
+    Raises:
+        ValueError: a cutoff is negative or no number, or the cell isn't below the frontage.
     """
     cutoffs = _ascending(cutoffs_m)
+    if not 0 < cell_m < frontage_m:
+        raise ValueError(f"cell_m = {cell_m} must be above 0 and below frontage_m = {frontage_m}")
     names = np.array([-1]) if merged else np.arange(len(sites))
     if network.detour_factor is not None:
         shapes = _circles(sites, cutoffs / network.detour_factor, merged)
@@ -120,7 +126,12 @@ def _around_streets(
 
 
 def _ascending(cutoffs_m: float | Sequence[float]) -> Floats:
-    return np.unique(np.atleast_1d(np.asarray(cutoffs_m, dtype=float)))
+    cutoffs = np.unique(np.atleast_1d(np.asarray(cutoffs_m, dtype=float)))
+    if not len(cutoffs):
+        raise ValueError("cutoffs_m needs at least one cutoff")
+    for cutoff_m in cutoffs:
+        whole_limit(cutoff_m)
+    return cutoffs
 
 
 def _pieces(

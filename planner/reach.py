@@ -152,7 +152,11 @@ def reach(
     pair while it runs and 12 afterwards.
 
     Args:
-        access_share: how much of the walk between a place and its street counts, on both sides.
+        cutoff_m: metres, both walks to the street included; infinite for no other bound than 2,000 km.
+        access_share: how much of the walk between a place and its street counts, on both sides: 0 to 1.
+
+    Raises:
+        ValueError: the cutoff or the share is out of range, or positions lie on another network.
     """
     if network.detour_factor is not None:
         return _straight_reach(_xy(demand), _xy(sites), cutoff_m, network.detour_factor)
@@ -224,21 +228,42 @@ def _keep(reach: Reach, pairs: NDArray[np.bool_], cutoff_m: float) -> Reach:
 
 
 def add_site(found: Reach, network: Network, demand: Positions, site: Positions) -> Reach:
-    """Add one site after all others: what `reach` gives with it, for the price of one search and a copy."""
+    """Add one site after all others: what `reach` gives with it, for the price of one search and a copy.
+
+    Raises:
+        ValueError: more than one position, or another demand than was searched for.
+    """
     return _replace(found, network, demand, site, number=found.n_sites)
 
 
 def move_site(found: Reach, network: Network, demand: Positions, site: Positions, number: int) -> Reach:
-    """Move site ``number`` to another position (the only one in ``site``)."""
+    """Move site ``number`` to another position (the only one in ``site``).
+
+    Raises:
+        ValueError: there is no such site, more than one position, or another demand than was searched for.
+    """
+    _refuse_unknown(found, number)
     return _replace(found, network, demand, site, number=number)
 
 
 def remove_site(found: Reach, number: int) -> Reach:
-    """Close site ``number``: it keeps its number and has no pairs."""
+    """Close site ``number``: it keeps its number and has no pairs.
+
+    Raises:
+        ValueError: there is no such site.
+    """
+    _refuse_unknown(found, number)
     return _keep(found, found.site != number, found.cutoff_m)
 
 
+def _refuse_unknown(found: Reach, number: int) -> None:
+    if not 0 <= number < found.n_sites:
+        raise ValueError(f"there is no site {number}: sites are numbered from 0 to {found.n_sites - 1}")
+
+
 def _replace(found: Reach, network: Network, demand: Positions, site: Positions, *, number: int) -> Reach:
+    if len(site) != 1 or len(demand) != found.n_demand:
+        raise ValueError(f"wanted 1 site and {found.n_demand} demand places, got {len(site)} and {len(demand)}")
     limit = whole_limit(found.cutoff_m)
     if network.detour_factor is not None:
         alone = _straight_reach(_xy(demand), _xy(site), found.cutoff_m, network.detour_factor)
@@ -352,19 +377,28 @@ def cost_matrix(reach: Reach, *, speed_m_s: float | None = None) -> csr_array:
     """Return costs in the field's orientation: demand rows × facility columns, in metres, or in seconds at ``speed_m_s``.
 
     An absent entry is a pair beyond the cutoff; a stored zero is a pair zero metres apart, so don't call ``eliminate_zeros``.
+
+    Raises:
+        ValueError: the speed isn't above zero.
     """
+    if speed_m_s is not None and not speed_m_s > 0:
+        raise ValueError(f"speed_m_s = {speed_m_s} must be above zero")
     cost = reach.distance_m if speed_m_s is None else reach.distance_m / speed_m_s
     rows = (cost, reach.site, rows_by_demand(reach).astype(np.int32))
     return csr_array(rows, shape=(reach.n_demand, reach.n_sites))
 
 
 def whole_limit(cutoff_m: float) -> int:
-    """Return the largest whole length that, in metres, is at most ``cutoff_m``: so that ≤ means the same on both sides."""
+    """Return the largest whole length that, in metres, is at most ``cutoff_m``: so that ≤ means the same on both sides.
+
+    Raises:
+        ValueError: it is negative, or no number.
+    """
+    if not cutoff_m >= 0:
+        raise ValueError(f"cutoff_m = {cutoff_m} must be a number of metres, not negative")
     limit = min(int(min(cutoff_m, FARTHEST) * UNITS_PER_M) + 1, FARTHEST)
     while limit / UNITS_PER_M > cutoff_m:
         limit -= 1
-    if limit < 0:
-        raise ValueError(f"cutoff_m = {cutoff_m} is negative")
     return limit
 
 
@@ -379,7 +413,19 @@ def place_demand(network: Network, positions: Positions, access_share: float) ->
 
 
 def _places(network: Network, positions: Positions, access_share: float, are_sites: bool) -> Whole:
-    """Return positions as the searches want them."""
+    """Return positions as the searches want them; compiled code would take nonsense for a place somewhere.
+
+    Raises:
+        ValueError: they lie on another network, a length among them is no number, or the share is none.
+    """
+    if not 0 <= access_share <= 1:
+        raise ValueError(f"access_share = {access_share} must be a share from 0 to 1")
+    if positions.edge.min(initial=0) < 0 or positions.edge.max(initial=-1) >= network.n_edges:
+        raise ValueError("positions lie on another network: make them with `locate` on this one")
+    if not (
+        np.isfinite(positions.offset_m).all() and (positions.offset_m >= 0).all() and (positions.access_m >= 0).all()
+    ):
+        raise ValueError("positions need offset_m and access_m that are numbers, and not negative")
     places = np.empty((len(positions), 7), dtype=np.uint32)
     where = (positions.edge, positions.offset_m, positions.access_m, access_share, network.chains.edges)
 

@@ -124,6 +124,16 @@ def test_areas_are_valid_nested_and_rings_fill_them(district: tuple) -> None:
     assert np.allclose(shapely.area(rings).sum(axis=1), shapely.area(areas[:, -1]))
 
 
+def test_bands_and_cells_that_are_none_are_refused() -> None:
+    network, _, sites = located(toy("A---+"))
+    with pytest.raises(ValueError, match="at least one"):
+        service_areas(network, sites, [])
+    for frontage_m, cell_m in ((25, 25), (25, 0), (0, 10), (np.nan, 10)):
+        with pytest.raises(ValueError, match="cell_m"):
+            service_areas(network, sites, 100, frontage_m=frontage_m, cell_m=cell_m)
+    assert list(service_areas(network, sites, [200, 100, 200]).cutoff_m) == [100, 200]
+
+
 def test_merged_areas_are_those_of_all_sites() -> None:
     network, _, sites = located(toy("A----+----------B"))
     each, merged = service_areas(network, sites, 300), service_areas(network, sites, 300, merged=True)

@@ -13,6 +13,7 @@ from shapely.ops import substring
 from toys import CRS, Toy, toy
 
 from planner import kernels
+from planner.areas import reached_streets, service_areas
 from planner.network import Network, Positions, from_lines, locate, take, without_streets
 from planner.reach import (
     Reach,
@@ -122,9 +123,38 @@ def test_no_demand_or_no_sites_give_no_pairs() -> None:
     assert len(nearest(network, none, sites)[0]) == 0
 
 
-def test_a_negative_cutoff_is_refused() -> None:
-    with pytest.raises(ValueError, match="negative"):
-        reach(*located(toy("A--a")), cutoff_m=-1)
+@pytest.mark.parametrize("cutoff_m", [-1, -np.inf, np.nan])
+def test_a_cutoff_that_is_none_is_refused(cutoff_m: float) -> None:
+    network, demand, sites = located(toy("A--a"))
+    with pytest.raises(ValueError, match="not negative"):
+        reach(network, demand, sites, cutoff_m=cutoff_m)
+    for streets in (network, without_streets(CRS, 1.3)):
+        for draw in (reached_streets, service_areas):
+            with pytest.raises(ValueError, match="not negative"):
+                draw(streets, sites, [100, cutoff_m])
+
+
+@pytest.mark.parametrize("access_share", [-1, 1.5, np.nan])
+def test_a_share_that_is_none_is_refused(access_share: float) -> None:
+    with pytest.raises(ValueError, match="access_share"):
+        nearest(*located(toy("A--a")), access_share=access_share)
+
+
+@pytest.mark.parametrize(
+    ("edge", "offset_m", "access_m", "what"),
+    [
+        (1, 0, 0, "another"),
+        (-1, 0, 0, "another"),
+        (0, np.nan, 0, "offset_m"),
+        (0, -3, 0, "offset_m"),
+        (0, 0, np.nan, "access_m"),
+    ],
+)
+def test_positions_that_lie_nowhere_are_refused(edge: int, offset_m: float, access_m: float, what: str) -> None:
+    network, demand, _ = located(toy("A--a"))
+    wrong = Positions(np.array([edge]), np.array([float(offset_m)]), np.array([float(access_m)]))
+    with pytest.raises(ValueError, match=what):
+        reach(network, demand, wrong, cutoff_m=900)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +191,21 @@ def test_cost_matrix_has_demand_rows_and_facility_columns(crossing: Reach) -> No
     assert matrix[0, 0] == 300
     assert matrix[2, 1] == 800
     assert cost_matrix(crossing, speed_m_s=1.25)[2, 1] == 640
+    with pytest.raises(ValueError, match="above zero"):
+        cost_matrix(crossing, speed_m_s=0)
+
+
+def test_only_sites_and_demand_that_were_searched_for_change() -> None:
+    network, demand, sites = located(toy("A--a--B"))
+    found, one = reach(network, demand, sites, cutoff_m=900), take(sites, [0])
+    for number in (-1, 2):
+        with pytest.raises(ValueError, match="numbered from 0 to 1"):
+            move_site(found, network, demand, one, number)
+        with pytest.raises(ValueError, match="numbered from 0 to 1"):
+            remove_site(found, number)
+    for places in ((demand, sites), (demand, take(sites, [])), (take(demand, []), one)):
+        with pytest.raises(ValueError, match="wanted 1 site and 1 demand"):
+            add_site(found, network, *places)
 
 
 # Against networkx on the graph split at every place, over small networks with every oddity.
