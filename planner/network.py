@@ -99,7 +99,8 @@ def from_lines(lines: gpd.GeoDataFrame, *, oneway: str | None = None) -> Network
         oneway: column that is true where a line is only taken the way it is drawn; None: both ways, as walking does.
 
     Raises:
-        InputError: the lines have no CRS, one that isn't in metres, or no line among them has a length.
+        InputError: the lines have no CRS, one that isn't in metres, or no line among them has a length; ``oneway`` is no column of
+            true and false (words such as "yes" and "no" mean something else in every data set).
     """
     crs = _metres(lines.crs)
     shapes, row, dropped = _single_lines(np.asarray(lines.geometry.array))
@@ -113,7 +114,7 @@ def from_lines(lines: gpd.GeoDataFrame, *, oneway: str | None = None) -> Network
         pd.DataFrame(columns).join(pd.DataFrame(carried).reset_index(drop=True)), geometry=shapes, crs=crs
     )
     length = np.rint(length_m * UNITS_PER_M).astype(np.uint32)
-    one = np.zeros(len(row), dtype=bool) if oneway is None else lines[oneway].to_numpy(dtype=bool)[row]
+    one = np.zeros(len(row), dtype=bool) if oneway is None else _flags(lines, oneway)[row]
     return Network(
         crs=crs,
         edges=edges,
@@ -160,10 +161,23 @@ def without_streets(crs: CRS | str, detour_factor: float) -> Network:
     )
 
 
+def _flags(lines: gpd.GeoDataFrame, column: str) -> NDArray[np.bool_]:
+    """Return a column of true and false, or 1 and 0."""
+    if column not in lines.columns:
+        raise InputError("oneway_unknown", column=column, value="")
+    values = lines[column]
+    wrong = ~values.isin([True, False]).to_numpy()
+    if wrong.any():
+        raise InputError("oneway_unknown", column=column, value=values.iloc[int(np.argmax(wrong))])
+    return np.asarray(values.to_numpy(dtype=bool))
+
+
 def _metres(crs: CRS | None) -> CRS:
     if crs is None:
         raise InputError("streets_no_crs")
-    if not crs.is_projected or crs.axis_info[0].unit_name != "metre":
+    operation = crs.coordinate_operation
+    web = operation is not None and "Pseudo Mercator" in operation.method_name  # its metres grow with the latitude
+    if not crs.is_projected or crs.axis_info[0].unit_name != "metre" or web:
         raise InputError("streets_not_metres", crs=crs.name)
     return crs
 

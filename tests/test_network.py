@@ -90,6 +90,7 @@ def test_component_0_is_the_largest() -> None:
     [
         (lines(LineString([(0, 0), (1, 0)]), crs=None), "streets_no_crs"),
         (lines(LineString([(0, 0), (1, 0)]), crs="EPSG:4326"), "streets_not_metres"),
+        (lines(LineString([(0, 0), (1, 0)]), crs="EPSG:3857"), "streets_not_metres"),  # 1.15 for each metre in Wuhan
         (lines(LineString(), Point(0, 0)), "streets_none"),
         (lines(), "streets_none"),
     ],
@@ -99,6 +100,23 @@ def test_lines_that_make_no_network_are_refused(layer: gpd.GeoDataFrame, key: st
         from_lines(layer)
     assert error.value.key == key
     assert error.value.text("zh")
+
+
+@pytest.mark.parametrize("flags", [["yes", "no"], ["T", "B"], [True, None], [1, np.nan], [1, -1]])
+def test_one_ways_that_do_not_say_true_or_false_are_refused(flags: list[object]) -> None:
+    streets = lines(LineString([(0, 0), (1, 0)]), LineString([(1, 0), (2, 0)])).assign(oneway=flags)
+    with pytest.raises(InputError, match="oneway"):
+        from_lines(streets, oneway="oneway")
+    with pytest.raises(InputError, match="way_one"):
+        from_lines(streets, oneway="way_one")
+
+
+@pytest.mark.parametrize(
+    "flags", [[True, False], np.array([1, 0]), np.array([1.0, 0.0]), np.array([True, False], dtype=object)]
+)
+def test_one_ways_are_true_and_false_or_1_and_0(flags: object) -> None:
+    streets = lines(LineString([(0, 0), (1, 0)]), LineString([(1, 0), (2, 0)])).assign(oneway=flags)
+    assert from_lines(streets, oneway="oneway").oneway.tolist() == [True, False]
 
 
 def test_points_lie_on_the_nearest_street_at_a_distance_along_it() -> None:
