@@ -114,16 +114,20 @@ def read_streets(file: Path, mode: Mode = WALK) -> gpd.GeoDataFrame:
         InputError: not an OSM file, damaged, or without a single way for the mode.
     """
     refuse_no_extract(file)
-    ways = Ways(mode)
+    ways, osmium = Ways(mode), pyosmium()
     try:
         for way in _ways(file):
             if may_use(mode, way.tags):
                 ways.add(way.id, way.tags, [(n.ref, n.x, n.y) for n in way.nodes])
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, osmium.InvalidLocationError) as error:
         raise InputError("osm_unreadable", file=file.name, detail=str(error)) from error
     if not ways.about:
         raise InputError("osm_no_streets", file=file.name, tag=mode.tag)
-    return ways.lines()
+    lines = ways.lines()
+    west, south, east, north = lines.total_bounds
+    if west < -180 or east > 180 or south < -90 or north > 90:
+        raise InputError("osm_unreadable", file=file.name, detail=f"{west:g}, {south:g}; {east:g}, {north:g}")
+    return lines
 
 
 def refuse_no_extract(file: Path) -> None:
@@ -256,7 +260,14 @@ def near(lines: gpd.GeoDataFrame, area: gpd.GeoSeries | gpd.GeoDataFrame, margin
     Args:
         lines: in a projected CRS.
         area: polygons in any CRS.
+
+    Raises:
+        InputError: the lines have no CRS, or one in degrees.
     """
+    if lines.crs is None:
+        raise InputError("streets_no_crs")
+    if not lines.crs.is_projected:
+        raise InputError("streets_not_metres", crs=lines.crs.name)
     reach = area.geometry.to_crs(lines.crs).union_all().buffer(margin_m)
     return lines[lines.intersects(reach)].reset_index(drop=True)
 

@@ -127,6 +127,26 @@ def test_what_is_no_extract_is_refused(tmp_path: Path) -> None:
         assert file.name in error.value.text("zh")
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('id="2" version', 'id="two" version'),
+        ('lon="114.002"', 'lon="nan"'),
+        ('lat="30" lon="114.002"', 'lat="95" lon="114.002"'),
+        ('v="path"', 'v="&a;"'),
+    ],
+)
+def test_what_a_damaged_extract_says_is_refused(tmp_path: Path, right: str, wrong: str) -> None:
+    pytest.importorskip("osmium")
+    sound = bz2.decompress(extract(tmp_path, {1: ([1, 2], "highway=path")}).read_bytes()).decode()
+    assert right in sound
+    damaged = tmp_path / "damaged.osm"
+    bomb = '<!DOCTYPE osm [<!ENTITY b "bb"><!ENTITY a "&b;&b;">]>'
+    damaged.write_text((bomb if "&a;" in wrong else "") + sound.replace(right, wrong), encoding="utf-8")
+    with pytest.raises(InputError, match=r"damaged\.osm is not a readable OSM file"):
+        read_streets(damaged)
+
+
 def test_without_pyosmium_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "osmium", None)
     with pytest.raises(MissingPackageError, match=r"service-network-planner\[osm\]"):
@@ -202,6 +222,9 @@ def test_lines_near_an_area_are_kept_whole() -> None:
     west, south, _, north = lines.total_bounds
     area = gpd.GeoSeries([box(west, south - 9, west + 50, north + 9)], crs=CRS)
     assert len(near(lines, area, 0)) == 1
+    for unmeasured in (lines.to_crs("EPSG:4326"), lines.set_crs(None, allow_override=True)):
+        with pytest.raises(InputError, match="coordinate system"):
+            near(unmeasured, area, 60)
     assert near(lines, area, 60).geometry.geom_equals_exact(lines.geometry[:2], 0).all()
 
 
