@@ -133,7 +133,10 @@ def without_streets(crs: CRS | str, detour_factor: float) -> Network:
 
     Raises:
         InputError: the CRS isn't in metres.
+        ValueError: the factor is below 1: no walk is shorter than a straight line.
     """
+    if not 1 <= detour_factor < np.inf:
+        raise ValueError(f"detour_factor = {detour_factor} must be at least 1")
     columns = {
         "start": int,
         "stop": int,

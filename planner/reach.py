@@ -13,14 +13,14 @@ from typing import TypeVar
 
 import geopandas as gpd
 import numpy as np
-import shapely
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from planner import kernels
+from planner.errors import InputError
 from planner.kernels import FARTHEST, UNITS_PER_M
-from planner.network import Network, Positions, selector
+from planner.network import Network, Positions, locate, selector, without_streets
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -299,16 +299,28 @@ def straight_nearest(
     `nearest` does the same on the network of `planner.network.without_streets`.
 
     Args:
-        demand, sites: points in one projected CRS in metres.
+        demand, sites: points; walks are measured in the CRS of the sites, which is projected and in metres.
+
+    Raises:
+        InputError: that isn't so, or a point is missing.
     """
-    return _straight_nearest(shapely.get_coordinates(demand), shapely.get_coordinates(sites), detour_factor)
+    return nearest(*_without_streets(demand, sites, detour_factor))
 
 
 def straight_reach(
     demand: gpd.GeoSeries, sites: gpd.GeoSeries, *, cutoff_m: float, detour_factor: float = DETOUR_FACTOR
 ) -> Reach:
-    """Estimate `reach` where no streets are loaded: straight line × ``detour_factor``; the result is marked approximate."""
-    return _straight_reach(shapely.get_coordinates(demand), shapely.get_coordinates(sites), cutoff_m, detour_factor)
+    """Estimate `reach` where no streets are loaded, as `straight_nearest` does; the result is marked approximate."""
+    return reach(*_without_streets(demand, sites, detour_factor), cutoff_m=cutoff_m)
+
+
+def _without_streets(
+    demand: gpd.GeoSeries, sites: gpd.GeoSeries, detour_factor: float
+) -> tuple[Network, Positions, Positions]:
+    if sites.crs is None:
+        raise InputError("points_no_crs")
+    network = without_streets(sites.crs, detour_factor)
+    return network, locate(network, demand), locate(network, sites)
 
 
 def _xy(positions: Positions) -> Floats:

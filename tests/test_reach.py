@@ -14,6 +14,7 @@ from toys import CRS, Toy, toy
 
 from planner import kernels
 from planner.areas import reached_streets, service_areas
+from planner.errors import InputError
 from planner.network import Network, Positions, from_lines, locate, take, without_streets
 from planner.reach import (
     Reach,
@@ -400,6 +401,20 @@ def test_without_streets_a_straight_line_and_a_detour_factor_stand_in() -> None:
     none = straight_reach(town.demand.geometry[:0], town.sites.geometry, cutoff_m=600)
     assert len(none) == 0
     assert list(straight_nearest(town.demand.geometry, town.sites.geometry[:0])[0]) == [-1, -1]
+
+
+def test_straight_lines_are_not_measured_in_degrees_nor_from_points_that_are_missing() -> None:
+    there = gpd.GeoSeries([Point(530_000, 3_384_000), Point(530_300, 3_384_000)], crs=CRS)
+    site, distance_m = straight_nearest(there.to_crs("EPSG:4326"), there[:1])
+    assert (list(site), distance_m.tolist()) == ([0, 0], pytest.approx([0, 390], abs=0.01))
+    with pytest.raises(InputError, match="metres"):
+        straight_nearest(there, there.to_crs("EPSG:4326"))
+    with pytest.raises(InputError, match="coordinate system"):
+        straight_reach(there, there.set_crs(None, allow_override=True), cutoff_m=900)
+    with pytest.raises(InputError, match="number 2"):
+        straight_reach(gpd.GeoSeries([there[0], None], crs=CRS), there, cutoff_m=900)
+    with pytest.raises(ValueError, match="detour_factor"):
+        straight_nearest(there, there, detour_factor=0.5)
 
 
 def test_of_sites_equally_near_by_straight_line_the_first_counts() -> None:
