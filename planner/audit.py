@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from planner.errors import InputError
 from planner.network import Network, Positions
 
 FAR_M = 100.0
@@ -35,7 +36,17 @@ def audit_positions(
     Returns:
         One row a point, in their order; columns ``edge``, ``street``, ``moved_m``, ``far``, ``island`` (not on the largest connected
         part), ``barrier`` (the sort crossed, "" if none), geometry: the line from the point to its street.
+
+    Raises:
+        InputError: the points have no CRS.
+        ValueError: the positions are of other points, or of no streets.
     """
+    if points.crs is None:
+        raise InputError("points_no_crs")
+    if len(points) != len(positions) or not network.n_edges:
+        raise ValueError(
+            f"{len(points)} points and {len(positions)} positions on {network.n_edges} streets: not the same"
+        )
     shapes = np.asarray(points.geometry.to_crs(network.crs).array)
     lines = np.asarray(network.edges.geometry.array)[positions.edge]
     feet = shapely.line_interpolate_point(lines, positions.offset_m)

@@ -6,7 +6,8 @@ from test_reach import located
 from toys import CRS, NORTH, WEST, toy
 
 from planner.audit import audit_crossings, audit_positions
-from planner.network import from_lines, take
+from planner.errors import InputError
+from planner.network import from_lines, locate, take, without_streets
 
 
 def test_each_point_says_how_far_it_was_moved_and_onto_which_street() -> None:
@@ -36,6 +37,18 @@ def test_each_point_says_how_far_it_was_moved_and_onto_which_street() -> None:
     plain = audit_positions(from_lines(town.streets), town.sites, sites)
     assert (plain.street[0], plain.moved_m[0], plain.far[0], plain.barrier[0]) == ("", 0, False, "")
     assert len(audit_positions(network, town.demand[:0], take(demand, []))) == 0
+
+
+def test_positions_of_other_points_or_of_no_streets_are_not_audited() -> None:
+    town = toy("A--a--B")
+    network, demand, _ = located(town)
+    with pytest.raises(ValueError, match="2 points and 1 positions"):
+        audit_positions(network, town.sites, demand)
+    with pytest.raises(InputError, match="coordinate system"):
+        audit_positions(network, town.demand.set_crs(None, allow_override=True), demand)
+    nothing = without_streets(CRS, 1.3)
+    with pytest.raises(ValueError, match="on 0 streets"):
+        audit_positions(nothing, town.demand, locate(nothing, town.demand))
 
 
 def test_crossings_touches_and_overlaps_are_told_from_junctions() -> None:
