@@ -90,7 +90,7 @@ def test_component_0_is_the_largest() -> None:
     [
         (lines(LineString([(0, 0), (1, 0)]), crs=None), "streets_no_crs"),
         (lines(LineString([(0, 0), (1, 0)]), crs="EPSG:4326"), "streets_not_metres"),
-        (lines(LineString([(0, 0), (1, 0)]), crs="EPSG:3857"), "streets_not_metres"),  # its metres grow with the latitude
+        (lines(LineString([(0, 0), (1, 0)]), crs="EPSG:3857"), "streets_not_metres"),  # they grow northward
         (lines(LineString(), Point(0, 0)), "streets_none"),
         (lines(), "streets_none"),
     ],
