@@ -43,10 +43,10 @@ def audit_positions(
     """
     if points.crs is None:
         raise InputError("points_no_crs")
-    if len(points) != len(positions) or not network.n_edges:
-        raise ValueError(
-            f"{len(points)} points and {len(positions)} positions on {network.n_edges} streets: not the same"
-        )
+    if not network.n_edges:
+        raise ValueError("there are no streets that points could have been moved onto")
+    if len(points) != len(positions):
+        raise ValueError(f"{len(points)} points have {len(positions)} positions: make them of the same with `locate`")
     shapes = np.asarray(points.geometry.to_crs(network.crs).array)
     lines = np.asarray(network.edges.geometry.array)[positions.edge]
     feet = shapely.line_interpolate_point(lines, positions.offset_m)

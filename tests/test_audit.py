@@ -42,12 +42,12 @@ def test_each_point_says_how_far_it_was_moved_and_onto_which_street() -> None:
 def test_positions_of_other_points_or_of_no_streets_are_not_audited() -> None:
     town = toy("A--a--B")
     network, demand, _ = located(town)
-    with pytest.raises(ValueError, match="2 points and 1 positions"):
+    with pytest.raises(ValueError, match="2 points have 1 positions"):
         audit_positions(network, town.sites, demand)
     with pytest.raises(InputError, match="coordinate system"):
         audit_positions(network, town.demand.set_crs(None, allow_override=True), demand)
     nothing = without_streets(CRS, 1.3)
-    with pytest.raises(ValueError, match="on 0 streets"):
+    with pytest.raises(ValueError, match="no streets"):
         audit_positions(nothing, town.demand, locate(nothing, town.demand))
 
 
