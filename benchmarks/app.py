@@ -233,7 +233,8 @@ def together(address: str, work: Callable[[Page, int], list[float]], sessions: i
             browser = chromium(play)
             page = browser.new_page(viewport={"width": 1366, "height": 768})
             paint(page, address)
-            gate.wait()
+            # One that fails must not let the others wait for ever.
+            gate.wait(300)
             took.extend(work(page, count))
             browser.close()
 
