@@ -164,7 +164,8 @@ def _limit_rules(terrain: Terrain, settings: PlanSettings, number: int, limit: L
         said = {"number": number, "what": _what(limit), **names}
         if limit.at_most is not None:
             reason = Reason("at_most", {**said, "most": limit.at_most})
-            found += rules.at_most(reason, change, before.sum(), limit.at_most, n_years)
+            until = None if limit.until is None else _year(settings, limit.until)
+            found += rules.at_most(reason, change, before.sum(), limit.at_most, n_years, until=until)
         if limit.at_least is not None:
             reason = Reason("at_least", {**said, "least": limit.at_least})
             found += rules.at_least(reason, change, before.sum(), limit.at_least, n_years, by=by)

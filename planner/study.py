@@ -303,6 +303,7 @@ class Limit(_Settings):
         at_most, at_least: how many. Where more than ``at_most`` stand today, there may not be still more.
         share_at_least: least share of all that stands (that the plan does, if it counts actions).
         by: from the end of which year on; default: ``at_least`` and the share by the last year.
+        until: up to the end of which year ``at_most`` holds; default: always. 0 actions until 2027 is: not before 2028.
         source: what the rule rests on; printed beside it.
     """
 
@@ -321,6 +322,7 @@ class Limit(_Settings):
     at_least: Annotated[int, Field(ge=0)] | None = None
     share_at_least: Annotated[float, Field(ge=0, le=1)] | None = None
     by: int | None = None
+    until: int | None = None
     source: str = ""
 
     @field_validator("services")
@@ -425,7 +427,7 @@ class PlanSettings(_Settings):
             raise ValueError("budget_per_year")
         if self.year_weights and (len(self.year_weights) != len(self.years) or sum(self.year_weights) <= 0):
             raise ValueError("weight_per_year")
-        named_years = {limit.by for limit in self.limits} | {floor.by for floor in self.floors}
+        named_years = {year for limit in self.limits for year in (limit.by, limit.until)} | {f.by for f in self.floors}
         if not named_years - {None} <= set(self.years):
             raise ValueError("by_no_year")
         if self.mix and sum(self.mix.values()) <= 0:

@@ -56,3 +56,22 @@ def end(server: subprocess.Popen) -> None:
     else:
         os.killpg(server.pid, signal.SIGTERM)
     server.wait(10)
+
+
+def settled_table(page, heading: str = ""):
+    """The canvas of the page's first table (with this heading), once it has its rows and no longer moves: a click before that is lost."""
+    table = page.locator("[data-testid=stDataFrame] canvas")
+    table = (table.filter(has=page.locator("th", has_text=heading)) if heading else table).first
+    table.locator("tr[aria-rowindex='2']").wait_for(state="attached")
+    table.evaluate(
+        """async (canvas) => {
+            const place = () => JSON.stringify([canvas.getBoundingClientRect(), canvas.width, canvas.height]);
+            let last = "", same = 0;
+            while (same < 10) {
+                await new Promise((done) => setTimeout(done, 50));
+                same = place() === last ? same + 1 : 0;
+                last = place();
+            }
+        }"""
+    )
+    return table

@@ -126,6 +126,10 @@ RULES = {
         '[[plan.limits]]\ncounts = "actions"\nsite = ["C1", "S1"]\nat_most = 1',
         lambda w, y: sum(bool(a) and w.actions["site"][j] in ("C1", "S1") for j, a in enumerate(y)) <= 1,
     ),
+    "not before the second year": (
+        '[[plan.limits]]\ncounts = "actions"\nsite = ["C1", "S1"]\nat_most = 0\nuntil = 2027',
+        lambda w, y: not any(a == 1 and w.actions["site"][j] in ("C1", "S1") for j, a in enumerate(y)),
+    ),
     "half of all with a toilet": (
         '[[plan.limits]]\nservices = ["toilet"]\nshare_at_least = 0.5',
         lambda w, y: share_of(w.score(y, 2)[1], lambda s: s["services"].str.contains("toilet")) >= 0.5,

@@ -85,44 +85,54 @@ def choose_view(result: Result, lang: Lang) -> str:
 def hear(event: webmap.Event | None, result: Result) -> str | None:
     """Return the zone that is chosen: by a click on the map just now, or before."""
     if event and event.picked == "zone":
-        st.session_state["zone"] = event.id.removeprefix("zone ")
+        choose_zone(event.id.removeprefix("zone "))
     elif event and event.picked == "place" and event.lon is not None and event.lat is not None:
-        st.session_state["zone"] = result.zone_at(event.lon, event.lat)
-    if event and event.picked in ("zone", "place"):
-        # The table shows what was clicked on the map: it begins anew with this row selected.
-        st.session_state["zone_clicks"] = st.session_state.get("zone_clicks", 0) + 1
+        choose_zone(result.zone_at(event.lon, event.lat))
     return st.session_state.get("zone")
 
 
 def chart(result: Result, year: int, chosen: str | None, lang: Lang) -> None:
-    """Show the zones with most people as bars of effective coverage, the chosen one among them."""
+    """Show the zones with most people as bars of effective coverage, the chosen one among them; a click on a bar chooses its zone."""
     table = tables.zones(result, year, lang)
     zone, effective = say(lang, "app.zone"), say(lang, "indicator.effective_share")
     shown = table.iloc[:MOST_BARS]
     if chosen in table.index[MOST_BARS:]:
         shown = table.loc[[chosen, *table.index[: MOST_BARS - 1]]]
-    shown = shown.assign(chosen=[key == chosen for key in shown.index])
+    shown = shown.assign(chosen=[key == chosen for key in shown.index], id=shown.index)
     bars = alt.Chart(shown).mark_bar(color=style.YEARS[0]).encode(
         x=alt.X(f"{effective}:Q", title=None, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, 1])),
         y=alt.Y(f"{zone}:N", title=None, sort=None, axis=alt.Axis(labelOverlap=False)),
         color=alt.condition("datum.chosen", alt.value(style.GAP), alt.value(style.YEARS[0])),
         tooltip=[zone, alt.Tooltip(f"{effective}:Q", format=".1%"), say(lang, "app.people")],
     )  # fmt: skip
-    st.altair_chart(bars.properties(height=22 * len(shown) + 24, title=effective))
+    bars = bars.add_params(alt.selection_point(name="bar", fields=["id"]))
+    key = f"zone_bars {st.session_state.get('zone_clicks', 0)}"
+
+    def clicked() -> None:
+        picked = st.session_state[key]["selection"].get("bar") or []
+        if picked:
+            choose_zone(str(picked[0]["id"]))
+
+    st.altair_chart(bars.properties(height=22 * len(shown) + 24, title=effective), on_select=clicked, key=key)
+
+
+def choose_zone(zone: str | None) -> None:
+    """Choose a zone elsewhere than in the table: table and chart begin anew, with it selected."""
+    st.session_state["zone"] = zone
+    st.session_state["zone_clicks"] = st.session_state.get("zone_clicks", 0) + 1
 
 
 def zone_table(result: Result, year: int, chosen: str | None, lang: Lang) -> str | None:
     """Show the zones' indicators; return the id of the zone whose row is selected, here or by a click on the map."""
     table = tables.zones(result, year, lang)
     st.caption(say(lang, "app.zone_hint"))
-    shares = {
-        say(lang, f"indicator.{key}"): st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-        for key in tables.SHARES[:3]
-    }
+    names = [say(lang, f"indicator.{key}") for key in tables.SHARES[:3]]
+    bar = st.column_config.ProgressColumn(format="%.1f%%", min_value=0, max_value=100)
+    shares = dict.fromkeys(names, bar)
     metres = {say(lang, "indicator.mean_m"): st.column_config.NumberColumn(format="%.0f m")}
     rows: list[int] = [table.index.tolist().index(chosen)] if chosen in table.index else []
     event = st.dataframe(
-        table,
+        table.assign(**{name: 100 * table[name].astype(float) for name in names}),
         hide_index=True,
         height=230,
         on_select="rerun",

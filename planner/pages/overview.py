@@ -24,7 +24,7 @@ def show() -> None:
         st.markdown(f"**{say(lang, 'app.programme')}**")
         focus = programme(result, lang)
     with left:
-        show_map(result, lang, {"moment": moment, "focus": focus})
+        show_map(result, lang, {"moment": moment, "focus": focus}, height=660, clock=True)
     quality(result, lang)
 
 

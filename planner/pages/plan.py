@@ -1,31 +1,42 @@
-"""Plan: budgets, aim and rules; the search as it goes on; the programme, whose rows can be kept, forbidden and planned again."""
+"""Plan: budgets, aim and rules; the search as it goes on; the programme, whose rows can be kept, forbidden, moved and planned again."""
 
+import datetime as dt
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any
 
 import altair as alt
-import pandas as pd
 import streamlit as st
-import tomlkit
-from pydantic import ValidationError
 
-from planner import pipeline, saving
+from planner import pipeline
 from planner.draw import style
 from planner.errors import PlannerError
-from planner.pages import shared, tables, webmap
+from planner.pages import asking, shared, tables, webmap
+from planner.pages.desk import flash, flashes
 from planner.pipeline import Progress, Result
 from planner.siting.watch import Progress as Standing
-from planner.study import Limit, Mode, PlanSettings, Study
+from planner.study import Study
 from planner.words import Lang, say
+from planner.workspace import history, shelf
+from planner.workspace.amend import amend
 
 MAP = "plan"
 
 
 @dataclass
 class Search:
-    """A search that is going on: where it stood at each moment, and whether it was asked to stop."""
+    """A search that is going on: where it stood at each moment, and whether it was asked to stop.
 
+    Attributes:
+        file: of the study.
+        changes: what is asked for, where it differs from the study.
+        begun_at: local time.
+    """
+
+    file: Path = Path()
+    changes: dict[str, Any] = field(default_factory=dict)
+    begun_at: dt.datetime = field(default_factory=dt.datetime.now)
     standings: list[Standing] = field(default_factory=list)
     stop: bool = False
 
@@ -43,34 +54,27 @@ def _searches() -> dict[str, Search]:
 def show() -> None:
     """Show the page."""
     lang, base = shared.language(), shared.result()
-    if base.study.plan is None:
+    flashes()
+    plan = base.study.plan
+    if plan is None:
         st.info(say(lang, "app.no_plan"))
         return
-    path = base.study.folder / base.study.settings_file
-    # What this session has seen of the file: what others write after that is not overwritten.
-    st.session_state.setdefault("plan_seen", saving.revision(path))
-    settings = asked(base.study.plan, base, lang)
+    settings = asking.ask(plan, base, lang)
     if settings is None:
         return
     study = base.study.model_copy(update={"plan": settings})
-    run, keep, back = st.columns([1, 1, 3], vertical_alignment="bottom")
-    changed = settings != base.study.plan
-    if run.button(
-        say(lang, "plan.run"), type="primary", icon=":material/play_arrow:", disabled=not changed, width="stretch"
-    ):
-        st.session_state["plan_wanted"] = settings
-    if keep.button(say(lang, "plan.save"), icon=":material/save:", disabled=not changed, width="stretch"):
-        save(base.study, settings, back, lang)
+    changes = asking.changes_between(plan, settings)
+    said = buttons(changes, lang)
     place = st.container()
-    wanted = st.session_state.get("plan_wanted")
     result = base
-    if wanted is not None and wanted == settings and changed:
-        found = solved(study, base, place, lang)
+    if changes and asking.kept().wanted == changes:
+        found = solved(study, base, changes, place, lang)
         if found is None:
             return
         result = found
-    elif changed:
-        place.caption(say(lang, "plan.not_yet"))
+    elif changes:
+        said.caption(say(lang, "plan.not_yet"))
+    other_searches(study, lang)
     verdict(base, result, lang)
     left, right = st.columns([1, 1], gap="medium")
     with left:
@@ -81,103 +85,56 @@ def show() -> None:
         webmap.show_map(result, lang, state, height=560, key=MAP)
 
 
-# --- what is asked for ---------------------------------------------------------------------------------------------------
+def buttons(changes: dict[str, Any], lang: Lang) -> Any:
+    """Show what can be done with what is asked for; return the place beside."""
+    row = st.container(horizontal=True, vertical_alignment="center")
+    embedded = shelf.is_embedded(shared.study_file())
+    run = row.button(say(lang, "plan.run"), type="primary", icon=":material/play_arrow:", disabled=not changes)
+    if run:
+        asking.keep(asking.Asked(changes=changes, wanted=changes))
+    row.button(
+        say(lang, "plan.save"), icon=":material/save:", disabled=not changes or embedded, on_click=save, args=(changes, lang),
+        help=say(lang, "plan.save_embedded") if embedded else say(lang, "plan.save_help"),
+    )  # fmt: skip
+    row.button(say(lang, "plan.discard"), icon=":material/undo:", disabled=not changes, on_click=take, args=({}, None))
+    return row
 
 
-def asked(plan: PlanSettings, base: Result, lang: Lang) -> PlanSettings | None:
-    """Show the settings; return them as they are now, or None where they make no plan, which is then said."""
-    st.session_state.setdefault("plan_required", list(plan.required))
-    st.session_state.setdefault("plan_forbidden", list(plan.forbidden))
-    st.session_state.setdefault("plan_by", {})
-    names = dict(zip(base.sites["id"], base.sites["name"], strict=True))
-    with st.expander(say(lang, "plan.settings"), expanded=True, icon=":material/tune:"):
-        left, middle, right = st.columns([2, 2, 3], gap="medium")
-        year, budget = say(lang, "programme.year"), say(lang, "plan.budget", unit=plan.cost_unit)
-        with left:
-            table = pd.DataFrame({year: list(plan.years), budget: [float(b) for b in plan.budget]})
-            config = {
-                year: st.column_config.NumberColumn(format="%d", min_value=1900, max_value=2200, step=1, required=True),
-                budget: st.column_config.NumberColumn(min_value=0.0, required=True),
-            }
-            rows = st.data_editor(table, num_rows="dynamic", hide_index=True, column_config=config, key="plan_budget")
-            carry = st.toggle(say(lang, "plan.carry_over"), plan.carry_over, key="plan_carry")
-        with middle:
-            aims = list(get_args(PlanSettings.model_fields["objective"].annotation))
-            if base.study.capacity is None:
-                aims.remove("served")
-            aim = st.selectbox(
-                say(lang, "plan.objective"), aims, index=aims.index(plan.objective), key="plan_objective",
-                format_func=lambda a: say(lang, f"objective.{a}"),
-            )  # fmt: skip
-            gap = st.select_slider(
-                say(lang, "plan.gap"), sorted({0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, plan.mip_gap}), plan.mip_gap,
-                format_func=lambda g: f"{g:.1%}", key="plan_gap", help=say(lang, "plan.gap_help"),
-            )  # fmt: skip
-            curve = st.toggle(say(lang, "plan.tradeoff"), plan.tradeoff, key="plan_tradeoff")
-        with right:
-            ids = base.sites["id"].tolist()
-            for key in ("required", "forbidden"):
-                st.multiselect(
-                    say(lang, f"plan.{key}"), ids, key=f"plan_{key}",
-                    placeholder=say(lang, "app.choose"), format_func=lambda site: f"{names[site] or site} ({site})"
-                )  # fmt: skip
-            modes = [mode for mode in get_args(Mode) if (base.options["mode"] == mode).any()]
-            without = st.multiselect(
-                say(lang, "plan.without"), modes, key="plan_without", placeholder=say(lang, "app.choose"),
-                format_func=lambda mode: say(lang, f"mode.{mode}"),
-            )  # fmt: skip
-        for site, latest in st.session_state["plan_by"].items():
-            st.caption(say(lang, "plan.by_says", name=shared.plain(names.get(site) or site), year=latest))
-    rows = rows.dropna().sort_values(year)
-    wanted = {
-        "years": tuple(int(y) for y in rows[year]), "budget": tuple(float(b) for b in rows[budget]), "carry_over": carry,
-        "objective": aim, "mip_gap": gap, "tradeoff": curve, "required": tuple(st.session_state["plan_required"]),
-        "forbidden": tuple(st.session_state["plan_forbidden"]),
-    }  # fmt: skip
-    nothing_of = [Limit(counts="actions", mode=tuple(without), at_most=0)] if without else []
-    in_time = [
-        Limit(counts="actions", site=(site,), at_least=1, by=latest)
-        for site, latest in st.session_state["plan_by"].items()
-    ]
-    wanted["limits"] = (*plan.limits, *(limit for limit in (*nothing_of, *in_time) if limit not in plan.limits))
-    if len(wanted["years"]) != len(plan.years):
-        wanted["year_weights"] = ()
+def take(changes: dict[str, Any], wanted: dict[str, Any] | None) -> None:
+    """Ask for something else: the widgets are filled anew."""
+    asking.keep(asking.Asked(changes=changes, wanted=wanted))
+    # Of no file: the widgets belong to something else.
+    st.session_state["plan_of"] = None
+
+
+def save(changes: dict[str, Any], lang: Lang) -> None:
+    """Write what was changed into study.toml, its comments kept, as a state that can be undone; never over another person's work."""
+    file = shared.study_file()
     try:
-        return PlanSettings.model_validate({**plan.model_dump(), **wanted})
-    except ValidationError:
-        st.error(say(lang, "plan.wrong"), icon=":material/error:")
-        return None
-
-
-def save(study: Study, settings: PlanSettings, place: Any, lang: Lang) -> None:
-    """Write what was changed into study.toml, its comments kept; what somebody else has changed meanwhile is not overwritten."""
-    path = study.folder / study.settings_file
-    try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
-        plan = document["plan"]
-        for name, value in settings.model_dump(mode="json").items():
-            if getattr(settings, name) != getattr(study.plan, name):
-                limits = [limit.model_dump(mode="json", exclude_defaults=True) for limit in settings.limits]
-                plan[name] = limits if name == "limits" else value
-        st.session_state["plan_seen"] = saving.save(path, tomlkit.dumps(document), seen=st.session_state["plan_seen"])
+        text = amend(
+            history.read_text(file), {f"plan.{name}": value for name, value in changes.items()}, file=file.name
+        )
+        # As the study was when the page that was pressed on was shown.
+        history.save(file, text, {}, seen=st.session_state["plan_of"][1], what="state_plan")
     except PlannerError as error:
-        place.error(error.text(lang), icon=":material/error:")
+        flash("error", error.text(lang))
         return
     # They are the study's from now on.
-    st.session_state["plan_by"] = {}
-    place.success(say(lang, "plan.saved", file=path.name), icon=":material/check:")
+    st.session_state["plan_of"] = (str(file), history.look(file))
+    asking.keep(asking.Asked())
+    flash("success", say(lang, "plan.saved", file=file.name))
 
 
 # --- the search --------------------------------------------------------------------------------------------------------------
 
 
-def solved(study: Study, base: Result, place: Any, lang: Lang) -> Result | None:
+def solved(study: Study, base: Result, changes: dict[str, Any], place: Any, lang: Lang) -> Result | None:
     """Return the plan as it is asked for; while it is sought, show how far the search is and let it be stopped.
 
     The search goes on when the page is closed, and is the same for all who ask the same.
     """
     key = f"plan {shared.study_key(study)}"
-    search = _searches().setdefault(key, Search())
+    search = _searches().setdefault(key, Search(shared.study_file(), changes))
     job = shared.started(key, partial(_run, study, search))
     if not job.future.done():
         watch(key, search, job, lang)
@@ -192,6 +149,25 @@ def solved(study: Study, base: Result, place: Any, lang: Lang) -> Result | None:
 
 def _run(study: Study, search: Search, *, progress: Progress) -> Result:
     return pipeline.run(study, progress=progress, listener=search.hear)
+
+
+def other_searches(study: Study, lang: Lang) -> None:
+    """Lead to searches on this study that go on or are done, whoever began them: a tab that was closed loses none."""
+    searches = _searches()
+    for key in [key for key in searches if shared.job(key) is None]:
+        del searches[key]
+    shown = f"plan {shared.study_key(study)}"
+    for key, search in searches.items():
+        job = shared.job(key)
+        if key == shown or search.file != shared.study_file() or not search.changes or job is None:
+            continue
+        words = "plan.other_done" if job.future.done() else "plan.other_going"
+        row = st.container(horizontal=True, vertical_alignment="center")
+        row.caption(say(lang, words, at=search.begun_at.strftime("%H:%M:%S"), count=len(search.changes)))
+        row.button(
+            say(lang, "plan.other_show"), key=f"other {key}", icon=":material/visibility:", on_click=take,
+            args=(search.changes, search.changes),
+        )  # fmt: skip
 
 
 @st.fragment(run_every=0.5)
@@ -264,17 +240,18 @@ def programme(base: Result, result: Result, lang: Lang) -> str | None:
     )
     rows = [row for row in event["selection"]["rows"] if row < len(table)]
     sites = [str(result.programme["site"].iat[row]) for row in rows]
-    one, two, three, four, five = st.columns([2, 2, 2, 2, 2], vertical_alignment="bottom")
-    latest = four.selectbox(say(lang, "plan.year"), result.years, key="plan_latest", label_visibility="collapsed")
-    five.button(
-        say(lang, "plan.make_by"), icon=":material/event:", disabled=not sites, on_click=hasten, args=(sites, latest),
-        width="stretch",
-    )  # fmt: skip
-    for place, key, icon in ((one, "required", "lock"), (two, "forbidden", "block"), (three, "free", "lock_open")):
-        place.button(
-            say(lang, f"plan.make_{key}"), icon=f":material/{icon}:", disabled=not sites, on_click=mark, args=(sites, key),
-            width="stretch",
+    row = st.container(horizontal=True, vertical_alignment="center")
+    for key, icon in (("required", "lock"), ("forbidden", "block"), ("free", "lock_open")):
+        row.button(
+            say(lang, f"plan.make_{key}"), icon=f":material/{icon}:", disabled=not sites, on_click=mark, args=(sites, key)
         )  # fmt: skip
+    year = row.selectbox(
+        say(lang, "plan.year"), result.years, key="plan_year", label_visibility="collapsed", width=110,
+        format_func=lambda y: str(y),
+    )  # fmt: skip
+    row.button(
+        say(lang, "plan.make_in"), icon=":material/event:", disabled=not sites, on_click=move, args=(sites, year)
+    )  # fmt: skip
     return sites[0] if sites else None
 
 
@@ -287,9 +264,11 @@ def mark(sites: list[str], wish: str) -> None:
     st.session_state["plan_by"] = {k: v for k, v in st.session_state.get("plan_by", {}).items() if k not in sites}
 
 
-def hasten(sites: list[str], year: int) -> None:
-    """Ask for an action at these places by the end of a year."""
-    st.session_state["plan_by"] = {**st.session_state["plan_by"], **dict.fromkeys(sites, int(year))}
+def move(sites: list[str], year: int) -> None:
+    """Ask for an action at these places in a year."""
+    state = st.session_state
+    state["plan_forbidden"] = [site for site in state["plan_forbidden"] if site not in sites]
+    state["plan_by"] = {**state["plan_by"], **dict.fromkeys(sites, int(year))}
 
 
 def trade_off(result: Result, lang: Lang) -> None:
@@ -312,6 +291,10 @@ def trade_off(result: Result, lang: Lang) -> None:
     picked = event["selection"].get("point") or []
     if picked:
         whole = float(picked[0][budget])
-        share = whole / max(sum(plan.budget), 1e-9)
-        words = ", ".join(f"{year}: {share * money:,.1f}" for year, money in zip(plan.years, plan.budget, strict=True))
+        shares = [round(whole * money / max(sum(plan.budget), 1e-9), 2) for money in plan.budget]
+        words = ", ".join(f"{year}: {money:,.2f}" for year, money in zip(plan.years, shares, strict=True))
         st.caption(say(lang, "plan.tradeoff_point", budget=whole, unit=plan.cost_unit, years=words))
+        rows = [{"year": year, "money": money} for year, money in zip(plan.years, shares, strict=True)]
+        st.button(
+            say(lang, "plan.tradeoff_use"), icon=":material/input:", on_click=asking.lay, args=("budget", rows), kwargs={"anew": True}
+        )  # fmt: skip

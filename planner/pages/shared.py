@@ -20,7 +20,7 @@ from planner.errors import InputError, PlannerError
 from planner.pipeline import Result
 from planner.study import STUDY_FILE, Study, load_study
 from planner.words import LANGS, Lang, say
-from planner.workspace import draft, shelf
+from planner.workspace import draft, midway, shelf
 
 RUN_STEPS = ("read", "network", "coverage", "plan", "programme")
 LANGUAGE_NAMES: dict[Lang, str] = {"zh": "中文", "en": "English"}
@@ -123,6 +123,15 @@ def draft_id(file: Path) -> str:
     return kept
 
 
+def token() -> str:
+    """Return what names this person's trying and asking; the address keeps it over a reload."""
+    told = midway.token(st.query_params.get("draft") or st.session_state.get("draft"))
+    st.session_state["draft"] = told
+    if st.query_params.get("draft") != told:
+        st.query_params["draft"] = told
+    return told
+
+
 def take_draft(file: Path, other: str) -> None:
     """Let this session go on with a draft that was left behind."""
     st.session_state["typing"] = other
@@ -180,6 +189,11 @@ def finished(key: str, work: Callable[..., Any], steps: Sequence[str]) -> Any:
             time.sleep(0.2)
         place.empty()
     return job.future.result()
+
+
+def job(key: str) -> Job | None:
+    """Return the job of this key, if there is one."""
+    return _jobs()[0].get(key)
 
 
 def started(key: str, work: Callable[..., Any]) -> Job:

@@ -2,7 +2,6 @@
 
 import io
 import tempfile
-import uuid
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
 from planner import scenarios
@@ -21,6 +20,7 @@ from planner.pipeline import Result
 from planner.tables import service_set
 from planner.whatif import Edit, Ground, History, Outcome, evaluate, ground, new_id
 from planner.words import Lang, say, term
+from planner.workspace import midway, shelf
 
 MAP = "whatif"
 PLAIN_STATION = {"opening_hours": "24/7"}
@@ -36,21 +36,45 @@ class Draft:
     revision: str = ""
 
 
+class Kept(BaseModel):
+    """A draft as it is kept on disk."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    moment: int = 0
+    done: tuple[Edit, ...] = ()
+    undone: tuple[Edit, ...] = ()
+    name: str = ""
+    revision: str = ""
+
+
 @st.cache_resource
 def _drafts() -> dict[str, Draft]:
     return {}
 
 
 def draft(result: Result) -> Draft:
-    """Return this session's draft; the page's address names it, so that reloading loses nothing."""
-    token = st.query_params.get("draft") or st.session_state.get("draft") or uuid.uuid4().hex
-    st.session_state["draft"] = token
-    st.query_params["draft"] = token
-    kept = _drafts()
-    # Old drafts go when there are very many; those that matter are saved.
-    for old in list(kept)[: max(0, len(kept) - 500)]:
-        del kept[old]
-    return kept.setdefault(f"{result.study.folder} {token}", Draft())
+    """Return this session's draft; the page's address names it, so that neither a reload nor a dead server loses anything."""
+    token, file, drafts = shared.token(), shared.study_file(), _drafts()
+    key = f"{file} {token}"
+    if key not in drafts:
+        kept = midway.recall(file, token, MAP, Kept) or Kept()
+        # A moment that the plan no longer has is today.
+        moment = kept.moment if kept.moment in result.indicators else 0
+        drafts[key] = Draft(moment, History(kept.done, kept.undone), kept.name, kept.revision)
+        for old in list(drafts)[: -midway.KEPT]:
+            del drafts[old]
+    return drafts[key]
+
+
+def keep(mine: Draft) -> None:
+    """Keep a draft on disk, if it is another than before."""
+    now = Kept(
+        moment=mine.moment, done=mine.history.done, undone=mine.history.undone, name=mine.name, revision=mine.revision
+    )
+    before = midway.recall(shared.study_file(), shared.token(), MAP, Kept) or Kept()
+    if now != before:
+        midway.keep(shared.study_file(), shared.token(), MAP, now)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -98,6 +122,8 @@ def explore(result: Result, lang: Lang) -> None:
         figures(outcome, lang)
         station(mine, outcome, lang)
         keeping(mine, outcome, lang)
+    # Last, when the browser has what it waits for.
+    keep(mine)
 
 
 def worked_out(base: Ground, edits: Sequence[Edit], place: DeltaGenerator, lang: Lang) -> Outcome:
@@ -189,7 +215,9 @@ def do(mine: Draft, site: str, lang: Lang, **said: Any) -> None:
 def controls(mine: Draft, base: Ground, lang: Lang) -> None:
     """Show where to start from, what to add, and the way back and forth."""
     result = base.result
-    moment, what, add, undo, redo, clear = st.columns([2.2, 3, 1.5, 0.9, 0.9, 1.1], vertical_alignment="bottom")
+    moment, what, add, steps_row = st.columns([2.2, 3, 1.5, 2.9], vertical_alignment="bottom")
+    # Side by side on a phone too.
+    row = steps_row.container(horizontal=True, horizontal_alignment="right")
     moments = list(result.indicators)
     if len(moments) > 1:
         moment.selectbox(
@@ -203,13 +231,13 @@ def controls(mine: Draft, base: Ground, lang: Lang) -> None:
     )  # fmt: skip
     add.toggle(say(lang, "whatif.add"), key="whatif_adding")
     history = mine.history
-    for place, word, icon, then in (
-        (undo, "undo", "undo", history.undo()),
-        (redo, "redo", "redo", history.redo()),
-        (clear, "clear", "delete_sweep", History() if history.done else history),
+    for word, icon, then in (
+        ("undo", "undo", history.undo()),
+        ("redo", "redo", history.redo()),
+        ("clear", "delete_sweep", History() if history.done else history),
     ):
-        place.button(
-            say(lang, f"whatif.{word}"), icon=f":material/{icon}:", disabled=then is history, width="stretch",
+        row.button(
+            say(lang, f"whatif.{word}"), icon=f":material/{icon}:", disabled=then is history,
             on_click=go_to, args=(mine, then),
         )  # fmt: skip
     # In a place of its own: what comes and goes above a map would make the browser load it anew.
@@ -374,9 +402,11 @@ def keeping(mine: Draft, outcome: Outcome, lang: Lang) -> None:
     with st.form("whatif_save", border=True):
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         name = left.text_input(say(lang, "whatif.save_as"), mine.name, max_chars=scenarios.LONGEST_NAME)
+        embedded = shelf.is_embedded(shared.study_file())
         saves = right.form_submit_button(
-            say(lang, "whatif.save"), icon=":material/save:", width="stretch", disabled=not mine.history.done
-        )
+            say(lang, "whatif.save"), icon=":material/save:", width="stretch", disabled=not mine.history.done or embedded,
+            help=say(lang, "whatif.save_embedded") if embedded else None,
+        )  # fmt: skip
     if saves and name.strip():
         save(mine, result, name.strip(), lang)
     good = [one for one in found if one.scenario]

@@ -21,8 +21,10 @@ def by_year_end(change: Floats, year: int, n_years: int) -> tuple[Ints, Floats]:
     return action, np.asarray(change[action, None] * done)
 
 
-def at_most(reason: Reason, change: Floats, standing: float, most: float, n_years: int) -> tuple[Rule, ...]:
-    """Keep a count at or below ``most`` at the end of every year; where more stand today, let it not grow.
+def at_most(
+    reason: Reason, change: Floats, standing: float, most: float, n_years: int, *, until: int | None = None
+) -> tuple[Rule, ...]:
+    """Keep a count at or below ``most`` at the end of every year up to ``until``; where more stand today, let it not grow.
 
     Args:
         reason: what it is called.
@@ -30,10 +32,11 @@ def at_most(reason: Reason, change: Floats, standing: float, most: float, n_year
         standing: the count today.
         most: the most there may be.
         n_years: years of the plan.
+        until: the last year in which it holds, counted from 0; default: the plan's last.
     """
-    room = max(most - standing, 0.0)
+    room, last = max(most - standing, 0.0), n_years - 1 if until is None else until
     # Where nothing lowers the count, the last year says it for all.
-    years = range(n_years) if (change < 0).any() else (n_years - 1,)
+    years = range(last + 1) if (change < 0).any() else (last,)
     return tuple(Rule(reason, room, *by_year_end(change, t, n_years)) for t in years)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import small_study as small
-from browser_app import running
+from browser_app import running, settled_table
 
 from planner.words.wording import percent
 
@@ -79,24 +79,6 @@ def go(page, link: str, sign: str):
     frame = map_of(page)
     until(frame, "window.plannerMap")
     return frame
-
-
-def settled_table(page):
-    """The canvas of the page's first table, once it has its rows and no longer moves: a click on it before that is lost."""
-    table = page.locator("[data-testid=stDataFrame] canvas").first
-    table.locator("tr[aria-rowindex='2']").wait_for(state="attached")
-    table.evaluate(
-        """async (canvas) => {
-            const place = () => JSON.stringify([canvas.getBoundingClientRect(), canvas.width, canvas.height]);
-            let last = "", same = 0;
-            while (same < 10) {
-                await new Promise((done) => setTimeout(done, 50));
-                same = place() === last ? same + 1 : 0;
-                last = place();
-            }
-        }"""
-    )
-    return table
 
 
 def until(frame, condition: str) -> None:

@@ -19,6 +19,9 @@ def study(tmp_path: Path) -> Path:
     return small.write(tmp_path / "study")
 
 
+TOKEN = "0" * 32
+
+
 def script() -> None:
     from planner.pages import shared, whatif
 
@@ -29,16 +32,16 @@ def script() -> None:
 def opened(study: Path, monkeypatch: pytest.MonkeyPatch, *edits: Edit, lang: str = "zh", **session: object) -> AppTest:
     monkeypatch.setenv("PLANNER_STUDY", str(study))
     page_of._drafts().clear()
-    page_of._drafts()[f"{study} t"] = page_of.Draft(history=History(edits))
+    page_of._drafts()[f"{study / 'study.toml'} {TOKEN}"] = page_of.Draft(history=History(edits))
     test = AppTest.from_function(script, default_timeout=60)
-    test.query_params["draft"], test.query_params["lang"] = "t", lang
+    test.query_params["draft"], test.query_params["lang"] = TOKEN, lang
     for key, value in session.items():
         test.session_state[key] = value
     return test.run()
 
 
 def edits(study: Path) -> tuple[Edit, ...]:
-    return page_of._drafts()[f"{study} t"].history.done
+    return page_of._drafts()[f"{study / 'study.toml'} {TOKEN}"].history.done
 
 
 def press(test: AppTest, word: str, lang: str = "zh") -> AppTest:
@@ -88,6 +91,24 @@ def test_hours_kit_and_closing_are_edits_at_once(study, monkeypatch):
     assert not test.exception and not test.error
 
 
+def test_a_server_that_dies_loses_nothing_that_was_tried(study, monkeypatch):
+    test = opened(study, monkeypatch, ADD)
+    press(test, "undo")
+    page_of._drafts().clear()
+    again = AppTest.from_function(script, default_timeout=60)
+    again.query_params["draft"] = TOKEN
+    again.run()
+    assert edits(study) == ()
+    press(again, "redo")
+    assert edits(study) == (ADD,)
+    # An address that names no token leads nowhere.
+    again.query_params["draft"] = "../../etc"
+    again.session_state["draft"] = "../../etc"
+    again.run()
+    assert not again.exception and again.query_params["draft"] != ["../../etc"]
+    assert len(list((study / ".planner" / "midway").iterdir())) == 1
+
+
 def test_hours_that_are_none_are_refused_in_a_sentence(study, monkeypatch):
     test = opened(study, monkeypatch, whatif_site="S1")
     test.text_input[0].set_value("whenever").run()
@@ -113,7 +134,7 @@ def test_a_scenario_is_saved_opened_and_not_overwritten(study, monkeypatch):
     scenarios.keep(study, Scenario(name="方案一", edits=(Edit(do="close", site="S2"),)), seen=kept.revision)
     press(test, "save")
     assert test.error and scenarios.kept(study)[0].scenario.edits[0].site == "S2"
-    page_of._drafts()[f"{study} t"].name = ""
+    page_of._drafts()[f"{study / 'study.toml'} {TOKEN}"].name = ""
     test.run()
     next(box for box in test.selectbox if box.label == say("zh", "whatif.open")).set_value("方案一.json").run()
     assert edits(study) == (Edit(do="close", site="S2"),) and not test.exception

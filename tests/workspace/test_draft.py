@@ -32,7 +32,7 @@ def test_an_ugly_list_becomes_a_study_that_can_be_run(root: Path, tmp_path: Path
     desk = ugly.write(tmp_path / "desk")
     file, own, typed = shelf.start("江岸", None, lang="zh")[0], draft.new_id(), Draft()
     place = draft.folder(file, own)
-    for path in desk.values():
+    for path in (desk[name] for name in ("stations", "workers", "streets")):
         name = shelf.receive(place, path.name, path.read_bytes(), typed.files)
         typed = typed.model_copy(update={"files": [*typed.files, name]})
         study = load_study(file).model_copy(update={"unsaved": {name: place / name}})
