@@ -132,7 +132,16 @@
       marker.options.draggable = true;
       if (marker.dragging) marker.dragging.enable();
       marker.on("dragend", () => tell({ picked: "moved", id, ...degrees(marker.getLatLng()) }));
+      if (!args.listens) return;
+      // The panel beside the map says what the station offers, as it is being changed: a popup would say what it was, and hide the map.
+      marker.unbindPopup();
+      const select = () => tell({ picked: "site", id });
+      // What is found by its name opens its popup.
+      marker.openPopup = () => { select(); return marker; };
+      marker.on("click", select);
+      marker.on("keydown", ({ originalEvent }) => { if (originalEvent.key === "Enter") select(); });
     }
+    const pointOut = (marker, on) => { if (marker.getElement()) marker.getElement().classList.toggle("planner-selected", on); };
     let held = false;
     function draw(wanted) {
       spec = wanted;
@@ -158,13 +167,14 @@
           const shown = base && map.hasLayer(base.mark);
           one = shown ? { own: false, mark: base.mark, at: base.mark.getLatLng(), icon: base.mark.options.icon }
             : { own: true, mark: L.marker([place.y, place.x], { icon: iconOf(place), draggable: true, title: place.name }) };
-          if (one.own) { layer.addLayer(one.mark); hold(one.mark, place.id); one.mark.on("click", () => tell({ picked: "site", id: place.id })); }
+          if (one.own) { layer.addLayer(one.mark); hold(one.mark, place.id); }
           touched.set(place.id, one);
         }
         one.mark.setLatLng([place.y, place.x]);
         one.mark.setIcon(iconOf(place));
         if (one.mark.getElement()) one.mark.getElement().setAttribute("aria-label", place.name);
       }
+      for (const [id, { mark }] of kit.marks) pointOut(mark, Boolean(spec) && spec.selected === id);
     }
     map.on("click", ({ latlng }) => {
       // A double click zooms; only a click that stays alone says something.

@@ -120,7 +120,7 @@ def comparison(left: Outcome, right: Outcome, cost_unit: str, lang: Lang) -> pd.
         a, b = left.indicators[key], right.indicators[key]
         both = a is not None and b is not None
         if key in METRES:
-            difference = say(lang, "web.metres", metres=b - a) if both else "–"
+            difference = say(lang, "whatif.metres", metres=b - a) if both else "–"
         else:
             difference = say(lang, "whatif.points", points=100 * (b - a)) if both else "–"
         rows.append((say(lang, f"indicator.{key}"), shown(a, key, lang), shown(b, key, lang), difference))
