@@ -472,6 +472,8 @@ def app_command(
         "server.showEmailPrompt": "false",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "viewer",
+        # A sentence, never a traceback (`planner.pages.shared.told_errors`).
+        "client.showErrorDetails": "none",
         "server.fileWatcherType": "none",
         "theme.base": "light",
         "theme.primaryColor": "#1f6aa0",

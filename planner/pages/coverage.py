@@ -22,6 +22,7 @@ def show() -> None:
 
 
 @st.fragment
+@shared.told_errors()
 def explore(result: Result, lang: Lang) -> None:
     """Show the controls and what they lead to; what is chosen runs only this. The hour is chosen on the map's own clock."""
     groups = list(result.study.groups)

@@ -4,7 +4,6 @@ import os
 
 import streamlit as st
 
-from planner.errors import PlannerError
 from planner.pages import coverage, documents, gaps, overview, plan, shared, start, whatif
 from planner.words import say
 
@@ -43,14 +42,11 @@ def run() -> None:
     # So that a page can lead to another.
     st.session_state["pages"] = dict(zip((address for _, address, _, _ in PAGES), pages, strict=True))
     page = st.navigation(pages, position="top")
-    try:
+    with shared.told_errors():
         shared.header(lang)
         page.run()
         if page is not pages[0]:
             shared.footer(lang)
-    except PlannerError as error:
-        st.error(error.text(lang), icon=":material/error:")
-        st.page_link(pages[0], label=say(lang, "start.to_start"), icon=":material/arrow_back:")
 
 
 if __name__ == "__main__":

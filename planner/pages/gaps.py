@@ -27,6 +27,7 @@ def show() -> None:
 
 
 @st.fragment
+@shared.told_errors()
 def explore(result: Result, lang: Lang) -> None:
     """Show list, map and remedies; what is chosen runs only this."""
     event = webmap.event(result, lang, MAP)

@@ -171,6 +171,7 @@ def other_searches(study: Study, lang: Lang) -> None:
 
 
 @st.fragment(run_every=0.5)
+@shared.told_errors()
 def watch(key: str, search: Search, job: shared.Job, lang: Lang) -> None:
     """Show where a search stands, again and again until it is done."""
     if job.future.done():

@@ -4,10 +4,13 @@ Long work is done once for all sessions, in a thread of its own: it goes on when
 """
 
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -81,6 +84,26 @@ def study_file() -> Path:
             return embedded_file()
         st.session_state["study"] = chosen
     return Path(chosen)
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """Say what goes wrong in a sentence with a way on; what nobody foresaw is written to a file for who mends it."""
+    try:
+        yield
+    except PlannerError as error:
+        words = error.text(language())
+    except Exception:
+        handle, log = tempfile.mkstemp(prefix="planner-error-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(traceback.format_exc())
+        words = say(language(), "app.unexpected", log=log)
+    else:
+        return
+    st.error(words, icon=":material/error:")
+    start = st.session_state.get("pages", {}).get("start")
+    if start is not None:
+        st.page_link(start, label=say(language(), "start.to_start"), icon=":material/arrow_back:")
 
 
 def keep_address(lang: Lang) -> None:

@@ -103,6 +103,7 @@ def show() -> None:
 
 
 @st.fragment
+@shared.told_errors()
 def explore(result: Result, lang: Lang) -> None:
     """Show controls, map, figures and the panel of the selected station; each step runs only this."""
     mine = draft(result)
@@ -446,6 +447,7 @@ def take(mine: Draft, files: dict[str, scenarios.Kept], key: str, result: Result
 
 
 @st.fragment
+@shared.told_errors()
 def compare(result: Result, lang: Lang) -> None:
     """Show two scenarios side by side: maps in step, and what differs."""
     mine = draft(result)

@@ -97,6 +97,17 @@ def test_a_missing_file_is_told_in_a_sentence_and_mending_it_helps(tmp_path: Pat
     assert not test.exception and not test.error
 
 
+def test_what_nobody_foresaw_is_a_sentence_and_a_file_for_who_mends_it(shared_study, monkeypatch, tmp_path):
+    from planner.pages import overview
+
+    monkeypatch.setattr(overview, "answers", lambda *_: 1 / 0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    test = app(shared_study, monkeypatch).run()
+    (log,) = tmp_path.glob("planner-error-*.log")
+    assert not test.exception and str(log) in test.error[0].value
+    assert "ZeroDivisionError" in log.read_text(encoding="utf-8")
+
+
 def test_a_study_without_a_plan_shows_today(tmp_path: Path, monkeypatch):
     folder = small.write(tmp_path / "today")
     text = (folder / "study.toml").read_text(encoding="utf-8")
