@@ -58,6 +58,13 @@ def end(server: subprocess.Popen) -> None:
     server.wait(10)
 
 
+def settled(page) -> None:
+    """Wait until the app has done what it was asked, and nothing of what stood there before is left."""
+    page.wait_for_timeout(150)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.locator("[data-stale=true]").first.wait_for(state="detached")
+
+
 def settled_table(page, heading: str = ""):
     """The canvas of the page's first table (with this heading), once it has its rows and no longer moves: a click before that is lost."""
     table = page.locator("[data-testid=stDataFrame] canvas")
@@ -75,3 +82,13 @@ def settled_table(page, heading: str = ""):
         }"""
     )
     return table
+
+
+def unnamed(frame) -> list[str]:
+    """What can be operated in a frame and has no name that a screen reader could say."""
+    return frame.evaluate(
+        """() => [...document.querySelectorAll('input, select, textarea, button, a[href], [role=button], [role=combobox], [role=slider]')]
+        .filter((e) => e.offsetParent && !(e.ariaLabel || e.title || e.labels?.length || e.textContent?.trim() || e.placeholder
+            || e.getAttribute('aria-labelledby') || e.closest('label') || e.querySelector('svg title')))
+        .map((e) => e.outerHTML.slice(0, 200))"""
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import small_study as small
-from browser_app import running, settled_table
+from browser_app import running, settled, settled_table, unnamed
 
 from planner.words.wording import percent
 
@@ -167,6 +167,7 @@ def test_a_station_is_added_dragged_undone_saved_and_compared(open_page, address
     go(page, "设想", "步骤（2）")
     page.get_by_role("radio", name="比较").click()
     page.get_by_text("两图同步移动和缩放。").wait_for()
+    settled(page)
     frames = [page.frame_locator("iframe").nth(k) for k in (0, 1)]
     # The right one first: as long as it isn't there, the left one may still be the map that was tried on.
     for one in reversed(frames):
@@ -187,9 +188,18 @@ def test_a_gap_leads_to_its_remedies_and_a_remedy_to_the_what_if(open_page, addr
     frame.locator(".planner-edited").wait_for()
 
 
-def test_a_phone_has_nothing_cut_off(open_page, address):
+def test_on_a_phone_nothing_is_cut_off_and_everything_has_a_name(open_page, address):
     page = opened(open_page(390, 844), address)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for place in ("", "coverage", "gaps", "whatif", "plan", "documents", "start"):
+        if place:
+            page.goto(f"{address}/{place}?lang=zh")
+        page.locator("[data-testid=stMainBlockContainer] h4").first.wait_for()
+        if place not in ("documents", "start"):
+            ready(page)
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, place
+        for frame in page.frames:
+            assert unnamed(frame) == [], place
 
 
 def test_a_click_on_the_map_opens_the_sites_line(open_page, address):

@@ -11,7 +11,7 @@ from pathlib import Path
 import browser_app
 import pytest
 import ugly
-from browser_app import settled_table
+from browser_app import settled, settled_table
 
 from planner.study import load_study
 from planner.words import say
@@ -37,13 +37,6 @@ def begin(page, address: str, lang: str, name: str) -> None:
     page.get_by_label(say(lang, "start.new_name")).fill(name)
     press(page, say(lang, "start.new_make"))
     page.get_by_text(say(lang, "start.step_files")).wait_for()
-
-
-def settled(page) -> None:
-    """Wait until the app has done what it was asked, and nothing of what stood there before is left."""
-    page.wait_for_timeout(150)
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    page.locator("[data-stale=true]").first.wait_for(state="detached")
 
 
 def press(page, name: str, **more) -> None:
@@ -188,10 +181,4 @@ def test_a_phone_has_nothing_cut_off(open_page, address):
 def test_every_widget_has_a_name(open_page, address):
     page = open_page()
     begin(page, address, "zh", "名字")
-    unnamed = page.evaluate(
-        """() => [...document.querySelectorAll('input, select, textarea, button, [role=button], [role=combobox]')]
-        .filter((e) => e.offsetParent && !(e.ariaLabel || e.title || e.labels?.length || e.textContent?.trim()
-            || e.getAttribute('aria-labelledby') || e.closest('label') || e.querySelector('svg title')))
-        .map((e) => e.outerHTML.slice(0, 200))"""
-    )
-    assert unnamed == []
+    assert browser_app.unnamed(page.main_frame) == []
