@@ -4,7 +4,8 @@
 
 Medians (and the 95th percentile where it says so). "step" is a press of a key on the clock of the coverage page until the map has drawn
 the new hour, two frames included; "what-if" is a press of undo or redo until the map shows it; "group" is a choice that the server answers.
-First paint is from opening the page to the map being there, on a server that has its result ("warm") and on one just started.
+First paint is from opening the page to the map being there, on a server that has its result ("warm") and on one just started. The server's
+memory is told where the system tells it: sessions share network and reach.
 There is no peer here: the figures are held against the product's own aims. Needs the system's Chromium.
 """
 
@@ -132,7 +133,7 @@ def steps(cases: Cases, n_nodes: int, n_units: int, runs: int) -> None:
 class Server:
     """The app on the embedded study."""
 
-    def __enter__(self) -> str:
+    def __enter__(self) -> "Server":
         with socket.socket() as free:
             free.bind(("localhost", 0))
             port = free.getsockname()[1]
@@ -142,7 +143,8 @@ class Server:
         while True:
             try:
                 urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
-                return address
+                self.address = address
+                return self
             except OSError:
                 time.sleep(0.05)
 
@@ -223,6 +225,23 @@ def tries(page: Page, count: int) -> list[float]:
     return took
 
 
+def resident_mib(process: "subprocess.Popen[bytes]") -> float | None:
+    """Return the memory of the server, where the system tells it."""
+    try:
+        told = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return None
+    return int(told.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def weigh(cases: Cases, name: str, server: Server) -> None:
+    """Keep and print the memory of the server."""
+    mib = resident_mib(server.process)
+    if mib is not None:
+        cases[name] = {"resident_mib": mib}
+        print(f"{name:<44}       {mib:8.0f} MiB", flush=True)
+
+
 def together(address: str, work: Callable[[Page, int], list[float]], sessions: int, count: int) -> list[float]:
     """Let several browsers do the same at once; return what all steps took."""
     took: list[float] = []
@@ -256,7 +275,8 @@ def main() -> None:
     steps(cases, *((20_000, 20_000) if options.quick else (100_000, N_UNITS)), runs=9 if options.quick else 30)
     os.environ["PLANNER_LANG"] = "zh"
     begun = time.perf_counter()
-    with Server() as address:
+    with Server() as server:
+        address = server.address
         with sync_playwright() as play:
             browser = chromium(play)
             page = browser.new_page(viewport={"width": 1366, "height": 768})
@@ -264,13 +284,17 @@ def main() -> None:
             note(cases, "first paint, from starting the server", [time.perf_counter() - begun])
             warm = [paint(browser.new_page(), address) for _ in range(2 if options.quick else 5)]
             note(cases, "first paint, warm", warm)
+            weigh(cases, "server, one session", server)
             note(cases, "clock step", clock(page, count))
             note(cases, "group", groups(page, count))
             note(cases, "what-if, browser", tries(page, count))
             browser.close()
+        weigh(cases, "server, all pages seen", server)
         if not options.quick:
             note(cases, "clock step, three sessions at once", together(address, clock, 3, count))
             note(cases, "what-if, browser, three sessions at once", together(address, tries, 3, count))
+            # Network and reach are there once for all sessions: three more add what their pages hold, not another study.
+            weigh(cases, "server, three sessions more", server)
     if options.json:
         versions = {"python": sys.version.split()[0], **{package: version(package) for package in PACKAGES}}
         text = json.dumps({"versions": versions, "cases": cases, "ratios": {}}, indent=1)
