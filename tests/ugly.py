@@ -82,8 +82,8 @@ def candidates() -> bytes:
     """Return a list of banks that could take a station in: places that are in no row of the stations' list."""
     taken = {name for name, *_ in random.Random(5).sample(places(), 28)}
     free = [place for place in places() if place[0] not in taken]
-    rows = [f"K{n},{name},银行,{lon},{lat}" for n, (name, lon, lat) in enumerate(free, 1)]
-    return "\n".join(["编号,名称,类别,经度,纬度", *rows]).encode("gb18030")
+    rows = [f"K{n},{name},银行,共建;共享,{lon},{lat}" for n, (name, lon, lat) in enumerate(free, 1)]
+    return "\n".join(["编号,名称,类别,可选方式,经度,纬度", *rows]).encode("gb18030")
 
 
 def options() -> bytes:

@@ -65,7 +65,9 @@ def test_an_ugly_list_becomes_a_plan_and_a_set_of_deliverables(open_page, addres
     follow(page, say(lang, "app.coverage"), say(lang, "app.by_zone"))
     follow(page, say(lang, "app.gaps"), say(lang, "app.gap_hint"))
     settled_table(page).click(position={"x": 20, "y": 55}, force=True)
-    page.get_by_text(say(lang, "app.remedies_of", rank=1, zone="", group="|").partition("|")[0].strip(" ·,，")).wait_for()
+    page.get_by_text(
+        say(lang, "app.remedies_of", rank=1, zone="", group="|").partition("|")[0].strip(" ·,，")
+    ).wait_for()
     forbidden = replan(page, lang)
     study = load_study(root / f"片区 {lang}")
     assert study.plan.forbidden == (forbidden,)
