@@ -129,9 +129,7 @@ def replan(page, lang: str) -> str:
     follow(page, say(lang, "plan.page"), say(lang, "plan.programme_hint"))
     settled_table(page, say(lang, "programme.mode")).click(position={"x": 20, "y": 55}, force=True)
     press(page, say(lang, "plan.make_forbidden"), exact=True)
-    forbidden = page.get_by_role("combobox", name=say(lang, "plan.forbidden")).locator(
-        "xpath=ancestor::*[@data-baseweb='select']"
-    )
+    forbidden = page.locator("[data-testid=stMultiSelect]").filter(has_text=say(lang, "plan.forbidden"))
     place = re.search(r"\((K\d+)\)", forbidden.inner_text())[1]
     press(page, say(lang, "plan.run"))
     page.get_by_text(say(lang, "plan.not_yet")).wait_for(state="detached")
