@@ -42,6 +42,8 @@ _LONG_NAME, _NEARBY_M = 5, 1_000.0
 # Without a word about the datum in study.toml, evidence this strong is not passed over.
 _BEYOND_DOUBT, _ENOUGH_POINTS = 0.999, 10
 _IN_WATER_M = 30.0
+# Two lists put together are looked for in at most so many pieces of at least so many rows; two datums must be this much likelier than one.
+_PIECES, _PIECE, _PASTED = 5, 20, 1_000.0
 # Coordinates of another family than the others', metres among degrees, that fit nowhere: a slip where they are so few, a table to ask about
 # where they are more. K.
 _STRAY = 0.2
@@ -214,7 +216,38 @@ def _read_family(
         raise InputError("datum_stated", file=table.file, stated=stated)
     reading = datum.Reading(wanted)
     notes.weighed(table.file, weighed, reading)
+    _note_pasted(study, table, x, y, ground, zones, notes)
     return datum.place(x, y, reading, study.crs)
+
+
+def _note_pasted(
+    study: Study, table: RawTable, x: np.ndarray, y: np.ndarray, ground: Ground, zones: gpd.GeoDataFrame, notes: Notes
+) -> None:
+    """Note a table whose upper rows are in one datum and whose lower rows in another, as where two lists were put together.
+
+    The rows are weighed in pieces, in their order; two datums must explain them so much better than one that chance doesn't, wherever
+    the border is.
+    """
+    count = min(_PIECES, len(x) // _PIECE)
+    if count < 2 or not len(ground.streets):
+        return
+    names = ("WGS-84", "GCJ-02", "BD-09")
+    pieces, scores = np.array_split(np.arange(len(x)), count), np.full((count, len(names)), -np.inf)
+    for n, whole in enumerate(pieces):
+        piece = whole[:: -(-len(whole) // (2 * _PIECE))]
+        for e in _weigh(study, _only(table, np.isin(np.arange(len(x)), piece)), x[piece], y[piece], ground, zones):
+            if not e.reading.swapped and e.reading.datum in names:
+                scores[n, names.index(e.reading.datum)] = math.log(max(e.likelihood, 1e-300))
+    if not np.isfinite(scores).all():
+        return
+    above, below = np.cumsum(scores, axis=0), np.cumsum(scores[::-1], axis=0)[::-1]
+    ways = [
+        (above[n - 1, a] + below[n, b], n, a, b) for n in range(1, count) for a in range(3) for b in range(3) if a != b
+    ]
+    score, border, a, b = max(ways)
+    if score - above[-1].max() - math.log(len(ways)) >= math.log(_PASTED):
+        row = table.rows.index[pieces[border][0]]
+        notes.warn("datum_pasted", file=table.file, row=row, above=names[a], below=names[b])
 
 
 def _weigh(

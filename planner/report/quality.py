@@ -34,7 +34,8 @@ FAR_FROM_STREET_M = 100.0
 MOST_ROWS = 1_000
 # What a warning speaks of, in the order of reading; whatever is not named here speaks of the files and their words.
 _TOPICS: dict[str, frozenset[str]] = {
-    "place": frozenset({"read_as", "datum_contradicted", "axes_swapped", "in_water", "datum_mixed", "same_spot", "approximate"}),
+    "place": frozenset({"read_as", "datum_contradicted", "axes_swapped", "in_water", "datum_mixed", "datum_pasted", "same_spot",
+                        "approximate"}),
     "double": frozenset({"duplicate", "same_name", "candidate_stands"}),
     "people": frozenset({"weight_heavy", "weight_zero", "weight_apart", "weight_alike", "people_unplaced",
                          "people_outside_zones", "road_ends"}),

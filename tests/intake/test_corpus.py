@@ -101,11 +101,28 @@ def test_places_however_written_are_put_where_they_are_or_asked_about(
         return
     sites = read_sites(study, settings, "candidate", ground, zones, notes)
     assert len(sites) + len(notes.rejects) == len(degrees) and len(notes.rejects) == case.lost
+    assert "datum_pasted" not in notes.topics
     row = sites["source"].str.rpartition("#")[2].astype(int).to_numpy() - 2
     true = np.column_stack(pyproj.Transformer.from_crs(4326, study.crs, always_xy=True).transform(*degrees[row].T))
     told = [not case.says or any(word in " ".join(notes.warnings) for word in case.says)]
     turned = np.abs(np.column_stack([sites.geometry.x, sites.geometry.y]) - true).max(axis=1)
     assert (turned < 0.5).sum() >= len(sites) - 2 * (name == "some the wrong way round") and all(told)
+
+
+@pytest.mark.parametrize(("above", "below"), [("WGS-84", "GCJ-02"), ("BD-09", "WGS-84"), ("GCJ-02", "GCJ-02")])
+def test_two_lists_put_together_are_told(tmp_path: Path, wuhan: tuple[Study, Ground], above: str, below: str):
+    (names, degrees), (study, ground) = corpus.places(), wuhan
+    cells = corpus.into(above)(degrees[:110]) + corpus.into(below)(degrees[110:])
+    rows = [[name, *pair] for name, pair in zip(names, cells, strict=True)]
+    (tmp_path / "a.csv").write_text(corpus.csv_text([["名称", "经度", "纬度"], *rows]), encoding="utf-8")
+    notes, zones = Notes("zh"), gpd.GeoDataFrame({"id": [], "name": []}, geometry=[], crs=study.crs)
+    table = Table(file="a.csv", datum=above)
+    read_sites(study.model_copy(update={"folder": tmp_path}), table, "candidate", ground, zones, notes)
+    told = [w for w, topic in zip(notes.warnings, notes.topics, strict=True) if topic == "datum_pasted"]
+    assert len(told) == (above != below)
+    if told:
+        row = int(told[0].split("第 ")[1].split(" 行")[0])
+        assert above in told[0] and below in told[0] and abs(row - 112) <= 30
 
 
 READ_ALL = """
