@@ -285,6 +285,7 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any], live:
     # What is slow to import waits until the settings are known to be right.
     from planner import pipeline
     from planner.deliver import deliver
+    from planner.words.wording import sentences
 
     with _steps(live) as steps:
         result = pipeline.run(study, progress=steps, listener=steps.follow(study.plan))
@@ -292,7 +293,7 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any], live:
     today, last = result.indicators[0], result.indicators[max(result.indicators)]
     typer.echo(say(speech, "cli.covered", share=today["share"], effective=today["effective_share"]))
     if result.plan and not result.plan.found:
-        reasons = "; ".join(result.plan_reasons(speech))
+        reasons = sentences(speech, *result.plan_reasons(speech))
         key = "no_plan" if result.plan.status == "infeasible" else "no_plan_found"
         raise InfeasibleError(key, reasons=reasons, folder=str(out))
     if result.plan:

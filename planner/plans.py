@@ -4,6 +4,7 @@ Takes a `Terrain`; gives a `Plan` in the unit of its objective (a share, metres 
 money would buy, why each action is in it, and why nothing fits. How it is found is `siting`'s.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -37,6 +38,10 @@ from planner.study import PlanSettings
 from planner.words import Lang, has, say, term
 from planner.words.wording import listed
 
+# Reasons that are said as a clause; the others are whole sentences.
+_CLAUSES = (
+    "budget", "limit", "required", "floor", "at_most", "at_least", "share_at_least", "spacing", "merging", "worst_walk"
+)  # fmt: skip
 # A walk longer than this many service radii counts as this long, where the study doesn't say.
 _WALK_RADII = 3.0
 # Multiples of the yearly budgets at which the trade-off is computed.
@@ -209,34 +214,56 @@ def _gap(objective: float, bound: float) -> float:
 
 
 def _explained(terrain: Terrain, plan: Plan, problem: SitingProblem) -> Plan:
-    """Return an infeasible plan with its reasons: floors that no money reaches, else rules in conflict."""
+    """Return an infeasible plan with its reasons: floors that no money reaches, else rules in conflict; then what would make room."""
     if plan.status != "infeasible":
         return plan
-    hopeless = tuple(_hopeless(terrain, problem))
-    return replace(plan, reasons=hopeless or plan.reasons or explain_conflict(problem))
+    reasons = plan.reasons or explain_conflict(problem)
+    eased = tuple(reason for reason in reasons if reason.key == "relax")
+    floors = list(_hopeless(problem))
+    conflict = [reason for reason in reasons if reason.key != "relax"]
+    if not floors and len(conflict) == 1 and conflict[0].key == "floor":
+        # A floor in conflict with nothing but what there is: what is left of it says how far one would get.
+        short = [reason.values["by"] for reason in eased if reason.values["rule"] == conflict[0]]
+        floors = [(conflict[0], conflict[0].values["share"] - by) for by in short]
+    told = tuple(_out_of_reach(terrain, floor, most) for floor, most in floors)
+    return replace(plan, reasons=(*told, *eased) if told else reasons)
 
 
-def _hopeless(terrain: Terrain, problem: SitingProblem) -> Iterator[Reason]:
-    """Tell which floors stay out of reach whatever is done, and how far it is from those without a site to the nearest place for one."""
+def _hopeless(problem: SitingProblem) -> Iterator[tuple[Reason, float]]:
+    """Tell which floors stay out of reach whatever is done, and how far one would get with everything."""
     if problem.tally is None:
         return
     most = problem.tally_constant + np.asarray(problem.tally.sum(axis=1)).ravel()
     for rule in problem.rules:
-        values = rule.reason.values
-        if rule.reason.key != "floor" or most[rule.tally] >= values["share"] - 1e-9:
-            continue
-        cap_m = 10 * terrain.reach.cutoff_m
-        pairs = terrain.walks(cap_m)
-        nearest = np.full(pairs.n_demand, cap_m)
-        useful = np.isin(pairs.site, np.append(terrain.place, np.flatnonzero(terrain.stands)))
-        np.minimum.at(nearest, pairs.demand[useful], pairs.distance_m[useful])
-        whose = members_of(terrain, values["group"], values["zone"])
-        lacking = whose & (nearest > terrain.reach.cutoff_m) & (terrain.demand["weight"].to_numpy() > 0)
-        told = {**values, "most": float(most[rule.tally])}
-        if lacking.any():
-            yield Reason("floor_unreachable", {**told, "metres": float(nearest[lacking].min())})
-        else:
-            yield Reason("floor_too_high", told)
+        if rule.reason.key == "floor" and most[rule.tally] < rule.reason.values["share"] - 1e-9:
+            yield rule.reason, float(most[rule.tally])
+
+
+def _out_of_reach(terrain: Terrain, floor: Reason, most: float) -> Reason:
+    """Tell whether walks alone keep a floor out of reach; then for how many people, and how far it is to the nearest place at least."""
+    values = {**floor.values, "most": most}
+    nearest = _nearest_place_m(terrain, tuple(values.get("tier", ())))
+    people = np.where(members_of(terrain, values["group"], values["zone"]), terrain.demand["weight"], 0.0)
+    far = (nearest > terrain.reach.cutoff_m) & (people > 0)
+    if people[~far].sum() >= (values["share"] - 1e-9) * people.sum():
+        return Reason("floor_too_high", values)
+    return Reason(
+        "floor_unreachable", {**values, "metres": float(nearest[far].min()), "people": float(people[far].sum())}
+    )
+
+
+def _nearest_place_m(terrain: Terrain, tier: tuple[str, ...]) -> Floats:
+    """Return the walk from each unit to the nearest place where something stands or may be done; ten radii where it is farther."""
+    cap_m = 10 * terrain.reach.cutoff_m
+    pairs = terrain.walks(cap_m)
+    actions, sites = terrain.actions["tier"].isin(tier).to_numpy(), terrain.sites["tier"].isin(tier).to_numpy()
+    useful = np.zeros(len(terrain.sites), dtype=bool)
+    useful[terrain.place[actions | (not tier)]] = True
+    useful |= terrain.stands & (sites | (not tier))
+    nearest = np.full(pairs.n_demand, cap_m)
+    near = useful[pairs.site]
+    np.minimum.at(nearest, pairs.demand[near], pairs.distance_m[near])
+    return nearest
 
 
 def _with_last(made: Made, settings: PlanSettings) -> Made:
@@ -308,45 +335,49 @@ def effective_gain(made: Made) -> Floats:
 
 
 def reason_sentences(reasons: Sequence[Reason], terrain: Terrain, lang: Lang) -> tuple[str, ...]:
-    """Return why no plan fits, as sentences with the places' own names: the conflict, then what would make room."""
-    conflict = [_sentence(reason, terrain, lang) for reason in reasons if reason.key != "relax"]
-    eased = [_eased(reason, terrain, lang) for reason in reasons if reason.key == "relax"]
-    together = [say(lang, "rules.together")] if len(conflict) > 1 and has(f"rules.{reasons[0].key}") else []
-    return (*together, *dict.fromkeys(conflict), *dict.fromkeys(eased))
+    """Return why no plan fits, as whole sentences with the places' own names: the conflict, then the least that would make room."""
+    told = [reason for reason in reasons if reason.key != "relax"]
+    rules_told = list(dict.fromkeys(_clause(reason, terrain, lang) for reason in told if reason.key in _CLAUSES))
+    eased = list(dict.fromkeys(_eased(reason, terrain, lang) for reason in reasons if reason.key == "relax"))
+    sentences = [_clause(reason, terrain, lang) for reason in told if reason.key not in _CLAUSES]
+    semicolon = say(lang, "rules.semicolon")
+    if rules_told:
+        key = "rules.alone" if len(rules_told) == 1 else "rules.together"
+        sentences.append(say(lang, key, rules=semicolon.join(rules_told)))
+    if eased:
+        sentences.append(say(lang, "rules.ease", changes=semicolon.join(eased)))
+    return tuple(dict.fromkeys(sentences))
 
 
-def _sentence(reason: Reason, terrain: Terrain, lang: Lang) -> str:
+def _clause(reason: Reason, terrain: Terrain, lang: Lang) -> str:
     section = "rules" if has(f"rules.{reason.key}") else "programme"
     return say(lang, f"{section}.{reason.key}", **_named(reason, terrain, lang))
 
 
 def _eased(reason: Reason, terrain: Terrain, lang: Lang) -> str:
-    """Say by how much a rule must give way."""
+    """Say by how much a rule must give way: rounded so that it does make room."""
     rule, by = reason.values["rule"], float(reason.values["by"])
-    values = _named(rule, terrain, lang)
+    clause, values = _clause(rule, terrain, lang), rule.values
     match rule.key:
         case "floor" | "share_at_least":
-            return say(
-                lang,
-                "rules.ease_share",
-                rule=_sentence(rule, terrain, lang),
-                share=max(float(rule.values["share"]) - by, 0.0),
-            )
+            share = max(math.floor((float(values["share"]) - by) * 1000 + 1e-4), 0) / 1000
+            return say(lang, "rules.ease_share", rule=clause, share=share)
         case "budget":
-            return say(lang, "rules.ease_budget", **{**values, "by": by})
+            more = math.ceil(by * 100 - 1e-4) / 100
+            return say(lang, "rules.ease_budget", **{**_named(rule, terrain, lang), "by": more})
         case "at_most":
-            return say(
-                lang, "rules.ease_count", rule=_sentence(rule, terrain, lang), count=rule.values["most"] + round(by)
-            )
+            return say(lang, "rules.ease_count", rule=clause, count=values["most"] + math.ceil(by - 1e-4))
         case "at_least":
-            return say(
-                lang,
-                "rules.ease_count",
-                rule=_sentence(rule, terrain, lang),
-                count=max(rule.values["least"] - round(by), 0),
-            )
+            return say(lang, "rules.ease_count", rule=clause, count=max(values["least"] - math.ceil(by - 1e-4), 0))
         case _:
-            return say(lang, "rules.ease_drop", rule=_sentence(rule, terrain, lang))
+            return say(lang, "rules.ease_drop", rule=clause)
+
+
+def _distance(metres: float, lang: Lang) -> str:
+    """Return a distance within which there is nothing: rounded down."""
+    if metres < 1_000:
+        return say(lang, "rules.metres", n=math.floor(metres))
+    return say(lang, "rules.kilometres", n=math.floor(metres / 100) / 10)
 
 
 def _named(reason: Reason, terrain: Terrain, lang: Lang) -> dict[str, Any]:
@@ -367,6 +398,8 @@ def _named(reason: Reason, terrain: Terrain, lang: Lang) -> dict[str, Any]:
         values["unit"] = terrain.study.plan.cost_unit
     if "measure" in values:
         values["measure"] = say(lang, f"rules.measure_{values['measure']}")
+    if reason.key == "floor_unreachable":
+        values["distance"] = _distance(float(values["metres"]), lang)
     if reason.key in ("floor", "floor_unreachable", "floor_too_high", "at_most", "at_least", "share_at_least"):
         values["whose"] = _whose(values, terrain, lang)
     return values

@@ -1,6 +1,7 @@
 """The plan of a study under its rules and aims: on the small study, against every plan there is, scored by coverage itself."""
 
 import itertools
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -338,10 +339,31 @@ def test_what_the_phasing_costs(tmp_path: Path) -> None:
 def test_a_floor_that_no_money_reaches_says_so_by_name(tmp_path: Path, lang: str) -> None:
     folder = study_with(tmp_path, '[[plan.floors]]\nzone = "W"\nshare = 0.99', more=False)
     result = run(load_study(folder))
-    (sentence,) = result.plan_reasons(lang)
+    why, least = result.plan_reasons(lang)
     assert result.plan.status == "infeasible" and len(result.actions) == 0
-    assert "西街道" in sentence and "99%" in sentence
+    assert "西街道" in why and "99%" in why and ("步行 412 米" in why if lang == "zh" else "walk of 412 m" in why)
+    assert "77.4%" in least
     assert result.indicators[0]["effective_share"] > 0
+    assert all(sentence.endswith("。" if lang == "zh" else ".") for sentence in (why, least))
+
+
+def test_what_the_least_relaxation_says_does_make_room(tmp_path: Path) -> None:
+    floor = '[[plan.floors]]\ngroup = "sweepers"\nshare = {}\nby = 2027'
+    hard = run(load_study(study_with(tmp_path / "hard", floor.format(0.4), budget="[0.2, 0.0]", more=False)))
+    eased = re.search(r"放宽到 ([\d.]+)%", hard.plan_reasons("zh")[-1])
+    assert eased is not None and not hard.plan.found
+    share = round(float(eased[1]) / 100, 4)
+    soft = run(load_study(study_with(tmp_path / "soft", floor.format(share), budget="[0.2, 0.0]", more=False)))
+    assert soft.plan.found
+
+
+def test_a_floor_that_hours_not_walks_stand_against_says_so(tmp_path: Path) -> None:
+    # The couriers at C reach D alone: it may be built in two ways, but counts once.
+    folder = study_with(tmp_path, '[[plan.floors]]\ngroup = "couriers"\nmeasure = "backup"\nshare = 1.0', more=False)
+    result = run(load_study(folder))
+    assert result.plan.status == "infeasible"
+    assert "候选点够近" in result.plan_reasons("zh")[0]
+    assert "near enough" in result.plan_reasons("en")[0]
 
 
 def test_rules_in_conflict_are_named_with_what_would_make_room(tmp_path: Path) -> None:

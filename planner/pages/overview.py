@@ -9,6 +9,7 @@ from planner.pages import shared, tables
 from planner.pages.webmap import show_map
 from planner.pipeline import Result
 from planner.words import Lang, say
+from planner.words.wording import sentences
 
 
 def show() -> None:
@@ -75,7 +76,7 @@ def plan_sentences(result: Result, lang: Lang) -> list[str]:
     if plan is None or settings is None:
         return [say(lang, "app.no_plan")]
     if not plan.found:
-        return [say(lang, "app.no_plan_fits", reasons=shared.plain("; ".join(result.plan_reasons(lang))))]
+        return [say(lang, "app.no_plan_fits", reasons=shared.plain(sentences(lang, *result.plan_reasons(lang))))]
     if not len(result.actions):
         return [say(lang, "app.plan_empty")]
     year, last = int(result.actions["year"].min()), result.years[-1]

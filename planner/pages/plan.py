@@ -18,6 +18,7 @@ from planner.pipeline import Progress, Result
 from planner.siting.watch import Progress as Standing
 from planner.study import Study
 from planner.words import Lang, say
+from planner.words.wording import sentences
 from planner.workspace import history, shelf
 from planner.workspace.amend import amend
 
@@ -205,7 +206,7 @@ def verdict(base: Result, result: Result, lang: Lang) -> None:
     plan = result.plan
     if plan is None or not plan.found:
         st.error(
-            say(lang, "app.no_plan_fits", reasons=shared.plain("; ".join(result.plan_reasons(lang)))),
+            say(lang, "app.no_plan_fits", reasons=shared.plain(sentences(lang, *result.plan_reasons(lang)))),
             icon=":material/error:",
         )
         return

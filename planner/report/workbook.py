@@ -31,7 +31,7 @@ from planner.report.archive import write_package
 from planner.report.cells import put_text
 from planner.report.layers import licence
 from planner.words import Lang, say, term
-from planner.words.wording import harmless, hours, listed, metres, people, percent
+from planner.words.wording import harmless, hours, listed, metres, people, percent, sentences
 
 TEXT, WHOLE, PEOPLE, SHARE, MONEY, RATIO, DEGREES, YEAR = (
     "@",
@@ -251,7 +251,7 @@ def _why_empty(book: Book) -> str:
     if plan is None:
         return book.say("no_plan")
     if not plan.found:
-        return book.say("infeasible", reasons=" ".join(book.result.plan_reasons(book.lang)))
+        return book.say("infeasible", reasons=sentences(book.lang, *book.result.plan_reasons(book.lang)))
     return book.say("no_actions")
 
 
