@@ -36,7 +36,7 @@ from planner.siting.solving import solve_watched
 from planner.siting.watch import Watch
 from planner.study import PlanSettings
 from planner.words import Lang, has, say, term
-from planner.words.wording import listed
+from planner.words.wording import hours, listed
 
 # Reasons that are said as a clause; the others are whole sentences.
 _CLAUSES = (
@@ -420,6 +420,8 @@ def _whose(values: Mapping[str, Any], terrain: Terrain, lang: Lang) -> str:
                 words.append(zones.get(word) or word)
             elif key == "group":
                 words.append(groups.get(word, word))
+            elif key == "hours":
+                words.append(say(lang, "rules.open_then", hours=hours(lang, word)))
             else:
                 section = {"services": "service"}.get(key, key)
                 words.append(

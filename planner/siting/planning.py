@@ -43,7 +43,7 @@ _SCALE = 1e4
 _FORCED = 200
 _PASSES = 30
 # Options that the search fills up with: those that fall least short of the best at their place.
-_OPTIONS = 200
+_OPTIONS = 600
 # Searches, each with what the last has not struck out.
 _LOOKS = 3
 # Options that HiGHS is asked about first, and thrice as many each time that they do not settle it.
