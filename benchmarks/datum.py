@@ -91,6 +91,7 @@ def main() -> None:
     parser.add_argument("--within", type=Path, help="polygons: only the points inside them")
     parser.add_argument("--fit", type=Path)
     parser.add_argument("--half", action="store_true", help="fit and measure on different halves of the area")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 20, 50], help="how many points a draw has")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -124,7 +125,7 @@ def main() -> None:
     for name, mask in of.items():
         pool = np.flatnonzero(mask & ~fitted if args.half else mask)
         for told in (True, False):
-            for size in (10, 20, 50):
+            for size in args.sizes:
                 right = sure = wrong = count = 0
                 for _ in range(10 if args.quick else 100):
                     chosen = draw.choice(pool, size, replace=False)
