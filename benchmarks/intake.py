@@ -1,8 +1,8 @@
 """How long tables take, and how much memory extracts take: python benchmarks/intake.py [--quick] [--json FILE].
 
 Tables: 200,000 rows of xlsx and of csv, read into checked rows under known headings, beside the bare reader that is underneath, in seconds
-of one core. Extracts: a town cut out of ever larger extracts around it, in a process of its own; memory that is the process's own, and pages
-of the file in which nodes are kept, which the system takes back when it needs them.
+of one core. Extracts: a town cut out of ever larger extracts around it, in a process of its own; memory that is the process's own, and
+pages of the file in which nodes are kept, which the system takes back when it needs them.
 """
 
 import argparse
