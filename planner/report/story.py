@@ -628,7 +628,7 @@ def _group_grid(result: Result, lang: Lang) -> Grid:
         for key, moment in columns
     ]
     head = (_say(lang, "column_group"), _say(lang, "column_people"), *heads)
-    return Grid(_say(lang, "table_groups"), head, rows, (14.8, 8, *[12] * len(columns)), "lr" + "r" * len(columns))
+    return Grid(_say(lang, "table_groups"), head, rows, (14.8, 9.6, *[11.8] * len(columns)), "lr" + "r" * len(columns))
 
 
 def _shifts(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]:
@@ -744,7 +744,7 @@ def _gap_grid(result: Result, lang: Lang) -> Grid:
     ]
     keys = ("rank", "zone", "group", "weight", "reason", "nearest", "walk", "remedy")
     head = tuple(_say(lang, f"column_{key}") for key in keys)
-    return Grid(_say(lang, "table_gaps"), head, rows, (6, 12, 14.8, 9, 9.5, 18, 9, 21.7), "cllrllrl")
+    return Grid(_say(lang, "table_gaps"), head, rows, (6.8, 13, 14.8, 10.3, 11, 16.5, 8.6, 19), "cllrllrl")
 
 
 def _remedy(result: Result, lang: Lang, gap: dict[str, Any]) -> str:
