@@ -90,9 +90,9 @@ def may_use(mode: Mode, tags: Mapping[str, str]) -> bool:
 
 def direction(mode: Mode, tags: Mapping[str, str]) -> int:
     """Return 1 where a way is only taken as it is drawn, -1 where only against that, 0 where both ways."""
-    if not mode.oneways or tags.get(f"oneway:{mode.tag}") == "no":
+    if not mode.oneways:
         return 0
-    oneway = tags.get("oneway")
+    oneway = tags.get(f"oneway:{mode.tag}", tags.get("oneway"))
     if oneway in ("-1", "reverse"):
         return -1
     return int(
@@ -113,6 +113,7 @@ def read_streets(file: Path, mode: Mode = WALK) -> gpd.GeoDataFrame:
         MissingPackageError: pyosmium is not installed.
         InputError: not an OSM file, damaged, or without a single way for the mode.
     """
+    file = Path(file)
     refuse_no_extract(file)
     ways, osmium = Ways(mode), pyosmium()
     try:
@@ -136,7 +137,9 @@ def refuse_no_extract(file: Path) -> None:
     Raises:
         InputError: it is none, or isn't there.
     """
-    if not file.is_file() or not file.name.endswith(SUFFIXES):
+    if not file.exists():
+        raise InputError("file_missing", file=file.name, folder=str(file.parent))
+    if not file.is_file() or not file.name.lower().endswith(SUFFIXES):
         raise InputError("osm_unreadable", file=file.name, detail=", ".join(SUFFIXES))
 
 
@@ -200,7 +203,9 @@ def _ways(file: Path) -> Iterator[Any]:
     osmium = pyosmium()
     entities = osmium.osm.NODE | osmium.osm.WAY
     kept = osmium.filter.EntityFilter(osmium.osm.WAY), osmium.filter.KeyFilter("highway")
-    processor = osmium.FileProcessor(str(file), entities).with_locations()
+    # Named by the ending in small letters: where names don't care for case, an ending is as often written large.
+    named = osmium.io.File(str(file), next(end for end in SUFFIXES if file.name.lower().endswith(end))[1:])
+    processor = osmium.FileProcessor(named, entities).with_locations()
     return iter(processor.with_filter(kept[0]).with_filter(kept[1]))
 
 
@@ -298,8 +303,8 @@ def cached_streets(
         whole = kept.read_bytes()
         if hashlib.sha256(whole[:-32]).digest() == whole[-32:]:
             return gpd.read_parquet(io.BytesIO(whole[:-32]))
-    except OSError:
-        pass  # not there yet
+    except (OSError, ValueError):
+        pass  # not there yet, or no table
     lines = read_streets(file, mode)
     if within is not None:
         lines = lines[lines.intersects(within)].reset_index(drop=True)

@@ -1,5 +1,6 @@
 import bz2
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,8 @@ def test_who_may_use_a_way(tags: str, walk: bool, bicycle: bool) -> None:
         ({"junction": "roundabout"}, 1),
         ({"oneway": "no", "junction": "roundabout"}, 0),
         ({"oneway": "yes", "oneway:bicycle": "no"}, 0),
+        ({"oneway:bicycle": "yes"}, 1),
+        ({"oneway": "yes", "oneway:bicycle": "-1"}, -1),
     ],
 )
 def test_one_ways_bind_bicycles_and_not_walkers(tags: dict[str, str], way: int) -> None:
@@ -110,6 +113,14 @@ def test_a_one_way_drawn_backwards_is_turned(tmp_path: Path) -> None:
     assert (drawn(lines), list(lines.oneway)) == ([[3, 2, 1], [3, 4]], [True, False])
 
 
+def test_an_ending_may_be_written_large(tmp_path: Path) -> None:
+    small = extract(tmp_path, {1: ([1, 2, 3], "highway=residential")})
+    large = small.rename(tmp_path / "SMALL.OSM.BZ2")
+    assert len(read_streets(large)) == 1
+    shutil.copy(real("monaco.osm.pbf"), tmp_path / "Monaco.OSM.PBF")
+    assert len(read_streets(tmp_path / "Monaco.OSM.PBF")) > 1000
+
+
 def test_what_is_no_extract_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("osmium")
     damaged = tmp_path / "damaged.osm.pbf"
@@ -117,7 +128,7 @@ def test_what_is_no_extract_is_refused(tmp_path: Path) -> None:
     no_streets = extract(tmp_path, {1: ([1, 2], "building=yes")})
     for file, key in [
         (damaged, "osm_unreadable"),
-        (tmp_path / "missing.osm.pbf", "osm_unreadable"),
+        (tmp_path / "missing.osm.pbf", "file_missing"),
         (Path(__file__), "osm_unreadable"),
         (no_streets, "osm_no_streets"),
     ]:
