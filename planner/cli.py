@@ -1,4 +1,4 @@
-"""The commands: planner demo, run, new, check, fetch, app, compare. Thin: it reads words from the command line and calls the library.
+"""The commands: planner demo, run, why, new, check, fetch, app, compare. Thin: it reads words from the command line and calls the library.
 
 Exit codes: 0 done; 1 the input is wrong; 2 wrong usage; 3 the surroundings failed; 4 no plan can meet the rules; 130 interrupted.
 """
@@ -25,6 +25,7 @@ from planner.words import Lang, say
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from planner.pipeline import Result
     from planner.siting import Progress
     from planner.study import PlanSettings, Study
 
@@ -301,10 +302,57 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any], live:
             say(speech, "cli.planned", year=result.years[-1], actions=len(result.actions), share=last["share"],
                 effective=last["effective_share"], status=say(speech, f"plan_status.{result.plan.verdict}"), gap=result.plan.gap)
         )  # fmt: skip
+    _tell_worst_closing(result, speech)
     if len(result.rejects):
         typer.echo(say(speech, "cli.rejects", rows=len(result.rejects)))
     for file in files:
         typer.echo(f"  {os.path.relpath(file)}" if file.is_relative_to(Path.cwd()) else f"  {file}")
+
+
+def _tell_worst_closing(result: "Result", lang: Lang) -> None:
+    from planner.report.figures import site_name
+    from planner.words.wording import people
+
+    if result.why is not None and len(result.why.closings):
+        worst = result.why.closings.iloc[0]
+        typer.echo(say(lang, "why.worst_closing", name=site_name(result, worst["site"]), people=people(worst["loss"])))
+
+
+@app.command()
+def why(study: StudyPlace, lang: Language = None) -> None:
+    """解释方案:每项行动为何入选 / Explain the plan: why each action is in it."""
+    from rich.console import Console
+
+    from planner import pipeline
+    from planner.study import load_study
+
+    _speak(lang)
+    settings = load_study(study)
+    speech = _speak(lang, settings.language)
+    with _steps() as steps:
+        result = pipeline.run(settings.model_copy(update={"language": speech}), progress=steps)
+    if result.plan and result.plan.status == "infeasible":
+        raise InfeasibleError("no_plan_why", reasons="; ".join(result.plan_reasons(speech)))
+    if result.why is None:
+        typer.echo(say(speech, "why.no_plan"))
+        return
+    Console().print(_why_table(result, speech))
+    _tell_worst_closing(result, speech)
+
+
+def _why_table(result: "Result", lang: Lang) -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    from planner.report.figures import why_rows
+    from planner.words.wording import people
+
+    columns = ("number", "name", "year", "loss", "groups", "closes", "substitutes")
+    table = Table(*(say(lang, f"why.{column}") for column in columns))
+    for row in why_rows(result, lang):
+        shown = {**row, "loss": people(row["loss"]), "substitutes": row["needed"] or row["substitutes"].split("; ")[0]}
+        table.add_row(*(escape(str(shown[column])) for column in columns))
+    return table
 
 
 @app.command()

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.spatial import KDTree
 
 from planner import __version__
@@ -47,6 +48,7 @@ from planner.standards import Ground, judge, norms
 from planner.study import PlanSettings, Study
 from planner.tables import service_set
 from planner.tiers import judge_tiers
+from planner.why import Why, explain, needed_sentences
 from planner.words import Lang
 
 Progress = Callable[[str], None]
@@ -89,6 +91,7 @@ class Result:
         zones, water, streets: what the maps draw; streets are exactly the network measured on.
         gaps: ranked gaps of the existing state, each with its remedy (`planner.remedies.REMEDY_COLUMNS`).
         options: what the study says can be done where (`planner.tables.OPTION_COLUMNS`).
+        possible: every action that could be taken (`planner.actions.possible_actions`).
         actions: the chosen actions in the order of the programme: site, action, mode, tier, year, cost, operating_cost, gain, …
         programme: 建设计划表, a row per chosen action.
         plan: what the solver says of its solution; None where the study asks for no plan.
@@ -107,6 +110,7 @@ class Result:
             ``effective_share``; no row where no shift has a season.
         evaluation: the score card of today's sites (`planner.evaluation.SCORE_COLUMNS`).
         last: the earlier run that the study names, if any.
+        why: why each action is in the plan; None where there is no plan.
         walks: network, positions and reach, for what-ifs.
     """
 
@@ -120,6 +124,7 @@ class Result:
     streets: gpd.GeoDataFrame
     gaps: gpd.GeoDataFrame
     options: pd.DataFrame
+    possible: pd.DataFrame
     actions: pd.DataFrame
     programme: pd.DataFrame
     plan: Plan | None
@@ -137,6 +142,7 @@ class Result:
     seasons: pd.DataFrame
     evaluation: pd.DataFrame
     last: Last | None
+    why: Why | None
     walks: Walks = field(repr=False)
 
     @property
@@ -162,10 +168,22 @@ class Result:
 
     def plan_reasons(self, lang: Lang) -> tuple[str, ...]:
         """Return why no plan fits, as sentences; nothing where there is a plan."""
-        terrain = terrain_of(
-            self.study, self.sites_today, self.zones, self.demand, self.walks, self.profiles, self.actions
+        return reason_sentences(self.plan.reasons if self.plan else (), self.terrain, lang)
+
+    def why_needed(self, lang: Lang) -> tuple[tuple[str, ...], ...]:
+        """Return, for each action of the programme, the rules that would be broken without it, as sentences."""
+        return (
+            tuple(needed_sentences(self.why, row, self.terrain, lang) for row in range(len(self.actions)))
+            if self.why
+            else ()
         )
-        return reason_sentences(self.plan.reasons if self.plan else (), terrain, lang)
+
+    @property
+    def terrain(self) -> Terrain:
+        """What plans of this study are made on."""
+        return terrain_of(
+            self.study, self.sites_today, self.zones, self.demand, self.walks, self.profiles, self.possible
+        )
 
 
 def run(study: Study, *, progress: Progress = quiet, listener: Listener | None = None) -> Result:
@@ -200,7 +218,8 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
     progress("plan")
     forbidden = study.plan.forbidden if study.plan else ()
     possible = possible_actions(inputs.sites, inputs.options, forbidden=forbidden)
-    gaps = gaps.join(_remedies(study, inputs, walks, profiles, today, gaps, gap_of, possible))
+    gap_gains = _gap_gains(study, inputs, walks, profiles, today, gaps, gap_of, possible)
+    gaps = gaps.join(remedies(gap_gains, gaps["weight"].to_numpy(dtype=float), possible))
     made, actions = make_plan(study, inputs, walks, profiles, possible, listener=listener)
 
     progress("programme")
@@ -224,6 +243,7 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
         streets=walks.network.edges,
         gaps=gaps,
         options=inputs.options,
+        possible=possible,
         actions=actions,
         programme=programme(study, sites, inputs.zones, actions, served=_people_near(study, inputs, walks)),
         plan=made.plan if made else None,
@@ -243,6 +263,7 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
         seasons=_seasons(study, inputs.demand, {0: today, max(moments): moments[max(moments)]}),
         evaluation=_evaluation(study, inputs, walks, profiles, today),
         last=last,
+        why=_why(study, inputs, walks, profiles, possible, made, actions, sites, (gap_gains, gaps)),
         walks=walks,
     )
 
@@ -422,7 +443,7 @@ def _trade_off(study: Study, made: Made | None) -> pd.DataFrame:
     return trade_off(made, study.plan)
 
 
-def _remedies(
+def _gap_gains(
     study: Study,
     inputs: Inputs,
     walks: Walks,
@@ -431,8 +452,8 @@ def _remedies(
     gaps: pd.DataFrame,
     gap_of: list[NDArray[np.object_]],
     actions: pd.DataFrame,
-) -> pd.DataFrame:
-    """Return the remedy of each gap, in the order of the gaps."""
+) -> csr_array:
+    """Return what each action alone would give each gap, (n_gaps × n_actions)."""
     number = {gap: row for row, gap in enumerate(gaps["id"])}
     lacking, seatless = (np.array([number.get(gap, -1) for gap in of], dtype=np.int64) for of in gap_of)
     group, profile = group_profiles(inputs.demand, profiles)
@@ -454,7 +475,7 @@ def _remedies(
             seat_share=study.capacity.seat_share,
             n_gaps=len(gaps),
         )
-    return remedies(gain, gaps["weight"].to_numpy(dtype=float), actions)
+    return gain
 
 
 def _added_seats(sites: gpd.GeoDataFrame, actions: pd.DataFrame, offered: Offers, required: tuple[str, ...]) -> Floats:
@@ -499,6 +520,24 @@ def make_plan(
     )
     chosen = chosen_actions(made.plan, made.problem, actions, settings.years, worth=effective_gain(made))
     return made, chosen.assign(name=inputs.sites["name"].to_numpy()[chosen["place"].to_numpy(dtype=np.int64)])
+
+
+def _why(
+    study: Study,
+    inputs: Inputs,
+    walks: Walks,
+    profiles: dict[str, Floats],
+    possible: pd.DataFrame,
+    made: Made | None,
+    actions: pd.DataFrame,
+    sites: gpd.GeoDataFrame,
+    lacking: tuple[csr_array, pd.DataFrame],
+) -> Why | None:
+    """Tell why each action is in the plan."""
+    if made is None or study.plan is None or made.plan.status == "infeasible":
+        return None
+    terrain = terrain_of(study, inputs.sites, inputs.zones, inputs.demand, walks, profiles, possible)
+    return explain(terrain, study.plan, made, actions, standing_sites(sites, study.standard.services), *lacking)
 
 
 def terrain_of(

@@ -337,9 +337,9 @@ def effective_gain(made: Made) -> Floats:
 def reason_sentences(reasons: Sequence[Reason], terrain: Terrain, lang: Lang) -> tuple[str, ...]:
     """Return why no plan fits, as whole sentences with the places' own names: the conflict, then the least that would make room."""
     told = [reason for reason in reasons if reason.key != "relax"]
-    rules_told = list(dict.fromkeys(_clause(reason, terrain, lang) for reason in told if reason.key in _CLAUSES))
+    rules_told = list(dict.fromkeys(reason_sentence(reason, terrain, lang) for reason in told if reason.key in _CLAUSES))
     eased = list(dict.fromkeys(_eased(reason, terrain, lang) for reason in reasons if reason.key == "relax"))
-    sentences = [_clause(reason, terrain, lang) for reason in told if reason.key not in _CLAUSES]
+    sentences = [reason_sentence(reason, terrain, lang) for reason in told if reason.key not in _CLAUSES]
     semicolon = say(lang, "rules.semicolon")
     if rules_told:
         key = "rules.alone" if len(rules_told) == 1 else "rules.together"
@@ -349,7 +349,8 @@ def reason_sentences(reasons: Sequence[Reason], terrain: Terrain, lang: Lang) ->
     return tuple(dict.fromkeys(sentences))
 
 
-def _clause(reason: Reason, terrain: Terrain, lang: Lang) -> str:
+def reason_sentence(reason: Reason, terrain: Terrain, lang: Lang) -> str:
+    """Return a rule in words, with the places' own names."""
     section = "rules" if has(f"rules.{reason.key}") else "programme"
     return say(lang, f"{section}.{reason.key}", **_named(reason, terrain, lang))
 
@@ -357,7 +358,7 @@ def _clause(reason: Reason, terrain: Terrain, lang: Lang) -> str:
 def _eased(reason: Reason, terrain: Terrain, lang: Lang) -> str:
     """Say by how much a rule must give way: rounded so that it does make room."""
     rule, by = reason.values["rule"], float(reason.values["by"])
-    clause, values = _clause(rule, terrain, lang), rule.values
+    clause, values = reason_sentence(rule, terrain, lang), rule.values
     match rule.key:
         case "floor" | "share_at_least":
             share = max(math.floor((float(values["share"]) - by) * 1000 + 1e-4), 0) / 1000

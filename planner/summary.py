@@ -147,7 +147,7 @@ def _plan(result: Result) -> dict[str, Any]:
     plan, settings = result.plan, result.study.plan
     if plan is None or settings is None:
         return {}
-    columns = ["site", "action", "mode", "tier", "year", "cost", "operating_cost", "gain"]
+    columns = ["site", "action", "mode", "tier", "year", "cost", "operating_cost", "gain", "id"]
     return {
         "objective_name": settings.objective,
         "status": plan.status,
@@ -167,7 +167,36 @@ def _plan(result: Result) -> dict[str, Any]:
         "last_year": _last_year(result),
         "tradeoff": result.tradeoff.to_dict("records"),
         "reasons": list(result.plan_reasons(result.study.language)),
+        "why": _why(result),
+        "worst_closing": None if result.why is None else result.why.closings.head(1).to_dict("records")[0],
     }
+
+
+def _why(result: Result) -> list[dict[str, Any]]:
+    """Return why each action is in the plan, in the order of the programme."""
+    why = result.why
+    if why is None:
+        return []
+    serves, gaps, swaps = (
+        {str(action): part.drop(columns="action_id").to_dict("records") for action, part in table.groupby("action_id")}
+        for table in (why.serves, why.gaps, why.substitutes)
+    )
+    told = []
+    for row, needed in zip(why.actions.to_dict("records"), result.why_needed(result.study.language), strict=True):
+        action = row["action_id"]
+        told.append(
+            {
+                "id": action,
+                "site": row["site"],
+                "loss": row["loss"],
+                "objective_loss": row["objective_loss"],
+                "needed": list(needed),
+                "serves": serves.get(action, []),
+                "gaps": gaps.get(action, []),
+                "substitutes": swaps.get(action, []),
+            }
+        )
+    return told
 
 
 def _rules(settings: PlanSettings) -> dict[str, Any]:

@@ -132,6 +132,12 @@ def test_rules_that_nothing_can_meet_are_exit_4_with_coverage_and_reasons(small_
     assert content["coverage"]["existing"]["share"] > 0
 
 
+def test_why_explains_each_action_and_names_the_worst_closing(small_study: Path):
+    done = planner("why", small_study, "--lang", "en")
+    assert done.returncode == 0
+    assert "could stand in" in done.stdout and "single closing that hurts most" in done.stdout
+
+
 def test_compare_two_results(small_study: Path, tmp_path: Path):
     for name, radius in (("a", "400"), ("b", "500")):
         change(small_study, "service_radius_m = ", f"service_radius_m = {radius} # ")
@@ -147,7 +153,7 @@ def test_version_and_help():
     import planner as package
 
     assert planner("--version").stdout.strip() == package.__version__
-    for command in ("demo", "run", "check", "fetch", "app", "compare"):
+    for command in ("demo", "run", "why", "check", "fetch", "app", "compare"):
         assert planner(command, "--help").returncode == 0
 
 

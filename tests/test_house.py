@@ -48,6 +48,7 @@ ORDER = (
     "rulebook",
     "programme",
     "plans",
+    "why",
     "pipeline",
     "whatif saving",
     "scenarios",

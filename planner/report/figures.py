@@ -3,7 +3,7 @@
 Takes a `Result`; adds up and picks, but measures nothing that the result has not measured.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -306,6 +306,75 @@ def people_counted(result: Result, lang: Lang) -> list[Setting]:
         else:
             rows.append((total, counted, say(lang, "workbook.std_point_basis", file=listed_in, scope=place)))
     return rows
+
+
+def why_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
+    """Return why each action is in the plan, in words and numbers, in the order of the programme; nothing where there is no plan.
+
+    Returns:
+        Keys: ``number``, ``site``, ``name``, ``action``, ``year``, ``loss`` (people), ``objective_loss``; as text ``groups``, ``zones``,
+        ``closes`` (gaps), ``substitutes`` and ``needed`` (rules).
+    """
+    why, programme = result.why, result.programme
+    if why is None:
+        return []
+    zones, table = zone_names(result, lang), why.actions.to_dict("records")
+    rows = []
+    for at, needed in enumerate(result.why_needed(lang)):
+        told, action = programme.iloc[at], table[at]["action_id"]
+        serves = why.serves[(why.serves["action_id"] == action) & (why.serves["loss"].abs() >= _TOLD)]
+        serves = serves.sort_values("loss", ascending=False, kind="stable")
+        rows.append(
+            {
+                "number": int(told["number"]),
+                "site": told["site"],
+                "name": site_name(result, told["site"]),
+                "action": term(lang, "action", told["action"]),
+                "year": int(told["year"]),
+                "loss": table[at]["loss"],
+                "objective_loss": table[at]["objective_loss"],
+                "groups": _served(serves[serves["of"] == "group"], lambda g: group_name(result, g), lang),
+                "zones": _served(serves[serves["of"] == "zone"].head(3), zones.__getitem__, lang),
+                "closes": _closed(
+                    why.gaps[(why.gaps["action_id"] == action) & why.gaps["closes"]]["gap"].tolist(), lang
+                ),
+                "substitutes": _swapped(result, why.substitutes[why.substitutes["action_id"] == action], lang),
+                "needed": "; ".join(needed),
+            }
+        )
+    return rows
+
+
+def _served(serves: pd.DataFrame, name: Callable[[str], str], lang: Lang) -> str:
+    told = [
+        say(lang, "why.share", name=name(i), value=people(loss))
+        for i, loss in zip(serves["id"], serves["loss"], strict=True)
+    ]
+    return say(lang, "document.list_comma").join(told)
+
+
+def _closed(gaps: list[str], lang: Lang) -> str:
+    ids = say(lang, "document.list_comma").join(gaps[:3])
+    return say(lang, "why.gaps_more", ids=ids, n=len(gaps)) if len(gaps) > 3 else ids
+
+
+def _swapped(result: Result, swaps: pd.DataFrame, lang: Lang) -> str:
+    told = [
+        say(
+            lang,
+            "why.swap",
+            name=site_name(result, swap["site"]),
+            action=term(lang, "action", swap["substitute"].split("/")[-2]),
+            year=swap["year"],
+            keeps=percent(swap["keeps"], 0),
+        )
+        for swap in swaps.to_dict("records")
+    ]
+    return "; ".join(told)
+
+
+# Less of a person is not told.
+_TOLD = 0.05
 
 
 def _season(lang: Lang, season: str) -> str:

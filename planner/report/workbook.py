@@ -145,6 +145,7 @@ def write_workbook(result: Result, path: Path, lang: Lang) -> None:
     for write in (
         _programme,
         _totals,
+        _why,
         _indicators,
         _zones,
         _norms,
@@ -357,6 +358,31 @@ def _in_order(result: Result, shown: pd.DataFrame, column: str) -> list[tuple[st
 
 
 # --- what stands behind it --------------------------------------------------------------------------------------------
+
+
+def _why(book: Book) -> None:
+    """Write why each action is in the plan."""
+    rows, widths = (
+        figures.why_rows(book.result, book.lang),
+        {"number": 5, "site": 8, "name": 24, "action": 9, "year": 7},
+    )
+    widths |= {
+        "loss": 10,
+        "objective_loss": 11,
+        "groups": 26,
+        "zones": 30,
+        "closes": 28,
+        "substitutes": 50,
+        "needed": 30,
+    }
+    forms = {"number": WHOLE, "year": YEAR, "loss": PEOPLE, "objective_loss": "0.0000"}
+    columns = [
+        Column(say(book.lang, f"why.{key}"), [row[key] for row in rows], width, forms.get(key, TEXT))
+        for key, width in widths.items()
+    ]
+    sheet, row = _table(book, "why", columns, note="why_note" if rows else "")
+    if not rows:
+        _note(sheet, row, _why_empty(book))
 
 
 def _indicators(book: Book) -> None:

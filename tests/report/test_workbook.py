@@ -21,6 +21,7 @@ from planner.words.wording import harmless
 SHEETS = (
     "programme",
     "totals",
+    "why",
     "indicators",
     "zones",
     "norms",
