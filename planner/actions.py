@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from planner.hours import week_mask
+from planner.tables import NOTE_COLUMNS
 
 ACTION_COLUMNS = (
     "id",
@@ -31,8 +32,6 @@ ACTION_COLUMNS = (
 )
 # What becomes of a place by each action.
 STATE_AFTER = {"build": "chosen", "extend_hours": "upgraded", "upgrade": "upgraded", "close": "closed"}
-# What an option may say that only the programme passes on.
-NOTES = ("note", "floor_area_m2", "kit_level", "funding", "lead_unit", "support_unit", "due")
 
 
 def possible_actions(
@@ -51,10 +50,10 @@ def possible_actions(
         forbidden: ids of places that must not get an action.
 
     Returns:
-        Columns `ACTION_COLUMNS` and those of `NOTES` that the options have, sorted by ``id``. ``place`` is the row number in
+        Columns `ACTION_COLUMNS` and those of `NOTE_COLUMNS` that the options have, sorted by ``id``. ``place`` is the row number in
         ``sites``. The id is ``site/action/mode``, followed by ``#2``, ``#3``, … in the order of the options where several options share it.
     """
-    notes = [column for column in NOTES if column in options]
+    notes = [column for column in NOTE_COLUMNS if column in options]
     by_kind = {kind: rows.to_dict("records") for kind, rows in options.groupby("kind", sort=True)}
     rows: list[dict[str, Any]] = []
     for place, site in enumerate(sites.to_dict("records")):

@@ -1,4 +1,4 @@
-"""The commands: planner demo, run, why, new, check, fetch, app, compare. Thin: it reads words from the command line and calls the library.
+"""The commands: planner demo, run, why, progress, new, check, fetch, app, compare. Thin: words in, calls to the library.
 
 Exit codes: 0 done; 1 the input is wrong; 2 wrong usage; 3 the surroundings failed; 4 no plan can meet the rules; 130 interrupted.
 """
@@ -62,6 +62,13 @@ Live = Annotated[
         help="显示进度;不在终端时逐行写到标准错误 / show progress, as lines on stderr where that is no terminal",
     ),
 ]
+Robust = Annotated[
+    int | None,
+    typer.Option(
+        "--robust", min=0, max=1000, metavar="N",
+        help="换 N 组假设重新求解,看哪些行动站得住 / plan again under N sets of assumptions: robust core, doubtful rest",
+    ),
+]  # fmt: skip
 StudyPlace = Annotated[
     Path, typer.Argument(help="含 study.toml 的文件夹,或该文件 / folder with study.toml, or that file", metavar="STUDY")
 ]
@@ -213,12 +220,13 @@ def demo(
     exchange: Exchange = False,
     time_limit: TimeLimit = None,
     live: Live = None,
+    robust: Robust = None,
 ) -> None:
     """运行自带示例(武汉)/ Run the main job on the embedded study of Wuhan."""
     from planner.embedded import folder
 
     _speak(lang)
-    _run(folder(), out, lang, _wanted(sheets, pdf, exchange, time_limit), live)
+    _run(folder(), out, lang, _wanted(sheets, pdf, exchange, time_limit, robust), live)
 
 
 @app.command()
@@ -231,13 +239,16 @@ def run(
     exchange: Exchange = False,
     time_limit: TimeLimit = None,
     live: Live = None,
+    robust: Robust = None,
 ) -> None:
     """运行一个研究项目 / Run a study and write its deliverables."""
     _speak(lang)
-    _run(study, out, lang, _wanted(sheets, pdf, exchange, time_limit), live)
+    _run(study, out, lang, _wanted(sheets, pdf, exchange, time_limit, robust), live)
 
 
-def _wanted(sheets: str | None, pdf: bool, exchange: bool, time_limit: float | None) -> dict[str, Any]:
+def _wanted(
+    sheets: str | None, pdf: bool, exchange: bool, time_limit: float | None, robust: int | None
+) -> dict[str, Any]:
     """Return what the command line asks for beyond the study's own settings."""
     from planner.study import SHEETS
 
@@ -249,6 +260,8 @@ def _wanted(sheets: str | None, pdf: bool, exchange: bool, time_limit: float | N
         wanted["sheets"] = SHEETS if "all" in names else tuple(name for name in SHEETS if name in names)
     if time_limit is not None:
         wanted["time_limit_s"] = max(time_limit, 1e-3)
+    if robust is not None:
+        wanted["robustness"] = robust
     return wanted
 
 
@@ -302,6 +315,7 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any], live:
             say(speech, "cli.planned", year=result.years[-1], actions=len(result.actions), share=last["share"],
                 effective=last["effective_share"], status=say(speech, f"plan_status.{result.plan.verdict}"), gap=result.plan.gap)
         )  # fmt: skip
+    _tell_churn(result, speech)
     _tell_worst_closing(result, speech)
     if len(result.rejects):
         typer.echo(say(speech, "cli.rejects", rows=len(result.rejects)))
@@ -309,17 +323,36 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any], live:
         typer.echo(f"  {os.path.relpath(file)}" if file.is_relative_to(Path.cwd()) else f"  {file}")
 
 
+def _tell_churn(result: "Result", lang: Lang) -> None:
+    from planner.replanning import churn
+
+    settings, made = result.study.plan, result.made
+    if result.record is None or settings is None or made is None:
+        return
+    if made.unbound is None:
+        typer.echo(say(lang, "cli.changes", changes=churn(result.changes)))
+        return
+    loss, objective = abs(made.unbound.objective - made.plan.objective), say(lang, f"objective.{settings.objective}")
+    shown = f"{loss:,.2f}" if settings.minimises else f"{loss:.2%}"
+    said = {"changes": churn(result.changes), "most": settings.max_changes, "objective": objective, "loss": shown}
+    typer.echo(say(lang, "cli.churn", **said))
+
+
 def _tell_worst_closing(result: "Result", lang: Lang) -> None:
     from planner.report.figures import site_name
     from planner.words.wording import people
 
+    if result.robustness is not None:
+        verdicts = result.robustness.actions["verdict"].tolist()
+        told = {"core": verdicts.count("core"), "doubtful": verdicts.count("doubtful")}
+        typer.echo(say(lang, "why.core_told", trials=len(result.robustness.trials), **told))
     if result.why is not None and len(result.why.closings):
         worst = result.why.closings.iloc[0]
         typer.echo(say(lang, "why.worst_closing", name=site_name(result, worst["site"]), people=people(worst["loss"])))
 
 
 @app.command()
-def why(study: StudyPlace, lang: Language = None) -> None:
+def why(study: StudyPlace, robust: Robust = None, lang: Language = None) -> None:
     """解释方案:每项行动为何入选 / Explain the plan: why each action is in it."""
     from rich.console import Console
 
@@ -329,14 +362,18 @@ def why(study: StudyPlace, lang: Language = None) -> None:
     _speak(lang)
     settings = load_study(study)
     speech = _speak(lang, settings.language)
+    asked = {} if robust is None else {"robustness": robust}
+    settings = _with(settings.model_copy(update={"language": speech}), asked)
     with _steps() as steps:
-        result = pipeline.run(settings.model_copy(update={"language": speech}), progress=steps)
-    if result.plan and result.plan.status == "infeasible":
+        result = pipeline.run(settings, progress=steps, listener=steps.follow(settings.plan))
+    if result.plan and not result.plan.found:
         raise InfeasibleError("no_plan_why", reasons="; ".join(result.plan_reasons(speech)))
     if result.why is None:
         typer.echo(say(speech, "why.no_plan"))
         return
-    Console().print(_why_table(result, speech))
+    console = Console()
+    # A pipe has no width: what reads it gets whole lines.
+    (console if console.is_terminal else Console(width=200)).print(_why_table(result, speech))
     _tell_worst_closing(result, speech)
 
 
@@ -345,14 +382,30 @@ def _why_table(result: "Result", lang: Lang) -> "Table":
     from rich.table import Table
 
     from planner.report.figures import why_rows
-    from planner.words.wording import people
+    from planner.words.wording import money, people
 
-    columns = ("number", "name", "year", "loss", "groups", "closes", "substitutes")
+    sure = ("stays", "price") if result.robustness else ()
+    columns = ("number", "name", "year", "loss", "groups", "closes", "substitutes", *sure)
     table = Table(*(say(lang, f"why.{column}") for column in columns))
     for row in why_rows(result, lang):
         shown = {**row, "loss": people(row["loss"]), "substitutes": row["needed"] or row["substitutes"].split("; ")[0]}
+        shown["price"] = money(row.get("price"))
         table.add_row(*(escape(str(shown[column])) for column in columns))
     return table
+
+
+@app.command()
+def progress(
+    result: Annotated[Path, typer.Argument(help="summary.json 或其文件夹 / or its folder", metavar="RESULT")],
+    out: Annotated[Path, typer.Option(help="进展表 .xlsx 或 .csv / the table to write")] = Path("progress.xlsx"),
+    lang: Language = None,
+) -> None:
+    """由上次的建设计划写出进展表,供填写 / Write a progress table from the last programme, to fill in and plan anew."""
+    from planner.report.progress import write_progress
+
+    speech = _speak(lang)
+    write_progress(_summary_of(result), out, lang=speech, name=str(result))
+    typer.echo(say(speech, "cli.progress_written", file=out))
 
 
 @app.command()

@@ -39,9 +39,20 @@ from planner.intake import Inputs, read_inputs
 from planner.last import Last, last_run, read_summary
 from planner.network import Network, Positions, from_lines, locate, take, without_streets
 from planner.plans import TRADEOFF_COLUMNS, Made, effective_gain, make, reason_sentences, trade_off
-from planner.programme import chosen_actions, costs_by_year, people_within, price_levels, programme
+from planner.programme import (
+    SUBTOTALS,
+    chosen_actions,
+    costs_by_year,
+    funds,
+    people_within,
+    price_levels,
+    programme,
+    subtotals,
+)
 from planner.reach import Reach, nearest, reach
 from planner.remedies import gains_by_gap, remedies, seat_gains_by_gap
+from planner.replanning import Record, barred, changes, record_of, sites_left
+from planner.robustness import Robustness, robustness
 from planner.rulebook import Terrain
 from planner.siting import Listener, Plan
 from planner.standards import Ground, judge, norms
@@ -111,6 +122,9 @@ class Result:
         evaluation: the score card of today's sites (`planner.evaluation.SCORE_COLUMNS`).
         last: the earlier run that the study names, if any.
         why: why each action is in the plan; None where there is no plan.
+        robustness: how often each action stays when assumptions wobble; None unless the study asks for it.
+        record: what has become of an earlier programme; None where the study has no progress table.
+        changes: what has become of each of its rows, and what is new (`planner.replanning.CHANGE_COLUMNS`).
         walks: network, positions and reach, for what-ifs.
     """
 
@@ -143,6 +157,9 @@ class Result:
     evaluation: pd.DataFrame
     last: Last | None
     why: Why | None
+    robustness: Robustness | None
+    record: Record | None = field(repr=False)
+    changes: pd.DataFrame
     walks: Walks = field(repr=False)
 
     @property
@@ -170,6 +187,17 @@ class Result:
         """Return why no plan fits, as sentences; nothing where there is a plan."""
         return reason_sentences(self.plan.reasons if self.plan else (), self.terrain, lang)
 
+    @property
+    def subtotals(self) -> dict[str, pd.DataFrame]:
+        """The programme added up by year, tier, mode, town and responsible unit (`planner.programme.subtotals`)."""
+        return {by: subtotals(self.programme, by) for by in SUBTOTALS}
+
+    @property
+    def funds(self) -> pd.DataFrame:
+        """What each year costs beside its budget (`planner.programme.FUND_COLUMNS`)."""
+        sunk = self.record.sunk.tolist() if self.record else ()
+        return funds(self.study.plan if self.years else None, self.actions, self.cost_by_year, sunk)
+
     def why_needed(self, lang: Lang) -> tuple[tuple[str, ...], ...]:
         """Return, for each action of the programme, the rules that would be broken without it, as sentences."""
         return (
@@ -182,7 +210,14 @@ class Result:
     def terrain(self) -> Terrain:
         """What plans of this study are made on."""
         return terrain_of(
-            self.study, self.sites_today, self.zones, self.demand, self.walks, self.profiles, self.possible
+            self.study,
+            self.sites_today,
+            self.zones,
+            self.demand,
+            self.walks,
+            self.profiles,
+            self.possible,
+            self.record,
         )
 
 
@@ -200,6 +235,7 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
     progress("read")
     inputs = read_inputs(study)
     check_rules(study, inputs)
+    inputs = replace(inputs, sites=sites_left(inputs.sites, inputs.progress))
     last = (
         last_run(read_summary(study.path(study.last.summary), study.last.summary), study.last.summary)
         if study.last
@@ -216,13 +252,13 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
     gaps, *gap_of = find_gaps(inputs.demand, today, walks.network, walks.demand, inputs.sites, radius_m=radius_m)
 
     progress("plan")
-    forbidden = study.plan.forbidden if study.plan else ()
-    possible = possible_actions(inputs.sites, inputs.options, forbidden=forbidden)
+    possible, record = open_actions(study, inputs)
     gap_gains = _gap_gains(study, inputs, walks, profiles, today, gaps, gap_of, possible)
     gaps = gaps.join(remedies(gap_gains, gaps["weight"].to_numpy(dtype=float), possible))
-    made, actions = make_plan(study, inputs, walks, profiles, possible, listener=listener)
+    made, actions = make_plan(study, inputs, walks, profiles, possible, record, listener=listener)
 
     progress("programme")
+    changed = changes(record, actions, study.plan)
     moments, sites = {0: today}, inputs.sites.assign(year=0)
     figures = {0: _figures(study, sites, inputs.demand, walks, profiles, today)}
     for year in study.plan.years if study.plan else ():
@@ -232,6 +268,12 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
         moments[year] = cover(study, sites, inputs.demand, walks, profiles)
         figures[year] = _figures(study, sites, inputs.demand, walks, profiles, moments[year])
     ends = {0: inputs.sites, max(moments): sites}
+    why = _why(study, inputs, walks, profiles, possible, record, made, actions, sites, (gap_gains, gaps))
+    sure = None
+    if made is not None and why is not None and study.plan is not None and study.plan.robustness:
+        progress("robustness")
+        terrain = terrain_of(study, inputs.sites, inputs.zones, inputs.demand, walks, profiles, possible, record)
+        sure = robustness(terrain, study.plan, made, actions, trials=study.plan.robustness)
     return Result(
         study=study,
         run_id=run_id(study, inputs),
@@ -245,14 +287,16 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
         options=inputs.options,
         possible=possible,
         actions=actions,
-        programme=programme(study, sites, inputs.zones, actions, served=_people_near(study, inputs, walks)),
+        programme=programme(
+            study, sites, inputs.zones, actions, served=_people_near(study, inputs, walks), changed=changed
+        ),
         plan=made.plan if made else None,
         made=made,
         tradeoff=_trade_off(study, made),
         coverage=moments,
         indicators=figures,
         profiles=profiles,
-        cost_by_year=costs_by_year(actions, study.plan.years, price_levels(study.plan)) if study.plan else {},
+        cost_by_year=_cost_by_year(study.plan, actions, record) if study.plan else {},
         verdicts=_judged(
             study, inputs, walks, ends, lambda ground, at: judge(study.standard.judge, ground, moments[at])
         ),
@@ -263,7 +307,10 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
         seasons=_seasons(study, inputs.demand, {0: today, max(moments): moments[max(moments)]}),
         evaluation=_evaluation(study, inputs, walks, profiles, today),
         last=last,
-        why=_why(study, inputs, walks, profiles, possible, made, actions, sites, (gap_gains, gaps)),
+        why=why,
+        robustness=sure,
+        record=record,
+        changes=changed,
         walks=walks,
     )
 
@@ -403,6 +450,7 @@ def check_rules(study: Study, inputs: Inputs) -> None:
             raise InputError("place_unknown", file=study.settings_file, place=place)
     if study.plan:
         _check_names(study, study.plan, inputs)
+    _check_programme(study, inputs)
     for norm in study.standard.judge:
         if norm not in norms():
             raise InputError("norm_unknown", file=study.settings_file, norm=norm, norms=", ".join(norms()))
@@ -432,6 +480,29 @@ def _check_names(study: Study, plan: PlanSettings, inputs: Inputs) -> None:
             raise InputError("rule_names_unknown", file=study.settings_file, setting=f"plan.{setting}", word=word)
     for limit in plan.limits:
         week_mask(limit.hours)
+
+
+def _check_programme(study: Study, inputs: Inputs) -> None:
+    """Refuse rules of the programme that name a zone, a kind or a host that isn't there."""
+    sites, zones = inputs.sites, inputs.zones
+    hosts = "\n".join(sites["host"])
+    for n, rule in enumerate(study.programme.rules, 1):
+        strangers = {
+            "zone": [word for word in rule.zone if word not in {*zones["id"], *zones["name"]}],
+            "kind": [word for word in rule.kind if word not in set(sites["kind"])],
+            "host": [word for word in rule.host if word not in hosts],
+        }
+        for key, words in strangers.items():
+            if words:
+                setting = f"programme.rules[{n}].{key}"
+                raise InputError("rule_names_unknown", file=study.settings_file, setting=setting, word=words[0])
+
+
+def _cost_by_year(settings: PlanSettings, actions: pd.DataFrame, record: Record | None) -> dict[int, float]:
+    """Return what each year costs, with what was spent on sites that closed again."""
+    costs = costs_by_year(actions, settings.years, price_levels(settings))
+    sunk = dict(zip(settings.years, record.sunk.tolist(), strict=True)) if record else {}
+    return {year: cost + sunk.get(year, 0.0) for year, cost in costs.items()}
 
 
 def _trade_off(study: Study, made: Made | None) -> pd.DataFrame:
@@ -488,12 +559,26 @@ def _added_seats(sites: gpd.GeoDataFrame, actions: pd.DataFrame, offered: Offers
     return np.asarray(np.maximum(more, 0.0))
 
 
+def open_actions(study: Study, inputs: Inputs) -> tuple[pd.DataFrame, Record | None]:
+    """Return every action that may be taken, at what it costs or did cost, and what has become of an earlier programme.
+
+    Raises:
+        InputError: a row of the progress table means no action, or may mean several.
+    """
+    settings = study.plan
+    forbidden = {*(settings.forbidden if settings else ()), *barred(inputs.progress)}
+    possible = possible_actions(inputs.sites, inputs.options, forbidden=forbidden)
+    record = record_of(inputs.progress, possible, settings) if settings else None
+    return (possible if record is None else possible.assign(capital_cost=record.capital_cost)), record
+
+
 def make_plan(
     study: Study,
     inputs: Inputs,
     walks: Walks,
     profiles: dict[str, Floats],
     actions: pd.DataFrame,
+    record: Record | None = None,
     *,
     listener: Listener | None = None,
 ) -> tuple[Made | None, pd.DataFrame]:
@@ -505,6 +590,7 @@ def make_plan(
         walks: who can walk where.
         profiles: each group's work profile.
         actions: all that may be done.
+        record: what has become of an earlier programme.
         listener: told objective and bound while it is solved.
 
     Returns:
@@ -514,7 +600,7 @@ def make_plan(
     if settings is None:
         return None, chosen_actions(None, None, pd.DataFrame(columns=list(ACTION_COLUMNS)), ())
     made = make(
-        terrain_of(study, inputs.sites, inputs.zones, inputs.demand, walks, profiles, actions),
+        terrain_of(study, inputs.sites, inputs.zones, inputs.demand, walks, profiles, actions, record),
         settings,
         progress=listener,
     )
@@ -528,15 +614,16 @@ def _why(
     walks: Walks,
     profiles: dict[str, Floats],
     possible: pd.DataFrame,
+    record: Record | None,
     made: Made | None,
     actions: pd.DataFrame,
     sites: gpd.GeoDataFrame,
     lacking: tuple[csr_array, pd.DataFrame],
 ) -> Why | None:
     """Tell why each action is in the plan."""
-    if made is None or study.plan is None or made.plan.status == "infeasible":
+    if made is None or study.plan is None or not made.plan.found:
         return None
-    terrain = terrain_of(study, inputs.sites, inputs.zones, inputs.demand, walks, profiles, possible)
+    terrain = terrain_of(study, inputs.sites, inputs.zones, inputs.demand, walks, profiles, possible, record)
     return explain(terrain, study.plan, made, actions, standing_sites(sites, study.standard.services), *lacking)
 
 
@@ -548,6 +635,7 @@ def terrain_of(
     walks: Walks,
     profiles: dict[str, Floats],
     actions: pd.DataFrame,
+    record: Record | None = None,
 ) -> Terrain:
     """Return what plans are made on."""
 
@@ -557,7 +645,7 @@ def terrain_of(
     def between(cutoff_m: float) -> Reach:
         return reach(walks.network, walks.sites, walks.sites, cutoff_m=cutoff_m, access_share=walks.access_share)
 
-    return Terrain(study, sites, zones, demand, actions, profiles, walks.reach, walked, between)
+    return Terrain(study, sites, zones, demand, actions, profiles, walks.reach, walked, between, record)
 
 
 def _people_near(study: Study, inputs: Inputs, walks: Walks) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import pandas as pd
 from planner.coverage import Floats, offers, standing_sites
 from planner.evaluation import acceptance
 from planner.programme import price_levels
+from planner.replanning import money_left
 from planner.rulebook import Rulebook, Terrain, members_of, rulebook
 from planner.siting import (
     Listener,
@@ -67,6 +68,7 @@ class Made:
         rulebook: the rules in it.
         last_bound: no plan under the same rules and money has a larger objective at the end of the last year; NaN where that is not asked.
         last: this plan's at that time.
+        unbound: the plan if the last programme might be changed as much as helps; None where churn is not limited.
     """
 
     plan: Plan
@@ -74,6 +76,7 @@ class Made:
     rulebook: Rulebook
     last: float = float("nan")
     last_bound: float = float("nan")
+    unbound: Plan | None = None
 
 
 def walk_cap_m(terrain: Terrain, settings: PlanSettings) -> float:
@@ -125,7 +128,7 @@ def problem_of(
         actions=offers(terrain.actions, terrain.place, required),
         capital_cost=terrain.actions["capital_cost"].to_numpy(dtype=float),
         operating_cost=terrain.actions["operating_cost"].to_numpy(dtype=float),
-        budget=settings.budget,
+        budget=money_left(terrain.record, terrain.actions, settings),
         year_weight=settings.normalised_year_weights,
         carry_over=settings.carry_over,
         required=np.flatnonzero(terrain.sites["id"].isin(settings.required)).tolist(),
@@ -174,7 +177,20 @@ def make(terrain: Terrain, settings: PlanSettings, *, progress: Listener | None 
         progress: told objective and bound of what is being solved while it is; returning True stops with the best plan so far.
     """
     watch = Watch(settings.time_limit_s, progress and _in_unit(progress, settings, walk_cap_m(terrain, settings)))
-    limits: dict[str, Any] = {"mip_gap": settings.mip_gap, "work_limit": settings.work_limit}
+    made = best(terrain, settings, mip_gap=settings.mip_gap, work_limit=settings.work_limit, watch=watch)
+    if settings.mix or settings.objective in ("effective", "share", "backup"):
+        made = _with_last(made, settings)
+    if settings.max_changes is not None and made.plan.found and not watch.over():
+        made = replace(made, unbound=_unbound(terrain, settings, made))
+    return made
+
+
+def best(
+    terrain: Terrain, settings: PlanSettings, *, mip_gap: float, work_limit: int | None, watch: Watch | None = None
+) -> Made:
+    """Make the best plan by the study's aim, under limits of one's own; arguments like `planner.siting.solve`."""
+    watch = watch or Watch()
+    limits: dict[str, Any] = {"mip_gap": mip_gap, "work_limit": work_limit}
     book = rulebook(terrain, settings)
     if settings.objective == "worst_walk" and not settings.mix:
         return _worst_walk(terrain, settings, book, watch, limits)
@@ -184,8 +200,8 @@ def make(terrain: Terrain, settings: PlanSettings, *, progress: Listener | None 
         if settings.objective == "mean_walk" and not settings.mix:
             cap_m = walk_cap_m(terrain, settings)
             walked, least = cap_m * (1 - plan.objective), cap_m * (1 - plan.bound)
-            return Made(replace(plan, objective=walked, bound=least, gap=_gap(walked, least)), problem, book)
-        return _with_last(Made(plan, problem, book), settings)
+            plan = replace(plan, objective=walked, bound=least, gap=_gap(walked, least))
+        return Made(plan, problem, book)
     if settings.objective == "fairest":
         over = np.array(book.fair, dtype=np.int64)
         plan = objectives.fairest(problem, over, watch, levels=settings.fair_levels, **limits)
@@ -205,6 +221,17 @@ def _in_unit(listener: Listener, settings: PlanSettings, cap_m: float) -> Listen
         return listener(replace(now, objective=objective, bound=bound, gap=relative_gap(objective, bound)))
 
     return hear
+
+
+def _unbound(terrain: Terrain, settings: PlanSettings, made: Made) -> Plan:
+    """Return the plan that may change as much as helps, to say what keeping churn down costs; never worse than the one that may not."""
+    free = settings.model_copy(update={"max_changes": None})
+    plan = best(terrain, free, mip_gap=settings.mip_gap, work_limit=settings.work_limit).plan
+    here, there = made.plan.objective, plan.objective
+    behind = there > here if settings.minimises else there < here
+    if behind:
+        plan = replace(plan, build_year=made.plan.build_year, objective=here, gap=_gap(here, plan.bound))
+    return plan
 
 
 def _gap(objective: float, bound: float) -> float:
@@ -279,7 +306,9 @@ def _with_last(made: Made, settings: PlanSettings) -> Made:
     return replace(made, last=last, last_bound=max(best.bound, last))
 
 
-def _worst_walk(terrain: Terrain, settings: PlanSettings, book: Rulebook, watch: Watch, limits: dict[str, Any]) -> Made:
+def _worst_walk(
+    terrain: Terrain, settings: PlanSettings, book: Rulebook, watch: Watch, limits: Mapping[str, Any]
+) -> Made:
     """Find the shortest worst walk: everybody whom any place can reach within the cap has a site within it in the last year."""
     cap_m, n_years = walk_cap_m(terrain, settings), len(settings.years)
     pairs = terrain.walks(cap_m)

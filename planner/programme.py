@@ -5,6 +5,7 @@ It decides nothing and invents nothing: what no table says stays empty.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -13,7 +14,8 @@ import pandas as pd
 from planner.actions import STATE_AFTER
 from planner.siting import Plan, SitingProblem
 from planner.siting.problem import Floats, Ints
-from planner.study import PlanSettings, Study
+from planner.study import PLACEHOLDERS, PlanSettings, ProgrammeRule, Study
+from planner.tables import NOTE_COLUMNS
 
 # In the order of the paper table; the headings are the catalogue's `programme` section.
 PROGRAMME_COLUMNS = (
@@ -47,9 +49,11 @@ PROGRAMME_COLUMNS = (
     "services",
     "capacity",
     "source",
+    "progress",
+    "change",
 )
 # What a user's tables may carry about a site or an option, and the programme only passes on.
-PASSED_ON = ("community", "floor_area_m2", "kit_level", "funding", "lead_unit", "support_unit", "due", "note")
+PASSED_ON = ("community", *NOTE_COLUMNS)
 
 
 def chosen_actions(
@@ -114,6 +118,7 @@ def programme(
     actions: pd.DataFrame,
     *,
     served: pd.DataFrame | None = None,
+    changed: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Make the construction programme.
 
@@ -124,10 +129,12 @@ def programme(
         actions: what `chosen_actions` gave, in its order.
         served: people of each group within the service radius: one row a site (row numbers of ``sites``), one column a group, whose
             label is printed; `people_within` counts them.
+        changed: how the rows stand to the last programme (`planner.replanning.CHANGE_COLUMNS`), where there was one.
 
     Returns:
-        Columns `PROGRAMME_COLUMNS`, a row an action. Longitude and latitude are WGS-84 degrees; costs are in the study's cost unit,
-        operating cost a year; ``state`` is ``chosen`` (new), ``upgraded`` or ``closed``. Empty means: no table says it.
+        Columns `PROGRAMME_COLUMNS`, a row an action. Longitude and latitude are WGS-84 degrees; costs are in the study's cost unit: capital
+        in money of the row's year, operating cost a year in prices of the first; ``state`` is ``chosen`` (new), ``upgraded`` or
+        ``closed``. Empty means: no table and no rule says it.
     """
     at = sites.iloc[actions["place"].to_numpy(dtype=np.int64)]
     lon_lat = at.geometry.to_crs("EPSG:4326")
@@ -147,7 +154,7 @@ def programme(
             "state": actions["action"].map(STATE_AFTER).to_numpy(),
             "opening_hours": actions["opening_hours"].to_numpy(),
             "served": ["" if served is None else _people(served.loc[place]) for place in actions["place"]],
-            "capital_cost": actions["capital_cost"].to_numpy(dtype=float),
+            "capital_cost": actions["cost"].to_numpy(dtype=float),
             "operating_cost": actions["operating_cost"].to_numpy(dtype=float),
             "year": actions["year"].to_numpy(),
             "gain": actions["gain"].to_numpy(dtype=float),
@@ -156,10 +163,44 @@ def programme(
             "services": actions["services"].to_numpy(),
             "capacity": actions["capacity"].to_numpy(dtype=float),
             "source": at["source"].to_numpy(),
+            **_since(at["id"].tolist(), changed),
         }
     )
     passed_on = pd.DataFrame({column: _first_said(column, actions, at) for column in PASSED_ON}, index=table.index)
-    return pd.concat([table, passed_on], axis=1)[list(PROGRAMME_COLUMNS)]
+    whole = pd.concat([table, passed_on], axis=1)[list(PROGRAMME_COLUMNS)]
+    return _by_rule(whole, study.programme.rules, at)
+
+
+def _by_rule(table: pd.DataFrame, rules: Sequence[ProgrammeRule], at: pd.DataFrame) -> pd.DataFrame:
+    """Fill in what no table says by the first rule that fits the row and says it."""
+    filled = table.copy()
+    kinds, zones = at["kind"].tolist(), at["zone"].tolist()
+    for n, row in enumerate(table.to_dict("records")):
+        place = {**row, "kind": kinds[n], "zone": zones[n]}
+        for rule in rules:
+            if not _fits(rule, place):
+                continue
+            for column, text in rule.says.items():
+                if filled.at[n, column] == "":
+                    said = {key: place[word] for key, word in PLACEHOLDERS.items()}
+                    filled.at[n, column] = text.format(**said)
+    return filled
+
+
+def _fits(rule: ProgrammeRule, row: Mapping[Any, Any]) -> bool:
+    """Tell whether a row is all that a rule asks for. A zone may go by its name; a host counts if its name holds the word."""
+    asked = {"tier": rule.tier, "mode": rule.mode, "kind": rule.kind, "action": rule.action}
+    if any(words and row[column] not in words for column, words in asked.items()):
+        return False
+    if rule.zone and row["zone"] not in rule.zone and row["town"] not in rule.zone:
+        return False
+    return not rule.host or any(word in row["host"] for word in rule.host)
+
+
+def _since(sites: Sequence[str], changed: pd.DataFrame | None) -> dict[str, list[str]]:
+    """Return the progress of each row and how it stands to the last programme; empty where there was none."""
+    rows = {} if changed is None else {row["site"]: row for row in changed.to_dict("records")}
+    return {column: [rows[site][column] if site in rows else "" for site in sites] for column in ("progress", "change")}
 
 
 def _people(by_group: pd.Series) -> str:
@@ -205,6 +246,45 @@ def costs_by_year(
     return {
         int(year): float(capital[built == year].sum() + level[year] * operating[built <= year].sum()) for year in years
     }
+
+
+# By what the programme is added up.
+SUBTOTALS = ("year", "tier", "mode", "town", "lead_unit")
+FUND_COLUMNS = (
+    "year",
+    "actions",
+    "capital_cost",  # of the year's actions
+    "operating_cost",  # of all of the plan's actions that are open
+    "sunk",  # spent on sites that closed again
+    "spent",
+    "budget",
+    "left",  # at the year's end; with carry-over that of the years before included
+)
+
+
+def funds(
+    settings: PlanSettings | None, actions: pd.DataFrame, cost_by_year: Mapping[int, float], sunk: Sequence[float] = ()
+) -> pd.DataFrame:
+    """Return what each year costs beside its budget: `FUND_COLUMNS`, in money of each year.
+
+    Args:
+        settings: years, budgets, prices, carry-over; None gives an empty table.
+        actions: what `chosen_actions` gave.
+        cost_by_year: what each year costs in all.
+        sunk: of that, what was spent on sites that closed again; default nothing.
+    """
+    rows: list[dict[str, float]] = []
+    left = 0.0
+    for n, (year, budget) in enumerate(zip(settings.years, settings.budget, strict=True) if settings else ()):
+        now = (actions["year"] == year).to_numpy()
+        capital, lost = float(actions["cost"].to_numpy(dtype=float)[now].sum()), float(sunk[n]) if len(sunk) else 0.0
+        spent = cost_by_year[year]
+        left = (left if settings and settings.carry_over else 0.0) + budget - spent
+        rows.append(
+            {"year": year, "actions": int(now.sum()), "capital_cost": capital, "operating_cost": spent - capital - lost,
+             "sunk": lost, "spent": spent, "budget": budget, "left": left}
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=list(FUND_COLUMNS))
 
 
 def subtotals(table: pd.DataFrame, by: str) -> pd.DataFrame:

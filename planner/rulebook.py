@@ -15,6 +15,7 @@ import pandas as pd
 from planner.coverage import Bools, Floats, Ints
 from planner.hours import week_mask
 from planner.reach import Reach
+from planner.replanning import Record, rules_of
 from planner.siting import Reason, Rule, rules
 from planner.siting.covering import Tally
 from planner.study import Floor, Limit, PlanSettings, Study
@@ -35,6 +36,7 @@ class Terrain:
         reach: pairs (unit, place) within the service radius.
         walks: a cutoff in metres -> pairs (unit, place) within it.
         between: a cutoff in metres -> pairs (place, place) within it.
+        record: what has become of an earlier programme, where the study says so.
     """
 
     study: Study
@@ -46,6 +48,7 @@ class Terrain:
     reach: Reach
     walks: Callable[[float], Reach]
     between: Callable[[float], Reach]
+    record: Record | None = None
 
     @property
     def place(self) -> Ints:
@@ -99,6 +102,7 @@ def rulebook(terrain: Terrain, settings: PlanSettings) -> Rulebook:
         found += _limit_rules(terrain, settings, number + 1, limit)
     found += _spacing(terrain, settings)
     found += _merging(terrain, settings)
+    found += rules_of(terrain.record, terrain.actions, settings) if terrain.record else ()
     fair = []
     if settings.objective == "fairest":
         column = settings.fair_over

@@ -5,6 +5,7 @@ Takes a folder with study.toml, or that file; gives a `Study`. Reads no other fi
 
 import difflib
 import re
+import string
 import tomllib
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal, get_args
@@ -18,6 +19,7 @@ Mode = Literal["self_build", "joint_build", "co_host", "shared", "consolidate"]
 Tier = Literal["city", "county", "township", "cluster", "enterprise"]
 Role = Literal["rest_station", "service_centre", "venue"]
 Action = Literal["build", "extend_hours", "upgrade", "close"]
+State = Literal["planned", "begun", "open", "closed"]
 Objective = Literal["effective", "share", "backup", "served", "mean_walk", "worst_walk", "fairest", "least_cost"]
 Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000", "auto"]
 
@@ -29,6 +31,7 @@ Metres = Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False, strict=True)]
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False, strict=True)]
 
 STUDY_FILE = "study.toml"
+STATES: tuple[State, ...] = get_args(State)
 # What a study knows and its file doesn't say.
 _OURS = ("folder", "settings_file", "unsaved")
 
@@ -386,6 +389,12 @@ class PlanSettings(_Settings):
         merge_within_m: a site may close only once a site within this walk is upgraded (整合 closes one and widens another). Default: the
             service radius.
         tradeoff: whether to compute what more and less money would buy.
+        progress: a table of what has become of the last programme (`planner progress` writes one to fill in): what is begun or open stays,
+            the rest is planned anew. A file name is enough.
+        replan_from: first year in which something may still be planned. Default: the last in which something is begun or open.
+        robustness: how many times the plan is made again under wobbling assumptions, to tell its robust core from the doubtful rest.
+            Default: not at all, for each takes as long as the plan itself.
+        max_changes: most rows of the last programme that may be moved, changed or dropped, new ones counted too. Default: as many as help.
         mip_gap: the solver stops when the proven gap is below this fraction.
         work_limit: most branch-and-bound nodes: a count of work, so that the result doesn't depend on the machine.
         time_limit_s: a limit in seconds, only if the user asks for it; named in the result.
@@ -410,6 +419,10 @@ class PlanSettings(_Settings):
     spacing_m: Metres | None = None
     merge_within_m: Metres | None = None
     tradeoff: bool = False
+    progress: Table | None = None
+    replan_from: int | None = None
+    max_changes: Annotated[int, Field(ge=0)] | None = None
+    robustness: Annotated[int, Field(ge=0, le=1000)] = 0
     mip_gap: Annotated[float, Field(ge=0, lt=1)] = 0.005
     work_limit: Annotated[int, Field(ge=0)] = 200
     time_limit_s: Positive | None = None
@@ -420,6 +433,19 @@ class PlanSettings(_Settings):
         if list(years) != sorted(set(years)):
             raise ValueError("years_ascending")
         return years
+
+    @field_validator("progress", mode="before")
+    @classmethod
+    def _file_alone(cls, progress: object) -> object:
+        return {"file": progress} if isinstance(progress, str) else progress
+
+    @model_validator(mode="after")
+    def _replans(self) -> "PlanSettings":
+        if self.replan_from is not None and self.replan_from not in self.years:
+            raise ValueError("replan_from_no_year")
+        if self.progress is None and (self.replan_from is not None or self.max_changes is not None):
+            raise ValueError("replan_without_progress")
+        return self
 
     @model_validator(mode="after")
     def _one_each(self) -> "PlanSettings":
@@ -456,6 +482,63 @@ class PlanSettings(_Settings):
         """Weights of the years, summing to one."""
         weights = self.year_weights or (1.0,) * len(self.years)
         return tuple(w / sum(weights) for w in weights)
+
+
+# What a text of a programme's rule may ask for, and the column that it is.
+PLACEHOLDERS = {"town": "town", "host": "host", "year": "year", "name": "name", "community": "community"}
+
+
+class ProgrammeRule(_Settings):
+    """Who is responsible for what: fills in what no table says in the rows of the programme that are all that is asked for.
+
+    Of several rules that fit the first that says something counts. Texts may hold ``{town}``, ``{host}``, ``{year}``, ``{name}`` and
+    ``{community}`` of the row.
+
+    Attributes:
+        tier, mode, zone, kind, host, action: any of the words given; a zone by id or name, a host by a word in its name.
+        lead_unit, support_unit: 责任单位, 配合单位.
+        funding: 资金来源.
+        due: 完成时限.
+        kit_level: 配置等级.
+        note: 备注.
+    """
+
+    tier: tuple[Tier, ...] = ()
+    mode: tuple[Mode, ...] = ()
+    zone: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    host: tuple[str, ...] = ()
+    action: tuple[Action, ...] = ()
+    lead_unit: str = ""
+    support_unit: str = ""
+    funding: str = ""
+    due: str = ""
+    kit_level: str = ""
+    note: str = ""
+
+    @property
+    def says(self) -> dict[str, str]:
+        """What it fills in, by column."""
+        columns = ("lead_unit", "support_unit", "funding", "due", "kit_level", "note")
+        return {column: getattr(self, column) for column in columns if getattr(self, column)}
+
+    @model_validator(mode="after")
+    def _fills_in(self) -> "ProgrammeRule":
+        if not self.says:
+            raise ValueError("programme_rule_empty")
+        try:
+            parts = [part for text in self.says.values() for part in string.Formatter().parse(text)]
+        except ValueError as error:
+            raise ValueError("programme_rule_text") from error
+        if any(name is not None and (name not in PLACEHOLDERS or form or how) for _, name, form, how in parts):
+            raise ValueError("programme_rule_text")
+        return self
+
+
+class ProgrammeSettings(_Settings):
+    """How the rows of the programme are filled in: the first rule that fits counts."""
+
+    rules: tuple[ProgrammeRule, ...] = ()
 
 
 class LastRun(_Settings):
@@ -530,6 +613,7 @@ class Study(_Settings):
     tiers: tuple[TierRule, ...] = ()
     capacity: Capacity | None = None
     plan: PlanSettings | None = None
+    programme: ProgrammeSettings = ProgrammeSettings()
     map: MapSettings = MapSettings()
     output: OutputSettings = OutputSettings()
     evaluation: Table | None = None
@@ -650,6 +734,7 @@ class Study(_Settings):
         named += [d.file for d in self.demand if isinstance(d, Table)]
         named += [d.points.file for d in self.demand if isinstance(d, ZoneDemand) and d.points]
         named += [self.last.summary] if self.last else []
+        named += [self.plan.progress.file] if self.plan and self.plan.progress else []
         return (self.settings_file, *dict.fromkeys(named))
 
 
@@ -776,6 +861,8 @@ def _known_settings() -> list[str]:
         Limit,
         Floor,
         PlanSettings,
+        ProgrammeSettings,
+        ProgrammeRule,
         MapSettings,
         LastRun,
     )

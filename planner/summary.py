@@ -12,6 +12,8 @@ import numpy as np
 from planner import __version__
 from planner.last import changes, since
 from planner.pipeline import Result
+from planner.replanning import churn
+from planner.robustness import WOBBLE
 from planner.study import PlanSettings
 from planner.tiers import tier_matrix
 
@@ -147,7 +149,7 @@ def _plan(result: Result) -> dict[str, Any]:
     plan, settings = result.plan, result.study.plan
     if plan is None or settings is None:
         return {}
-    columns = ["site", "action", "mode", "tier", "year", "cost", "operating_cost", "gain", "id"]
+    columns = ["site", "action", "mode", "tier", "year", "cost", "operating_cost", "gain", "id", "name"]
     return {
         "objective_name": settings.objective,
         "status": plan.status,
@@ -159,7 +161,7 @@ def _plan(result: Result) -> dict[str, Any]:
         "time_limit_s": settings.time_limit_s,
         "year_weights": list(settings.normalised_year_weights),
         "cost_unit": settings.cost_unit,
-        "actions": result.actions[columns].to_dict("records"),
+        "actions": _actions(result, columns),
         "cost_by_year": {str(year): cost for year, cost in result.cost_by_year.items()},
         "budget_by_year": {str(y): b for y, b in zip(settings.years, settings.budget, strict=True)},
         "carry_over": settings.carry_over,
@@ -167,8 +169,45 @@ def _plan(result: Result) -> dict[str, Any]:
         "last_year": _last_year(result),
         "tradeoff": result.tradeoff.to_dict("records"),
         "reasons": list(result.plan_reasons(result.study.language)),
+        "changes": result.changes.to_dict("records"),
+        "churn": _churn(result),
         "why": _why(result),
+        "robustness": _robustness(result),
         "worst_closing": None if result.why is None else result.why.closings.head(1).to_dict("records")[0],
+    }
+
+
+def _actions(result: Result, columns: list[str]) -> list[dict[Any, Any]]:
+    """Return the actions in the order of the programme, with how each stands to the last one where there was one."""
+    since = result.programme[["progress", "change"]].to_dict("records") if len(result.changes) else []
+    actions = result.actions[columns].to_dict("records")
+    return [action | told for action, told in zip(actions, since or [{}] * len(actions), strict=True)]
+
+
+def _churn(result: Result) -> dict[str, Any] | None:
+    """Return how much of the last programme was changed, and what a limit on that costs at most; nothing where there was none."""
+    made, settings = result.made, result.study.plan
+    if result.record is None or settings is None or made is None:
+        return None
+    free = made.unbound
+    return {
+        "changes": churn(result.changes),
+        "most": settings.max_changes,
+        "replan_from": settings.years[result.record.first],
+        "objective_unbound": None if free is None else free.objective,
+        "bound_unbound": None if free is None else free.bound,
+        "loss": None if free is None else abs(free.objective - made.plan.objective),
+    }
+
+
+def _robustness(result: Result) -> dict[str, Any] | None:
+    """Return how often each action stays when assumptions wobble, and each trial; nothing where it was not asked for."""
+    if result.robustness is None:
+        return None
+    return {
+        "wobble": WOBBLE,
+        "actions": result.robustness.actions.to_dict("records"),
+        "trials": result.robustness.trials.to_dict("records"),
     }
 
 
@@ -211,6 +250,8 @@ def _rules(settings: PlanSettings) -> dict[str, Any]:
         "spacing_m",
         "price_change",
         "merge_within_m",
+        "replan_from",
+        "max_changes",
     }
     return settings.model_dump(mode="json", include=keys, exclude_defaults=True)
 

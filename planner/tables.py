@@ -7,6 +7,8 @@ Plain GeoDataFrames in the study's projected CRS, with a RangeIndex. A row only 
 import geopandas as gpd
 import pandas as pd
 
+# What the programme passes on as it is written, and what norms ask for; empty (floor area: NaN) where no table says it.
+NOTE_COLUMNS = ("floor_area_m2", "kit_level", "funding", "lead_unit", "support_unit", "due", "note")
 SITE_COLUMNS = (
     "id",  # unique text
     "name",
@@ -20,11 +22,11 @@ SITE_COLUMNS = (
     "opening_hours",  # OSM syntax; empty: unknown
     "services",  # joined by ";"
     "capacity",  # seats; NaN: unknown
-    "floor_area_m2",  # NaN: unknown
-    "kit_level",  # as the user wrote it; empty: unknown
     "surveyed",  # people asked about it; NaN: nobody
     "took_part",  # of them, who have used it
     "address",
+    "community",  # 社区/网格
+    *NOTE_COLUMNS,
     "zone",  # id of its zone; empty: outside all zones
     "source",
     "geometry",  # point
@@ -60,7 +62,7 @@ OPTION_COLUMNS = (
     "capital_cost",  # in the study's cost unit
     "operating_cost",  # a year
     "tier",
-    "note",
+    *NOTE_COLUMNS,
     "source",
 )
 SURVEY_COLUMNS = (

@@ -138,6 +138,14 @@ def test_why_explains_each_action_and_names_the_worst_closing(small_study: Path)
     assert "could stand in" in done.stdout and "single closing that hurts most" in done.stdout
 
 
+def test_a_progress_table_is_written_from_a_result_and_never_over_another(small_study: Path, tmp_path: Path):
+    assert planner("run", small_study, "--out", tmp_path / "out").returncode == 0
+    done = planner("progress", tmp_path / "out", "--out", tmp_path / "p.xlsx")
+    assert done.returncode == 0 and (tmp_path / "p.xlsx").is_file()
+    assert planner("progress", tmp_path / "out", "--out", tmp_path / "p.xlsx").returncode == 1
+    assert planner("progress", tmp_path, "--out", tmp_path / "q.xlsx").returncode == 1
+
+
 def test_compare_two_results(small_study: Path, tmp_path: Path):
     for name, radius in (("a", "400"), ("b", "500")):
         change(small_study, "service_radius_m = ", f"service_radius_m = {radius} # ")
@@ -153,7 +161,7 @@ def test_version_and_help():
     import planner as package
 
     assert planner("--version").stdout.strip() == package.__version__
-    for command in ("demo", "run", "why", "check", "fetch", "app", "compare"):
+    for command in ("demo", "run", "why", "progress", "check", "fetch", "app", "compare"):
         assert planner(command, "--help").returncode == 0
 
 

@@ -5,17 +5,30 @@ from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
+import small_study as small
 from scipy import sparse
 from shapely import Point
 
-from planner.programme import PROGRAMME_COLUMNS, chosen_actions, costs_by_year, people_within, programme, subtotals
+from planner.errors import InputError
+from planner.pipeline import run
+from planner.programme import (
+    PROGRAMME_COLUMNS,
+    chosen_actions,
+    costs_by_year,
+    funds,
+    people_within,
+    programme,
+    subtotals,
+)
 from planner.siting import Plan, SitingProblem, objective_of
+from planner.study import PlanSettings, ProgrammeSettings, load_study
 from planner.words import has
 
 YEARS = (2027, 2028)
-STUDY = SimpleNamespace(folder=Path())
+STUDY = SimpleNamespace(folder=Path(), programme=ProgrammeSettings())
 # Units of 4, 3, 2, 1 tenths of 100 people; A covers the first two, B the middle two, C the last.
 PROBLEM = SitingProblem(
     unit_weight=np.array([0.4, 0.3, 0.2, 0.1]),
@@ -121,6 +134,113 @@ def test_what_a_users_table_says_is_passed_on() -> None:
     chosen = chosen_actions(plan(1, 0, 0), PROBLEM, actions().assign(funding="市总工会"), YEARS)
     table = programme(STUDY, sites().assign(lead_unit="区总工会", funding="别处"), ZONES, chosen)
     assert (table["lead_unit"].item(), table["funding"].item()) == ("区总工会", "市总工会")
+
+
+def ruled(*rules: dict[str, object]) -> pd.DataFrame:
+    study = SimpleNamespace(folder=Path(), programme=ProgrammeSettings.model_validate({"rules": rules}))
+    chosen = chosen_actions(plan(1, 2, 2), PROBLEM, actions().assign(funding=["", "区财政", ""]), YEARS)
+    return programme(study, sites(), ZONES, chosen).set_index("site")
+
+
+def test_the_first_rule_that_fits_says_who_is_responsible() -> None:
+    table = ruled(
+        {"mode": ["co_host"], "lead_unit": "{town}总工会", "due": "{year}-10-31"},
+        {"zone": ["民族街道"], "lead_unit": "别家", "support_unit": "{host}"},
+        {"host": ["工商"], "support_unit": "{host}工会"},
+        {"lead_unit": "市总工会", "funding": "工会经费"},
+    )
+    assert table["lead_unit"].to_dict() == {"C1": "民族街道总工会", "C2": "市总工会", "S1": "别家"}
+    assert table["support_unit"].to_dict() == {"C1": "", "C2": "工商银行工会", "S1": "农业银行"}
+    assert table["due"].to_dict() == {"C1": "2027-10-31", "C2": "", "S1": ""}
+    # What a table says comes before any rule.
+    assert table["funding"].to_dict() == {"C1": "工会经费", "C2": "区财政", "S1": "工会经费"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "fits"),
+    [
+        ({"tier": ["township"]}, "C1 C2 S1"),
+        ({"tier": ["city"]}, ""),
+        ({"mode": ["shared", "consolidate"]}, "C2 S1"),
+        ({"zone": ["Z1"]}, "C1 S1"),
+        ({"host": ["银行"]}, "C2 S1"),
+        ({"kind": ["bank"], "action": ["build"]}, "C1 C2"),
+        ({"zone": ["Z1"], "mode": ["consolidate"]}, "S1"),
+    ],
+)
+def test_a_rule_fits_what_is_all_that_it_asks_for(rule: dict[str, object], fits: str) -> None:
+    table = ruled({**rule, "lead_unit": "甲"})
+    assert sorted(table.index[table["lead_unit"] == "甲"]) == fits.split()
+
+
+@pytest.mark.parametrize("text", ["{place}", "{", "{host!r}", "{host:>9}", "{host.x}", "{}"])
+def test_a_rule_asks_for_no_more_than_the_row_has(tmp_path: Path, text: str) -> None:
+    with_rule(tmp_path, f'lead_unit = "{text}"')
+    with pytest.raises(InputError, match="braces"):
+        load_study(tmp_path)
+
+
+def with_rule(folder: Path, rule: str) -> Path:
+    small.write(folder)
+    (folder / "study.toml").write_text(small.STUDY + f"\n[[programme.rules]]\n{rule}\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("rule", ['zone = ["X"]', 'host = ["邮政"]', 'kind = ["邮局"]'])
+def test_a_rule_that_names_what_is_not_there_is_refused(tmp_path: Path, rule: str) -> None:
+    folder = with_rule(tmp_path, f'{rule}\nlead_unit = "甲"')
+    with pytest.raises(InputError, match=r"programme\.rules\[1\]"):
+        run(load_study(folder))
+
+
+def test_a_rule_that_fills_in_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="fills in nothing"):
+        load_study(with_rule(tmp_path, 'tier = ["city"]'))
+
+
+def test_what_the_files_say_and_what_rules_say_reaches_the_programme(tmp_path: Path) -> None:
+    folder = with_rule(tmp_path, 'lead_unit = "{town}总工会"\ndue = "{year}年底"')
+    book = openpyxl.load_workbook(folder / "options.xlsx")
+    book.active["J1"], book.active["K1"] = "建筑面积(平方米)", "配置等级"
+    for row in range(2, 6):
+        book.active[f"J{row}"], book.active[f"K{row}"] = 20 + row, "基本"
+    book.save(folder / "options.xlsx")
+    lines = (folder / "candidates.csv").read_text(encoding="utf-8-sig").splitlines()
+    more = [",社区/网格,责任单位", ",东门社区,环卫所工会", ",南门社区,"]
+    text = "\n".join(line + extra for line, extra in zip(lines, more, strict=True))
+    (folder / "candidates.csv").write_text(text, encoding="utf-8")
+    result = run(load_study(folder))
+    table = result.programme.set_index("site")
+    assert table.loc["C1", ["community", "lead_unit", "kit_level"]].tolist() == ["东门社区", "环卫所工会", "基本"]
+    assert table.loc["C2", ["community", "lead_unit"]].tolist() == ["南门社区", "东街道总工会"]
+    assert table["due"].tolist() == [f"{year}年底" for year in table["year"]]
+    assert (table["floor_area_m2"].astype(float) > 20).all()
+    assert result.subtotals["lead_unit"]["actions"].sum() == len(table)
+
+
+def test_funds_are_what_each_year_costs_beside_its_budget(tmp_path: Path) -> None:
+    folder = small.write(tmp_path)
+    text = small.STUDY.replace("budget = [3.0, 3.0]", "budget = [3.0, 3.0]\nprice_change = 0.1")
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    result = run(load_study(folder))
+    table, capital = result.funds.set_index("year"), result.programme.groupby("year")["capital_cost"].sum()
+    assert table["spent"].to_dict() == pytest.approx(result.cost_by_year)
+    assert table["capital_cost"].to_dict() == pytest.approx({year: capital.get(year, 0.0) for year in (2027, 2028)})
+    running = result.programme["operating_cost"].sum() * 1.1
+    assert table.loc[2028, "operating_cost"] == pytest.approx(running)
+    assert table.loc[2028, "left"] == pytest.approx(6.0 - sum(result.cost_by_year.values()))
+    assert result.subtotals["year"]["capital_cost"].sum() == pytest.approx(table["capital_cost"].sum())
+
+
+def test_funds_without_carry_over_leave_each_year_its_own() -> None:
+    settings = PlanSettings(years=YEARS, budget=(5.0, 6.0), carry_over=False)
+    chosen = chosen_actions(plan(1, 0, 2), PROBLEM, actions(), YEARS)
+    table = funds(settings, chosen, {2027: 2.5 + 0.7, 2028: 1.75}, [0.7, 0.0])
+    assert table["left"].tolist() == pytest.approx([1.8, 4.25])
+    assert table[["capital_cost", "operating_cost", "sunk"]].to_numpy().tolist() == [
+        pytest.approx([2.0, 0.5, 0.7]),
+        pytest.approx([1.0, 0.75, 0.0]),
+    ]
 
 
 def test_every_column_has_a_heading() -> None:

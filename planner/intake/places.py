@@ -29,7 +29,7 @@ from planner.intake.layers import LAYER_SUFFIXES, likely_crs, read_raw_layer
 from planner.intake.notes import Notes, some
 from planner.intake.table import RawTable, read_table, table_of
 from planner.study import STUDY_FILE, Action, Mode, Role, Study, Table, Tier
-from planner.tables import OPTION_COLUMNS, SITE_COLUMNS, as_table, service_set
+from planner.tables import NOTE_COLUMNS, OPTION_COLUMNS, SITE_COLUMNS, as_table, service_set
 from planner.words import LANGS, catalogue, say, term
 
 # Numbers swapped or in another system land farther off than any walk; metres of error in a datum never do.
@@ -344,9 +344,9 @@ def read_sites(
     sites["opening_hours"] = columns.hours(table)
     sites["services"] = _services(study, table, notes)
     sites["capacity"] = columns.capacity(table)
-    sites["floor_area_m2"] = columns.floor_area_m2(table)
-    sites["kit_level"] = columns.text(table, "kit_level")
     sites["surveyed"] = sites["took_part"] = np.nan
+    sites["community"] = columns.text(table, "community")
+    sites = sites.assign(**_notes(table))
     sites["zone"] = ""
     sites["source"] = [f"{file}#{row}" for row in sites.index]
     sites["geometry"] = points.to_numpy()
@@ -370,6 +370,13 @@ def _services(study: Study, table: RawTable, notes: Notes) -> pd.Series:
     for word, rows in strange.items():
         notes.warn("service_unknown", file=table.file, rows=some(pd.Index(rows)), word=word)
     return services
+
+
+def _notes(table: RawTable) -> dict[str, pd.Series]:
+    """Return what a row says for the programme to pass on (`NOTE_COLUMNS`)."""
+    return {column: columns.text(table, column) for column in NOTE_COLUMNS} | {
+        "floor_area_m2": columns.floor_area_m2(table)
+    }
 
 
 def known_services() -> set[str]:
@@ -541,7 +548,7 @@ def read_options(study: Study, settings: Table, notes: Notes) -> pd.DataFrame:
     options["services"] = _services(study, table, notes)
     # Empty is the place's own tier.
     options["tier"] = columns.identifiers(table, "tier", "tier", get_args(Tier))
-    options["note"] = columns.text(table, "note")
+    options = options.assign(**_notes(table))
     options["capacity"] = columns.capacity(table)
     units = money(study.plan.cost_unit if study.plan else "万元")
     for field in ("capital_cost", "operating_cost"):

@@ -32,6 +32,7 @@ from planner.intake.places import (
     refuse_unoffered,
     walkable_area,
 )
+from planner.intake.progress import no_progress, read_progress
 from planner.intake.survey import no_survey, read_survey
 from planner.study import Study
 from planner.tables import (
@@ -62,6 +63,7 @@ class Inputs:
         hashes: sha256 of every file of the study, each part of a shapefile too.
         evidence: how likely each reading of each table's coordinates is (`tables.EVIDENCE_COLUMNS`).
         survey: what was asked and counted at existing sites (`tables.SURVEY_COLUMNS`).
+        progress: what has become of the last programme (`planner.intake.progress.PROGRESS_COLUMNS`).
         headings: which heading was understood as which field (`tables.HEADING_COLUMNS`).
     """
 
@@ -78,6 +80,7 @@ class Inputs:
     evidence: pd.DataFrame
     headings: pd.DataFrame
     survey: pd.DataFrame
+    progress: pd.DataFrame
 
 
 def read_inputs(study: Study) -> Inputs:
@@ -110,6 +113,8 @@ def read_inputs(study: Study) -> Inputs:
     note_idle(study, sites, options, notes)
     _note_empty_tiers(study, zones, demand, notes)
     survey = read_survey(study, study.evaluation, sites, notes) if study.evaluation else no_survey()
+    plan = study.plan
+    progress = read_progress(study, plan, plan.progress, sites, notes) if plan and plan.progress else no_progress()
     for count in ("surveyed", "took_part"):
         sites[count] = sites["id"].map(dict(zip(survey["site"], survey[count], strict=True))).astype(float)
     return Inputs(
@@ -126,6 +131,7 @@ def read_inputs(study: Study) -> Inputs:
         evidence=pd.DataFrame(notes.evidence, columns=list(EVIDENCE_COLUMNS)),
         headings=pd.DataFrame(notes.headings, columns=list(HEADING_COLUMNS)),
         survey=survey,
+        progress=progress,
     )
 
 

@@ -22,7 +22,7 @@ from planner.intake.headings import HEADINGS, recognise, unit_of
 HEADER_WITHIN = 30
 # A value that stands in a merged cell holds for each of its rows; an amount doesn't, or it would count twice.
 _SHARED = frozenset(HEADINGS) - {"id", "name", "weight", "capacity", "capital_cost", "operating_cost", "lon", "lat", "coordinates",
-                                 "width_m", "length_m", "area_m2", "floor_area_m2"}  # fmt: skip
+                                 "width_m", "length_m", "area_m2", "floor_area_m2", "actual_cost", "action_id"}  # fmt: skip
 # Chinese words may be followed by anything ("合计(人)", "总计39处"), English ones only by another word: Sumner Street is no sum.
 _TOTAL = re.compile(
     r"\W*(?:(?:合计|小计|总计|共计|累计|总数|平均).*|计|(?:grand ?)?(?:sub-?)?(?:total|sum|average)\b.*)", re.IGNORECASE

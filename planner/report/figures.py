@@ -313,7 +313,8 @@ def why_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
 
     Returns:
         Keys: ``number``, ``site``, ``name``, ``action``, ``year``, ``loss`` (people), ``objective_loss``; as text ``groups``, ``zones``,
-        ``closes`` (gaps), ``substitutes`` and ``needed`` (rules).
+        ``closes`` (gaps), ``substitutes`` and ``needed`` (rules). Where robustness was asked for, ``stays`` (text), ``replanned_loss``
+        and ``price`` too.
     """
     why, programme = result.why, result.programme
     if why is None:
@@ -340,9 +341,19 @@ def why_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
                 ),
                 "substitutes": _swapped(result, why.substitutes[why.substitutes["action_id"] == action], lang),
                 "needed": "; ".join(needed),
+                **(_sure(result.robustness.actions.iloc[at], lang) if result.robustness else {}),
             }
         )
     return rows
+
+
+def _sure(row: pd.Series, lang: Lang) -> dict[str, Any]:
+    told = {"verdict": say(lang, f"why.{row['verdict']}"), "share": percent(row["stays"], 0)}
+    return {
+        "stays": say(lang, "why.stays_told", **told),
+        "replanned_loss": row["replanned_loss"],
+        "price": row["price"],
+    }
 
 
 def _served(serves: pd.DataFrame, name: Callable[[str], str], lang: Lang) -> str:

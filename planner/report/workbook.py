@@ -145,6 +145,7 @@ def write_workbook(result: Result, path: Path, lang: Lang) -> None:
     for write in (
         _programme,
         _totals,
+        *([_changes] if result.record else []),
         _why,
         _indicators,
         _zones,
@@ -218,7 +219,18 @@ def _in_words(result: Result, lang: Lang) -> pd.DataFrame:
     shown["services"] = [_services(lang, text) for text in programme["services"]]
     shown["opening_hours"] = programme["site"].map(planned_hours(result, lang))
     shown["served"] = programme["served"].str.replace(";", "\n")
+    if result.record:
+        since = [_since(row, lang) for row in programme[["progress", "change"]].to_dict("records")]
+        shown["note"] = [
+            "\n".join(filter(None, (told, note))) for told, note in zip(since, programme["note"], strict=True)
+        ]
     return shown
+
+
+def _since(row: dict[Any, Any], lang: Lang) -> str:
+    """Return how far a row is, and how it stands to the last programme."""
+    words = [term(lang, column, row[column]) for column in ("progress", "change") if row[column]]
+    return say(lang, "document.list_comma").join(words)
 
 
 def _services(lang: Lang, text: str) -> str:
@@ -360,6 +372,33 @@ def _in_order(result: Result, shown: pd.DataFrame, column: str) -> list[tuple[st
 # --- what stands behind it --------------------------------------------------------------------------------------------
 
 
+def _changes(book: Book) -> None:
+    """Write what has become of each row of the last programme, and what is new."""
+    table, lang = book.result.changes, book.lang
+    columns = [
+        Column(say(lang, "programme.site"), table["site"], 9),
+        Column(say(lang, "programme.name"), [figures.site_name(book.result, site) for site in table["site"]], 28),
+        Column(book.say("change_action"), [_action_words(action, lang) for action in table["action_id"]], 18),
+        Column(book.say("change_year"), table["year"].where(table["year"] > 0), 10, YEAR),
+        Column(
+            say(lang, "programme.progress"), [term(lang, "progress", p) if p else "" for p in table["progress"]], 10
+        ),
+        Column(book.say("change_action_now"), [_action_words(action, lang) for action in table["action_now"]], 18),
+        Column(book.say("change_year_now"), table["year_now"].where(table["year_now"] > 0), 10, YEAR),
+        Column(say(lang, "programme.change"), [term(lang, "change", change) for change in table["change"]], 14),
+        Column(say(lang, "programme.source"), table["source"], 22),
+    ]
+    _table(book, "changes", columns)
+
+
+def _action_words(action: str, lang: Lang) -> str:
+    """Return what an action's id (site/action/mode) says, in words; nothing for none."""
+    if not action:
+        return ""
+    _, what, mode = action.rsplit("/", 2)
+    return f"{term(lang, 'action', what)} · {term(lang, 'mode', mode.partition('#')[0])}"
+
+
 def _why(book: Book) -> None:
     """Write why each action is in the plan."""
     rows, widths = (
@@ -375,7 +414,9 @@ def _why(book: Book) -> None:
         "substitutes": 50,
         "needed": 30,
     }
+    widths |= {"stays": 13, "replanned_loss": 13, "price": 11} if book.result.robustness else {}
     forms = {"number": WHOLE, "year": YEAR, "loss": PEOPLE, "objective_loss": "0.0000"}
+    forms |= {"replanned_loss": "0.0000", "price": MONEY}
     columns = [
         Column(say(book.lang, f"why.{key}"), [row[key] for row in rows], width, forms.get(key, TEXT))
         for key, width in widths.items()

@@ -1,0 +1,235 @@
+"""Planning anew after reality differs: against every plan that keeps what is settled and changes no more than asked."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from test_plans import World, done, mean, study_with, world
+
+from planner.errors import InputError
+from planner.pipeline import Result, run
+from planner.replanning import churn
+from planner.report.progress import write_progress
+from planner.report.workbook import write_workbook
+from planner.study import load_study
+from planner.summary import summary
+
+HEAD = ["站点编号", "建设内容", "建设方式", "建设年度", "进展", "实际费用(万元)"]
+OPEN = ["C2", "新建", "共享", 2027, "已开放", 0.5]
+PLANNED = [["C1", "新建", "联建", 2028, "计划", None], ["S1", "错时延时", "整合", 2027, "计划", None]]
+
+
+def study(
+    tmp_path: Path, rows: list[list[Any]], rules: str = "", *, budget: str = "[1.5, 3.2]", more: bool = False
+) -> Path:
+    folder = study_with(tmp_path, f'progress = "progress.xlsx"\n{rules}', budget=budget, more=more)
+    book = openpyxl.Workbook()
+    for row in [["进展表(测试)"], HEAD, *rows]:
+        book.active.append(row)
+    book.save(folder / "progress.xlsx")
+    return folder
+
+
+def plain_world(tmp_path: Path, rules: str = "", *, budget: str = "[1.5, 3.2]", more: bool = False) -> World:
+    return world(study_with(tmp_path / "world", rules, budget=budget, more=more))
+
+
+def number(w: World, site: str, action: str, mode: str) -> int:
+    rows = w.actions
+    return int(rows.index[(rows["site"] == site) & (rows["action"] == action) & (rows["mode"] == mode)][0])
+
+
+def with_price(w: World, action: int, cost: float) -> World:
+    actions = w.actions.copy()
+    actions.loc[action, "capital_cost"] = cost
+    return replace(w, actions=actions)
+
+
+def test_what_is_open_stays_costs_what_it_did_and_the_rest_is_the_best_there_is(tmp_path: Path) -> None:
+    result = run(load_study(study(tmp_path, [OPEN, *PLANNED])))
+    w = plain_world(tmp_path)
+    shop = number(w, "C2", "build", "shared")
+    w = with_price(w, shop, 0.5)
+    allowed = [y for y in w.plans() if y[shop] == 1]
+    assert done(result)[shop] == 1
+    assert result.actions.set_index("site").loc["C2", "cost"] == pytest.approx(0.5)
+    assert result.plan.objective == pytest.approx(max(mean(w, y) for y in allowed), abs=1e-7)
+    assert result.programme.set_index("site").loc["C2", ["progress", "change"]].tolist() == ["open", "done"]
+
+
+def test_nothing_is_planned_in_years_that_are_past_and_what_they_overspent_is_missing_later(tmp_path: Path) -> None:
+    dear = [*OPEN[:5], 1.9]
+    result = run(load_study(study(tmp_path, [dear, *PLANNED], "replan_from = 2028")))
+    w = plain_world(tmp_path)
+    shop = number(w, "C2", "build", "shared")
+    w = with_price(w, shop, 1.9)
+    # What is past is past: the first year's budget of 1.5 is overspent, both years' 4.7 are not.
+    roomy = replace(w, budget=(2.0, 2.7))
+    allowed = [y for y in roomy.plans() if y[shop] == 1 and all(t != 1 for j, t in enumerate(y) if j != shop)]
+    assert len(allowed) > 3
+    assert done(result) in allowed
+    assert result.plan.objective == pytest.approx(max(mean(w, y) for y in allowed), abs=1e-7)
+    assert result.cost_by_year[2027] == pytest.approx(2.0)
+
+
+def test_without_carrying_over_the_past_leaves_the_later_budgets_alone(tmp_path: Path) -> None:
+    dear = [*OPEN[:5], 1.9]
+    result = run(load_study(study(tmp_path, [dear], "replan_from = 2028\ncarry_over = false", budget="[1.5, 0.7]")))
+    assert sum(result.cost_by_year.values()) <= 2.0 + 0.7 + 1e-9
+    assert result.cost_by_year[2028] <= 0.7 + 1e-9
+
+
+def changes_by_hand(y: tuple[int, ...], planned: dict[int, int], settled: set[int], place: list[int]) -> int:
+    """Planned rows not done in their year, and actions at places that had none."""
+    known = {place[j] for j in (*planned, *settled)}
+    return sum(y[j] != t for j, t in planned.items()) + sum(bool(t) and place[j] not in known for j, t in enumerate(y))
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 9])
+def test_no_plan_with_as_few_changes_is_better(tmp_path: Path, most: int) -> None:
+    rows = [OPEN, *PLANNED, ["S2", "错时延时", "整合", 2028, "计划", None]]
+    budget = "[2.5, 3.6]"
+    result = run(load_study(study(tmp_path, rows, f"max_changes = {most}", budget=budget, more=True)))
+    w = plain_world(tmp_path, budget=budget, more=True)
+    shop, toilet = number(w, "C2", "build", "shared"), number(w, "C1", "build", "joint_build")
+    planned = {
+        toilet: 2,
+        number(w, "S1", "extend_hours", "consolidate"): 1,
+        number(w, "S2", "extend_hours", "consolidate"): 2,
+    }
+    w, place = with_price(w, shop, 0.5), w.actions["place"].tolist()
+    every = [y for y in w.plans() if w.merged(y) and y[shop] == 1]
+    allowed = [y for y in every if changes_by_hand(y, planned, {shop}, place) <= most]
+    assert result.plan.objective == pytest.approx(max(mean(w, y) for y in allowed), abs=1e-7)
+    assert changes_by_hand(done(result), planned, {shop}, place) == churn(result.changes) <= most
+    told = summary(result)["plan"]["churn"]
+    assert told["changes"] == churn(result.changes) and told["most"] == most
+    free = max(mean(w, y) for y in every)
+    assert told["loss"] == pytest.approx(free - result.plan.objective, abs=1e-7)
+
+
+def test_a_planned_row_whose_year_is_past_may_come_in_any_year_left(tmp_path: Path) -> None:
+    rows = [OPEN, ["S1", "错时延时", "整合", 2027, "计划", None]]
+    result = run(load_study(study(tmp_path, rows, "replan_from = 2028\nmax_changes = 0")))
+    now = result.changes.set_index("site")
+    assert now.loc["S1", ["year", "year_now", "change"]].tolist() == [2027, 2028, "kept"]
+
+
+def test_a_site_that_closed_stands_no_more_and_its_money_is_gone(tmp_path: Path) -> None:
+    rows = [["S2", "", "", "", "已关闭", None], ["C1", "新建", "联建", 2027, "取消", 1.2]]
+    result = run(load_study(study(tmp_path, rows)))
+    assert result.sites_today.set_index("id").loc["S2", "status"] == "closed"
+    assert not {"S2", "C1"} & set(result.actions["site"])
+    assert result.cost_by_year[2027] >= 1.2
+    assert sum(result.cost_by_year.values()) <= 4.7 + 1e-9
+    w = plain_world(tmp_path)
+    gone = {j for j, site in enumerate(w.actions["site"]) if site in ("C1", "S2")}
+    poorer = replace(w, budget=(0.3, 3.2))
+    allowed = [y for y in poorer.plans() if not any(y[j] for j in gone)]
+    best = max(allowed, key=lambda y: _without(result, w, y))
+    assert result.plan.objective == pytest.approx(_without(result, w, best), abs=1e-7)
+
+
+def _without(result: Result, w: World, y: tuple[int, ...]) -> float:
+    """The objective of a plan where S2 is closed: measured on the result's own sites."""
+    from planner.actions import sites_after
+    from planner.coverage import indicators
+    from planner.pipeline import cover
+
+    shares = []
+    for t in (1, 2):
+        taken = w.actions.iloc[[j for j, year in enumerate(y) if 0 < year <= t]]
+        state = cover(
+            result.study, sites_after(result.sites_today, taken), result.demand, result.walks, result.profiles
+        )
+        shares.append(indicators(result.demand, state, result.profiles)["effective_share"])
+    return sum(shares) / 2
+
+
+def test_too_much_spent_to_keep_the_programme_says_why(tmp_path: Path) -> None:
+    rows = [[*OPEN[:5], 2.4], *PLANNED]
+    result = run(load_study(study(tmp_path, rows, "replan_from = 2028\nmax_changes = 0", budget="[1.5, 2.2]")))
+    text = "\n".join(result.plan_reasons("zh"))
+    assert result.plan.status == "infeasible"
+    assert "相对上次计划至多改动 0 处" in text and "预算" in text
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (["C9", "新建", "联建", 2027, "计划", None], ("第 3 行", "站点编号", "C9")),
+        (["C1", "新建", "联建", 2031, "计划", None], ("第 3 行", "建设年度", "2031")),
+        (["C1", "新建", "联建", "", "在建", None], ("第 3 行", "建设年度")),
+        (["C1", "新建", "联建", 2027, "快了", None], ("第 3 行", "进展", "快了", "在建")),
+        (["C1", "新建", "联建", 2027, "", None], ("第 3 行", "进展", "空")),
+        (["C1", "新建", "共建", 2027, "计划", None], ("第 3 行", "C1/build/co_host", "C1/build/joint_build")),
+        (["C1", "新建", "", 2027, "计划", None], ("第 3 行", "几种", "C1/build/joint_build")),
+        (["C1", "新建", "联建", 2027, "已开放", "很多"], ("第 3 行", "实际费用", "很多")),
+        (["C1", "新建", "联建", 2027, "已开放", -1], ("第 3 行", "实际费用", "-1")),
+        (["S1", "", "", "", "已关闭", 1.0], ("第 3 行", "建设年度")),
+    ],
+)
+def test_a_row_that_cannot_be_understood_is_named(tmp_path: Path, row: list[Any], said: tuple[str, ...]) -> None:
+    with pytest.raises(InputError) as error:
+        run(load_study(study(tmp_path, [row])))
+    text = error.value.text("zh")
+    assert "progress.xlsx" in text
+    assert [word for word in said if word not in text] == []
+
+
+def test_a_site_twice_is_named_with_both_rows(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        run(load_study(study(tmp_path, [OPEN, PLANNED[0], OPEN])))
+    assert "第 5 行" in error.value.text("zh") and "第 3 行" in error.value.text("zh")
+
+
+@pytest.mark.parametrize("rule", ["replan_from = 2031", "max_changes = -1"])
+def test_settings_that_make_no_sense_are_refused(tmp_path: Path, rule: str) -> None:
+    with pytest.raises(InputError):
+        load_study(study(tmp_path, [OPEN], rule))
+
+
+def test_limits_on_churn_need_a_progress_table(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="progress"):
+        load_study(study_with(tmp_path, "max_changes = 3"))
+
+
+@pytest.mark.parametrize("suffix", ["xlsx", "csv"])
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_template_of_a_programme_gives_the_same_programme_again(tmp_path: Path, suffix: str, lang: str) -> None:
+    folder = study_with(tmp_path, "", more=False)
+    before = run(load_study(folder))
+    file = f"progress.{suffix}"
+    write_progress(summary(before), folder / file, lang=lang, name="summary.json")
+    text = (folder / "study.toml").read_text(encoding="utf-8")
+    text = text.replace("budget = [1.5, 3.2]", f'budget = [1.5, 3.2]\nprogress = "{file}"\nmax_changes = 0')
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    after = run(load_study(folder))
+    assert after.actions[["id", "year"]].equals(before.actions[["id", "year"]])
+    assert set(after.changes["change"]) == {"kept"} and len(after.rejects) == 0
+    with pytest.raises(InputError):
+        write_progress(summary(before), folder / file, lang=lang, name="summary.json")
+
+
+def test_a_programme_planned_anew_can_be_planned_anew(tmp_path: Path) -> None:
+    folder = study(tmp_path, [OPEN, *PLANNED, ["S2", "", "", "", "已关闭", None]])
+    before = run(load_study(folder))
+    (folder / "progress.xlsx").unlink()
+    write_progress(summary(before), folder / "progress.xlsx", lang="zh", name="summary.json")
+    after = run(load_study(folder))
+    assert after.actions[["id", "year", "cost"]].equals(before.actions[["id", "year", "cost"]])
+    assert after.sites_today.set_index("id").loc["S2", "status"] == "closed"
+
+
+def test_the_workbook_tells_what_changed(tmp_path: Path) -> None:
+    result = run(load_study(study(tmp_path, [OPEN, *PLANNED, ["S2", "", "", "", "已关闭", None]])))
+    write_workbook(result, tmp_path / "programme.xlsx", "zh")
+    book = openpyxl.load_workbook(tmp_path / "programme.xlsx")
+    rows = {row[0].value: [cell.value for cell in row] for row in book["与上次计划相比"].iter_rows(min_row=4)}
+    assert rows["C2"][2:8] == ["新建 · 共享", 2027, "已开放", "新建 · 共享", 2027, "已定"]
+    assert rows["S2"][4] == "已关闭" and rows["S2"][5] is None
+    assert rows["C1"][7] in ("不变", "改年度", "取消", "改做法")
+    notes = [str(cell.value) for row in book["建设计划表"].iter_rows(min_row=5) for cell in row]
+    assert any(note.startswith("已开放、已定") for note in notes)

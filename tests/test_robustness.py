@@ -1,0 +1,111 @@
+"""A plan under wobbling assumptions, and without each of its actions: against runs of the study so changed, and every plan there is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+from test_plans import study_with, world
+
+from planner import robustness as module
+from planner.pipeline import Result, run
+from planner.robustness import WOBBLE, without_each
+from planner.siting import SitingProblem, solve
+from planner.study import load_study
+from planner.summary import summary
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    folder = study_with(tmp_path_factory.mktemp("robust"), "robustness = 6\nmip_gap = 0.0")
+    return run(load_study(folder))
+
+
+def test_each_action_is_told_how_often_it_stays(result: Result) -> None:
+    found = result.robustness
+    assert found.actions["action_id"].tolist() == result.actions["id"].tolist()
+    assert found.trials["trial"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert found.actions["stays"].between(0, 1).all()
+    assert (found.actions["place_stays"] >= found.actions["stays"]).all()
+    assert found.trials["kept"].sum() == pytest.approx(6 * found.actions["stays"].sum())
+    assert summary(result)["plan"]["robustness"]["actions"][0]["action_id"] == result.actions["id"].iat[0]
+
+
+def test_the_same_seed_gives_the_same_trials_and_each_assumption_takes_evenly_spread_values(result: Result) -> None:
+    again = module.robustness(result.terrain, result.study.plan, result.made, result.actions, trials=6)
+    assert again.trials.equals(result.robustness.trials) and again.actions.equals(result.robustness.actions)
+    for name in ("radius", "pace", "budget"):
+        low, high = WOBBLE[name]
+        steps = low + (high - low) * (np.arange(6) + 0.5) / 6
+        assert sorted(again.trials[name]) == pytest.approx(steps.tolist())
+
+
+def test_a_trial_is_a_run_of_the_study_so_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        module, "WOBBLE", {"radius": (1.2, 1.2), "pace": (0.9, 0.9), "budget": (1.3, 1.3), "people": (1.0, 1.0)}
+    )
+    monkeypatch.setattr(module, "_GAP", 0.0)
+    rules = 'mip_gap = 0.0\n[[plan.floors]]\nshare = 0.2\nmeasure = "share"'
+    before = run(load_study(study_with(tmp_path / "a", rules)))
+    found = module.robustness(before.terrain, before.study.plan, before.made, before.actions, trials=1)
+    folder = study_with(tmp_path / "b", rules, budget="[1.95, 4.16]")
+    text = (
+        (folder / "study.toml").read_text(encoding="utf-8").replace("service_radius_m = 400", "service_radius_m = 432")
+    )
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    after = run(load_study(folder))
+    trial = found.trials.iloc[0]
+    assert trial["objective"] <= after.plan.objective + 1e-9 <= trial["objective"] * (1 + trial["gap"]) + 1e-8
+    assert trial["objective"] > before.plan.objective
+
+
+def test_what_planning_anew_loses_is_never_told_too_small_and_mostly_exact(result: Result, tmp_path: Path) -> None:
+    w = world(study_with(tmp_path, ""))
+    plans = [y for y in w.plans() if w.merged(y)]
+    value = {y: sum(0.5 * w.score(y, t)[0]["effective_share"] for t in (1, 2)) for y in plans}
+    best, number = max(value.values()), {action: j for j, action in enumerate(w.actions["id"])}
+    told = result.robustness.actions
+    exact = []
+    for action, loss in zip(told["action_id"], told["replanned_loss"], strict=True):
+        true = best - max(v for y, v in value.items() if not y[number[action]])
+        assert loss >= true - 1e-7
+        exact.append(loss == pytest.approx(true, abs=1e-7))
+    assert np.mean(exact) >= 0.75
+
+
+def test_what_only_a_rule_keeps_has_no_plan_without_it(tmp_path: Path) -> None:
+    found = run(load_study(study_with(tmp_path, 'required = ["C2"]\nrobustness = 1', more=False)))
+    told = found.robustness.actions.set_index("site")
+    assert np.isnan(told.loc["C2", "replanned_loss"])
+
+
+def test_the_price_is_where_the_money_would_buy_as_much_elsewhere() -> None:
+    # Ten places worth 1 for 1 of money each, one worth 3 for 1: with 5 of money its worth is that of three others.
+    n = 11
+    problem = SitingProblem(
+        unit_weight=np.append(np.ones(10), 3.0),
+        cover=sparse.csr_array(np.eye(n, dtype=np.int8)),
+        capital_cost=np.ones(n),
+        operating_cost=np.zeros(n),
+        place=np.arange(n),
+        budget=np.array([5.0]),
+        year_weight=np.array([1.0]),
+    )
+    years = solve(problem, mip_gap=0.0).build_year
+    rows = np.flatnonzero(years)
+    losses, worth = module._searched(problem, years, rows), module._money_worth(problem, years, rows)
+    assert losses[rows == 10] == pytest.approx([2.0]) and losses[rows != 10] == pytest.approx(np.zeros(4))
+    assert (1 + losses / worth)[rows == 10] == pytest.approx([3.0])
+
+
+def test_the_least_cost_says_what_doing_without_would_cost(tmp_path: Path) -> None:
+    rules = 'objective = "least_cost"\nmip_gap = 0.0\n[[plan.floors]]\nshare = 0.45'
+    found = run(load_study(study_with(tmp_path / "a", rules, budget="[9.0, 9.0]", more=False)))
+    w = world(study_with(tmp_path / "b", rules, budget="[9.0, 9.0]", more=False))
+    kept = {y: w.cost(y) for y in w.plans() if w.score(y, 2)[0]["effective_share"] >= 0.45 - 1e-9}
+    number = {action: j for j, action in enumerate(w.actions["id"])}
+    rows = np.array([number[action] for action in found.actions["id"]])
+    losses, prices = without_each(found.terrain, found.study.plan, found.made, rows)
+    for row, loss, price in zip(rows.tolist(), losses, prices, strict=True):
+        true = min(cost for y, cost in kept.items() if not y[row]) - min(kept.values())
+        assert loss == pytest.approx(true) and price == pytest.approx(w.actions["capital_cost"][row] + true)
