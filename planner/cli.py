@@ -358,6 +358,7 @@ def why(study: StudyPlace, robust: Robust = None, lang: Language = None) -> None
 
     from planner import pipeline
     from planner.study import load_study
+    from planner.words.wording import sentences
 
     _speak(lang)
     settings = load_study(study)
@@ -367,7 +368,7 @@ def why(study: StudyPlace, robust: Robust = None, lang: Language = None) -> None
     with _steps() as steps:
         result = pipeline.run(settings, progress=steps, listener=steps.follow(settings.plan))
     if result.plan and not result.plan.found:
-        raise InfeasibleError("no_plan_why", reasons="; ".join(result.plan_reasons(speech)))
+        raise InfeasibleError("no_plan_why", reasons=sentences(speech, *result.plan_reasons(speech)))
     if result.why is None:
         typer.echo(say(speech, "why.no_plan"))
         return

@@ -41,7 +41,8 @@ from planner.words.wording import hours, listed
 
 # Reasons that are said as a clause; the others are whole sentences.
 _CLAUSES = (
-    "budget", "limit", "required", "floor", "at_most", "at_least", "share_at_least", "spacing", "merging", "worst_walk"
+    "budget", "limit", "required", "floor", "at_most", "at_least", "share_at_least", "spacing", "merging", "worst_walk",
+    "settled", "past", "churn",
 )  # fmt: skip
 # A walk longer than this many service radii counts as this long, where the study doesn't say.
 _WALK_RADII = 3.0
@@ -366,7 +367,9 @@ def effective_gain(made: Made) -> Floats:
 def reason_sentences(reasons: Sequence[Reason], terrain: Terrain, lang: Lang) -> tuple[str, ...]:
     """Return why no plan fits, as whole sentences with the places' own names: the conflict, then the least that would make room."""
     told = [reason for reason in reasons if reason.key != "relax"]
-    rules_told = list(dict.fromkeys(reason_sentence(reason, terrain, lang) for reason in told if reason.key in _CLAUSES))
+    rules_told = list(
+        dict.fromkeys(reason_sentence(reason, terrain, lang) for reason in told if reason.key in _CLAUSES)
+    )
     eased = list(dict.fromkeys(_eased(reason, terrain, lang) for reason in reasons if reason.key == "relax"))
     sentences = [reason_sentence(reason, terrain, lang) for reason in told if reason.key not in _CLAUSES]
     semicolon = say(lang, "rules.semicolon")

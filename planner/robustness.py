@@ -170,8 +170,8 @@ def without_each(terrain: Terrain, settings: PlanSettings, made: Made, rows: Int
     """Return what the objective loses at most if the plan is made again without each action, and from which price that would be as good.
 
     Where coverage or the mean walk is the aim, a search from the plan at hand looks for the best plan without the action: the true loss
-    may be smaller, never larger. The price is what the action costs and the money that buys as much as is lost, at the value that
-    the relaxation's multipliers give money. For the least cost both are exact within the study's gap. For the worst-off and the worst
+    may be smaller, never larger. The price is what the action costs and the money that buys as much as is lost, at the value that the
+    relaxation's multipliers give money. For the least cost both are exact within the study's gap. For the worst-off and the worst
     walk there is no price.
 
     Args:
@@ -197,8 +197,9 @@ def _searched(problem: SitingProblem, years: Ints, rows: Ints) -> Floats:
     whole, swaps = objective_of(problem, years), Swaps(problem)
     dropped = {drop.action: drop.loss for drop in drops(problem, years) if not drop.breaks}
     whole_rows = rows_of(problem, with_constants(problem))
-    relaxed = minimise(whole_rows.program, relaxed=True)
-    guide = None if relaxed.dual is None else guide_of(problem, whole_rows, relaxed)
+    # The relaxation of the rows knows nothing of seats.
+    relaxed = None if problem.seats is not None else minimise(whole_rows.program, relaxed=True)
+    guide = None if relaxed is None or relaxed.dual is None else guide_of(problem, whole_rows, relaxed)
     done = (years[:, None] == np.arange(1, problem.n_years + 1)).astype(float)
     losses = np.full(len(rows), np.nan)
     for at, row in enumerate(rows.tolist()):
@@ -220,6 +221,8 @@ def _searched(problem: SitingProblem, years: Ints, rows: Ints) -> Floats:
 
 def _money_worth(problem: SitingProblem, years: Ints, rows: Ints) -> Floats:
     """Return what a unit of money of today is worth to the objective in the year of each action, by the relaxation's multipliers."""
+    if problem.seats is not None:
+        return np.zeros(len(rows))
     whole_rows = rows_of(problem, with_constants(problem))
     relaxed = minimise(whole_rows.program, relaxed=True)
     if relaxed.dual is None:

@@ -7,7 +7,7 @@ import pytest
 
 from planner.intake.cells import METRES, PEOPLE, SQUARE_METRES, money, number
 from planner.intake.headings import HEADINGS, field_of
-from planner.study import Objective, PlanSettings, Table
+from planner.study import Objective, PlanSettings, ProgrammeSettings, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,10 +24,14 @@ def test_the_examples_of_a_page_run(page: str, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_settings_that_the_page_on_plans_shows_are_settings() -> None:
     text = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
-    blocks = [tomllib.loads(b)["plan"] for b in re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)]
+    tables = [tomllib.loads(b) for b in re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)]
+    blocks = [table["plan"] for table in tables if "plan" in table]
     first = PlanSettings.model_validate(blocks[0])
     shown = PlanSettings.model_validate({**blocks[0], **blocks[1]})
     assert len(shown.limits) == 4 and len(shown.floors) == 2 and not first.limits
+    assert PlanSettings.model_validate({**blocks[0], **blocks[2]}).max_changes == 4
+    (programme,) = [ProgrammeSettings.model_validate(table["programme"]) for table in tables if "programme" in table]
+    assert [bool(rule.mode) for rule in programme.rules] == [True, False]
     objectives = re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)[1:]
     assert set(objectives) == set(get_args(Objective))
     for objective in objectives:

@@ -179,8 +179,10 @@ def watch(key: str, search: Search, job: shared.Job, lang: Lang) -> None:
         st.rerun()
     steps = list(shared.RUN_STEPS)
     step = job.steps[-1] if job.steps else steps[0]
-    words = say(lang, "app.working", step=say(lang, f"step.{step}"), number=steps.index(step) + 1, steps=len(steps))
-    st.progress((steps.index(step) + 1) / (len(steps) + 1), words)
+    # A step that only some studies ask for counts as the last.
+    number_of = steps.index(step) + 1 if step in steps else len(steps)
+    words = say(lang, "app.working", step=say(lang, f"step.{step}"), number=number_of, steps=len(steps))
+    st.progress(number_of / (len(steps) + 1), words)
     if search.standings:
         now = search.standings[-1]
         one, two, three, four = st.columns(4)

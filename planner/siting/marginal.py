@@ -1,7 +1,7 @@
 """What each action is worth in a plan: what is lost without it alone, and what could stand in for it.
 
 Takes a `SitingProblem` and a plan for it; gives exact figures by the same arithmetic as `objective_of`, without any search. Problems with
-an action left out, or had at another price, are for whoever plans again.
+an action left out are for whoever plans again.
 """
 
 from collections.abc import Sequence
@@ -89,8 +89,11 @@ class Swaps:
     def best(self, build_year: Ints, action: int, *, most: int = 3) -> tuple[Swap, ...]:
         """Return the best actions that may be done instead of ``action``, least loss first, ties by number.
 
-        Each is done in the year in which it is worth most; the plan with it keeps every rule.
+        Each is done in the year in which it is worth most; the plan with it keeps every rule. None where seats are an aim: who would find
+        one is a flow of its own for each.
         """
+        if self.problem.seats is not None:
+            return ()
         problem, fewer = self.problem, without(build_year, action)
         whole, rest = objective_of(problem, build_year), objective_of(problem, fewer)
         busy = np.zeros(int(problem.place.max(initial=-1)) + 1, bool)
@@ -166,6 +169,7 @@ def with_actions(problem: SitingProblem, kept: Ints) -> SitingProblem:
     """Return the problem in which only ``kept`` actions may be done, numbered anew in their order."""
     number = np.full(problem.n_actions, -1, np.int64)
     number[kept] = np.arange(len(kept))
+    seats = problem.seats
     return replace(
         problem,
         cover=sparse.csr_array(problem.cover[:, kept]),
@@ -174,6 +178,7 @@ def with_actions(problem: SitingProblem, kept: Ints) -> SitingProblem:
         place=problem.place[kept],
         limit_use=None if problem.limit_use is None else sparse.csr_array(problem.limit_use[:, kept]),
         option_value=None if problem.option_value is None else problem.option_value[kept],
+        seats=None if seats is None else replace(seats, after=seats.after[:, kept], place=seats.place[kept]),
         rules=_renumbered(problem.rules, number),
     )
 
@@ -189,13 +194,3 @@ def _renumbered(rules: Sequence[Rule], number: Ints) -> tuple[Rule, ...]:
 def leaving_out(problem: SitingProblem, action: int) -> SitingProblem:
     """Return the problem in which an action may not be done; those after it are numbered one less."""
     return with_actions(problem, np.delete(np.arange(problem.n_actions), action))
-
-
-def having_at(problem: SitingProblem, action: int, capital_cost: float) -> SitingProblem:
-    """Return the problem in which an action must be done, at another price; its rivals at the place are left out."""
-    kept = np.flatnonzero((problem.place != problem.place[action]) | (np.arange(problem.n_actions) == action))
-    price = problem.capital_cost.copy()
-    price[action] = capital_cost
-    place = int(problem.place[action])
-    required = problem.required if place in problem.required else (*problem.required, place)
-    return with_actions(replace(problem, capital_cost=price, required=required), kept)

@@ -6,7 +6,7 @@ from small import all_plans, best_by_brute_force
 from test_planning import with_everything
 
 from planner.siting import broken_rules, objective_of, solve
-from planner.siting.marginal import Swaps, drops, having_at, leaving_out, without
+from planner.siting.marginal import Swaps, drops, leaving_out, without
 
 
 def solved(seed: int, n: int = 25):
@@ -69,16 +69,3 @@ def test_leaving_an_action_out_is_the_best_plan_without_it():
         for action in np.flatnonzero(years).tolist():
             best = max((objective_of(problem, plan) for plan in all_plans(problem) if not plan[action]), default=None)
             assert best_by_brute_force(leaving_out(problem, action)) == (best if best is None else pytest.approx(best))
-
-
-def test_having_an_action_at_a_price_is_the_best_plan_with_it():
-    from dataclasses import replace
-
-    for problem, years in solved(4):
-        for action in np.flatnonzero(years).tolist():
-            price = problem.capital_cost.copy()
-            price[action] += 1.5
-            dearer = replace(problem, capital_cost=price)
-            best = max((objective_of(dearer, plan) for plan in all_plans(dearer) if plan[action]), default=None)
-            found = best_by_brute_force(having_at(problem, action, float(price[action])))
-            assert found == (best if best is None else pytest.approx(best))

@@ -1,0 +1,230 @@
+"""Aims and rules that a plan may be asked for, one by one from study.toml, against every plan of the small study."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+from test_plans import World, mean, standing, study_with, world
+
+from planner.errors import InputError
+from planner.pipeline import Result, run
+from planner.study import load_study
+
+BUDGET = (1.6, 3.4)
+Plan = tuple[int, ...]
+
+
+def study(tmp_path: Path, rules: str) -> Path:
+    """The small study under some rules, in which a toilet that is built jointly is a county's site."""
+    folder = study_with(tmp_path, rules, budget=str(list(BUDGET)))
+    book = openpyxl.load_workbook(folder / "options.xlsx")
+    book.active.cell(1, 10, "级别")
+    book.active.cell(3, 10, "县区")
+    book.save(folder / "options.xlsx")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def w(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return world(study(tmp_path_factory.mktemp("world"), ""))
+
+
+def planned(tmp_path: Path, rules: str, w: World) -> tuple[Result, Plan]:
+    """The study's result under some rules, and its plan in the numbering of the world."""
+    result = run(load_study(study(tmp_path, rules)))
+    years = dict(zip(result.actions["id"], (result.actions["year"] - 2026).tolist(), strict=True))
+    return result, tuple(int(years.get(action, 0)) for action in w.actions["id"])
+
+
+def at(w: World, y: Plan) -> set[str]:
+    """The sites at which a plan does something."""
+    return {w.actions["site"][j] for j, year in enumerate(y) if year}
+
+
+def share(w: World, y: Plan, r: Result, who: np.ndarray, t: int) -> float:
+    """The share of some people with a site in reach at the end of year t."""
+    weight = r.demand["weight"].to_numpy()
+    return float(weight[who & (w.score(y, t)[2] <= 400)].sum() / weight[who].sum())
+
+
+def county_share(w: World, y: Plan, r: Result) -> float:
+    """The share of all people in reach of the county's site at the end, which is the toilet if it is built jointly."""
+    if not y[w.actions["id"].tolist().index("C1/build/joint_build")]:
+        return 0.0
+    place, weight = r.sites["id"].tolist().index("C1"), r.demand["weight"].to_numpy()
+    return float(weight[r.walks.reach.demand[r.walks.reach.site == place]].sum() / weight.sum())
+
+
+def long_hours(w: World, y: Plan) -> float:
+    """The share of sites at the end that are open from five to nine: those whose hours were lengthened, and toilets."""
+    sites = standing(w.score(y, 2)[1])
+    return float(sites["opening_hours"].str.contains("0[45]:00-22").mean())
+
+
+Keeps = Callable[[World, Plan, Result], bool]
+RULES: dict[str, tuple[str, Keeps]] = {
+    "at most one of some hosts": (
+        '[[plan.limits]]\ncounts = "actions"\nhost = ["农业银行", "环卫所"]\nat_most = 1',
+        lambda w, y, r: len(at(w, y) & {"S1", "C1"}) <= 1,
+    ),
+    "exactly one of two": (
+        '[[plan.limits]]\ncounts = "actions"\nsite = ["C1", "C2"]\nat_most = 1\nat_least = 1',
+        lambda w, y, r: len(at(w, y) & {"C1", "C2"}) == 1,
+    ),
+    "required": ('required = ["C2"]', lambda w, y, r: "C2" in at(w, y)),
+    "forbidden": ('forbidden = ["S1"]', lambda w, y, r: "S1" not in at(w, y)),
+    "what stands stays": (
+        '[[plan.limits]]\ncounts = "actions"\naction = ["close"]\nat_most = 0',
+        lambda w, y, r: not any(year and w.actions["action"][j] == "close" for j, year in enumerate(y)),
+    ),
+    "a third with long hours": (
+        '[[plan.limits]]\nhours = "Mo-Su 05:00-21:00"\nshare_at_least = 0.34',
+        lambda w, y, r: long_hours(w, y) >= 0.34,
+    ),
+    "floor of each group": (
+        '[[plan.floors]]\ngroup = "*"\nshare = 0.3',
+        lambda w, y, r: all(g["effective_share"] >= 0.3 - 1e-9 for g in w.score(y, 2)[0]["by_group"].values()),
+    ),
+    "floor of cross coverage": (
+        '[[plan.floors]]\nmeasure = "backup"\nshare = 0.2',
+        lambda w, y, r: w.score(y, 2)[0]["backup_share"] >= 0.2 - 1e-9,
+    ),
+    "floor of a group in a zone": (
+        '[[plan.floors]]\ngroup = "sweepers"\nzone = "O"\nmeasure = "share"\nshare = 0.4\nby = 2027',
+        lambda w, y, r: all(
+            share(w, y, r, ((r.demand["group"] == "sweepers") & (r.demand["zone"] == "O")).to_numpy(), t) >= 0.4 - 1e-9
+            for t in (1, 2)
+        ),
+    ),
+    "floor by sites of a tier": (
+        '[[plan.floors]]\ntier = ["county"]\nmeasure = "share"\nshare = 0.1',
+        lambda w, y, r: county_share(w, y, r) >= 0.1 - 1e-9,
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", list(RULES))
+def test_no_plan_that_keeps_the_rule_is_better(tmp_path: Path, w: World, rule: str) -> None:
+    text, keeps = RULES[rule]
+    result, found = planned(tmp_path, text, w)
+    plans = [y for y in w.plans() if w.merged(y)]
+    allowed = [y for y in plans if keeps(w, y, result)]
+    assert 0 < len(allowed) < len(plans), "a rule that leaves all plans or none tests nothing"
+    assert result.plan.status == "optimal" and keeps(w, found, result)
+    assert result.plan.objective == pytest.approx(mean(w, found), rel=1e-7)
+    assert result.plan.objective == pytest.approx(max(mean(w, y) for y in allowed), abs=1e-7)
+
+
+def test_most_cross_coverage(tmp_path: Path, w: World) -> None:
+    result, found = planned(tmp_path, 'objective = "backup"', w)
+    best = max(mean(w, y, "backup_share") for y in w.plans() if w.merged(y))
+    assert (
+        result.plan.objective
+        == pytest.approx(mean(w, found, "backup_share"), abs=1e-7)
+        == pytest.approx(best, abs=1e-7)
+    )
+
+
+def test_most_people_with_a_site_in_reach(tmp_path: Path, w: World) -> None:
+    result, _ = planned(tmp_path, 'objective = "share"\nyear_weights = [1, 3]', w)
+    value = {y: 0.25 * w.score(y, 1)[0]["share"] + 0.75 * w.score(y, 2)[0]["share"] for y in w.plans() if w.merged(y)}
+    assert result.plan.objective == pytest.approx(max(value.values()), abs=1e-7)
+
+
+def spent(w: World, y: Plan, change: float) -> list[float]:
+    """What each year costs when prices rise."""
+    capital, running = w.actions["capital_cost"], w.actions["operating_cost"]
+    return [
+        (1 + change) ** (t - 1)
+        * (sum(capital[j] for j, s in enumerate(y) if s == t) + sum(running[j] for j, s in enumerate(y) if 0 < s <= t))
+        for t in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize("carry", [True, False])
+@pytest.mark.parametrize("change", [0.0, 0.25, -0.2])
+def test_money_is_kept_to_year_by_year_at_the_prices_of_the_year(
+    tmp_path: Path, w: World, carry: bool, change: float
+) -> None:
+    result, found = planned(tmp_path, f"carry_over = {str(carry).lower()}\nprice_change = {change}", w)
+    every = [y for y in replace(w, budget=(99.0, 99.0)).plans() if w.merged(y)]
+
+    def fits(y: Plan) -> bool:
+        first, second = spent(w, y, change)
+        return first <= BUDGET[0] + 1e-9 and second <= BUDGET[1] + 1e-9 + (BUDGET[0] - first if carry else 0.0)
+
+    assert fits(found)
+    assert list(result.cost_by_year.values()) == pytest.approx(spent(w, found, change))
+    assert result.plan.objective == pytest.approx(max(mean(w, y) for y in every if fits(y)), abs=1e-7)
+
+
+def test_a_group_that_counts_more_counts_so_in_the_objective_alone(tmp_path: Path, w: World) -> None:
+    result, found = planned(tmp_path, "group_weights = { couriers = 9 }", w)
+    people = {g: v["total_weight"] for g, v in w.score(found, 1)[0]["by_group"].items()}
+    hours = {"sweepers": 42.0, "couriers": 40.0}
+
+    def value(y: Plan) -> float:
+        worth = {g: people[g] * hours[g] * (9 if g == "couriers" else 1) for g in people}
+        shares = [w.score(y, t)[0]["by_group"] for t in (1, 2)]
+        return float(np.mean([sum(worth[g] * s[g]["effective_share"] for g in worth) for s in shares])) / sum(
+            worth.values()
+        )
+
+    assert result.plan.objective == pytest.approx(value(found), abs=1e-7)
+    assert result.plan.objective == pytest.approx(max(value(y) for y in w.plans() if w.merged(y)), abs=1e-7)
+    assert result.indicators[2028]["effective_share"] == pytest.approx(w.score(found, 2)[0]["effective_share"])
+
+
+def test_least_cost_for_floors_per_zone_group_and_tier(tmp_path: Path, w: World) -> None:
+    rules = 'objective = "least_cost"\n[[plan.floors]]\nzone = "*"\nmeasure = "share"\nshare = 0.3\n'
+    rules += '[[plan.floors]]\ngroup = "sweepers"\nshare = 0.2\n[[plan.floors]]\ntier = ["county"]\nmeasure = "share"\nshare = 0.1'
+    result, found = planned(tmp_path, rules, w)
+
+    def keeps(y: Plan) -> bool:
+        end = w.score(y, 2)[0]
+        zones = all(zone["share"] >= 0.3 - 1e-9 for zone in end["by_zone"].values())
+        return (
+            zones and end["by_group"]["sweepers"]["effective_share"] >= 0.2 - 1e-9 and county_share(w, y, result) >= 0.1
+        )
+
+    assert keeps(found) and w.merged(found)
+    assert result.plan.objective == pytest.approx(w.cost(found))
+    assert result.plan.objective == pytest.approx(min(w.cost(y) for y in w.plans() if w.merged(y) and keeps(y)))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'objective = "best"',
+        "mix = { effective = 0 }",
+        "mix = { beauty = 1 }",
+        'objective = "least_cost"',
+        "[[plan.limits]]\nsite = ['C1']",
+        '[[plan.limits]]\nmode = ["rented"]\nat_most = 1',
+        '[[plan.limits]]\nhost = ["邮政"]\nat_most = 1',
+        "[[plan.limits]]\nat_most = -1",
+        '[[plan.limits]]\nshare_at_least = 15\nhours = "24/7"',
+        '[[plan.limits]]\nhours = "全天吗"\nat_least = 1',
+        '[[plan.limits]]\nper = ["street"]\nat_most = 1',
+        "[[plan.floors]]\nshare = 1.2",
+        '[[plan.floors]]\nzone = "X"\nshare = 0.2',
+        '[[plan.floors]]\ngroup = "nurses"\nshare = 0.2',
+        "[[plan.floors]]\nshare = 0.2\nby = 2031",
+        'required = ["C9"]',
+        'forbidden = ["C9"]',
+        "spacing_m = -5",
+        "price_change = 3",
+        "year_weights = [1]",
+        "group_weights = { nurses = 2 }",
+    ],
+)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_rule_that_makes_no_sense_is_one_sentence(tmp_path: Path, rule: str, lang: str) -> None:
+    with pytest.raises(InputError) as error:
+        run(load_study(study(tmp_path, rule)))
+    text = error.value.text(lang)
+    assert "\n" not in text and len(text) > 20
+    assert "study.toml" in text or "全天吗" in text
