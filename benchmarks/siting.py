@@ -1,10 +1,11 @@
 """Location problems here and in spopt with CBC and with HiGHS: same data, same machine, one run; each solver in a process of its own.
 
-    python benchmarks/siting.py [--quick | --long] [--json FILE] [--limit SECONDS] [--orlib DIR] [--case NAME]
+    python benchmarks/siting.py [--quick | --long] [--json FILE] [--limit SECONDS] [--gap FRACTION] [--orlib DIR] [--case NAME]
 
 Prints seconds, value, gap and peak memory, and how many times longer each peer takes. Building the model is inside the clock. Compilation
 is not: each process solves small problems first, and what that takes is printed apart. ``--limit`` is what each solver may take for a
-case; building comes on top with spopt. ``--long`` lets the peers try the large cases too, which takes them a quarter of an hour each.
+case; building comes on top with spopt. With ``--gap`` the planner stops once its gap is proven to be no more than that. ``--long`` lets
+the peers try the large cases too, which takes them a quarter of an hour each.
 On a machine with other work, compare the seconds of processor time in the JSON.
 """
 
@@ -114,17 +115,17 @@ def problem(case, folder):
     return given.objective, matrix, weights, given.radius, given.p
 
 
-def ours(objective, matrix, weights, radius, p, limit):
+def ours(objective, matrix, weights, radius, p, limit, gap=0.0):
     from planner.siting import from_cost_matrix
 
     plan = from_cost_matrix(
-        matrix, weights, objective=objective, service_radius=radius, p_facilities=p, time_limit=limit
+        matrix, weights, objective=objective, service_radius=radius, p_facilities=p, time_limit=limit, mip_gap=gap
     )
     return {"value": plan.objective, "bound": plan.bound, "gap": plan.gap, "status": plan.status}
 
 
 def spopt(solver):
-    def run(objective, matrix, weights, radius, p, limit):
+    def run(objective, matrix, weights, radius, p, limit, _gap):
         import pulp
         from spopt.locate import LSCP, MCLP, PCenter, PMedian
 
@@ -164,7 +165,7 @@ def used():
 def warm_up(solver):
     """Import what the solver needs; here also solve small problems of every kind, so that all is compiled or read from numba's cache."""
     if solver != "planner":
-        SOLVERS[solver]("lscp", *town(5, 20, 9_000), 9_000, None, 10)
+        SOLVERS[solver]("lscp", *town(5, 20, 9_000), 9_000, None, 10, 0.0)
         return
     for facilities, demands, radius in ((40, 400, 2_000), (150, 1_500, 800)):
         ours("mclp", *town(facilities, demands, radius), radius, 12, 10)
@@ -173,22 +174,23 @@ def warm_up(solver):
         ours("p_median", *town(60, 300, None), None, 6, 10)
 
 
-def run_one(case, solver, limit, folder):
+def run_one(case, solver, limit, gap, folder):
     """Run one solver on one case in this process; print the outcome as JSON."""
     begun = time.perf_counter()
     warm_up(solver)
     compiled = time.perf_counter() - begun
     data = problem(case, folder)
     begun, cpu = time.perf_counter(), used()[0]
-    outcome = SOLVERS[solver](*data, limit)
+    outcome = SOLVERS[solver](*data, limit, gap)
     seconds, (cpu_end, peak) = time.perf_counter() - begun, used()
     figures = {"seconds": seconds, "cpu_seconds": cpu_end - cpu, "peak_mib": peak, "warm_up_seconds": compiled}
     print(json.dumps({**figures, **outcome}))
 
 
-def run_apart(case, solver, limit, folder, repeats):
+def run_apart(case, solver, args, repeats):
     """Run one solver on one case in fresh processes; return the outcome with the median time. What takes long is run once."""
-    command = [sys.executable, __file__, "--one", case, solver, "--limit", str(limit), "--orlib", str(folder)]
+    command = [sys.executable, __file__, "--one", case, solver, "--limit", str(args.limit), "--gap", str(args.gap)]
+    command += ["--orlib", str(args.orlib)] if args.orlib else []
     outcomes = []
     while len(outcomes) < repeats and not (outcomes and outcomes[0]["seconds"] > 10):
         done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
@@ -231,7 +233,7 @@ def compare(cases, args, peers):
         outcomes[case] = {}
         for solver in ("planner", *(peers if peers_too else ())):
             repeats = 1 if args.length == QUICK or solver != "planner" else 3
-            outcome = run_apart(case, solver, args.limit, args.orlib, repeats)
+            outcome = run_apart(case, solver, args, repeats)
             outcomes[case][solver] = outcome
             ratio = None
             if solver in ratios and "error" not in outcome and "error" not in outcomes[case]["planner"]:
@@ -253,19 +255,20 @@ def main():
     parser.add_argument("--json", type=Path)
     parser.add_argument("--case", action="append", help="only this case, as often as wished")
     parser.add_argument("--limit", type=float, help="default: 60 seconds, with --quick 5, with --long 300")
-    parser.add_argument("--orlib", type=Path, default=Path(__file__).parents[2] / "shared" / "data" / "orlib")
+    parser.add_argument("--gap", type=float, default=0.0, help="default: 0, until the optimum is proven")
+    parser.add_argument("--orlib", type=Path, help="folder with OR-Library's pmed1.txt …; without it they are left out")
     parser.add_argument("--one", nargs=2, metavar=("CASE", "SOLVER"), help=argparse.SUPPRESS)
     parser.set_defaults(length=USUAL)
     args = parser.parse_args()
     args.limit = args.limit or {QUICK: 5.0, USUAL: 60.0, LONG: 300.0}[args.length]
     if args.one:
-        run_one(*args.one, args.limit, args.orlib)
+        run_one(*args.one, args.limit, args.gap, args.orlib)
         return
     peers = PEERS if importlib.util.find_spec("spopt") is not None else ()
     if not peers:
         print("spopt is not installed: pip install 'service-network-planner[benchmarks]' to see it beside the planner")
     cases = [(name, case.peers <= args.length) for name, case in CASES.items() if case.ours <= args.length]
-    if args.length > QUICK:
+    if args.length > QUICK and args.orlib:
         cases += [(name, name == "pmed20") for name in ORLIB if (args.orlib / f"{name}.txt").is_file()]
     cases = [(name, peers_too) for name, peers_too in cases if not args.case or name in args.case]
     outcomes, ratios = compare(cases, args, peers)
