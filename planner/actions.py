@@ -9,11 +9,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from planner.hours import week_mask
+from planner.hours import week_mask, written_out
 from planner.tables import NOTE_COLUMNS
 
 ACTION_COLUMNS = (
@@ -110,22 +108,7 @@ def _united_hours(old: str, new: str) -> str:
     for text in (new, old, f"{old}, {new}"):
         if (week_mask(text) == both).all():
             return text
-    return _written_out(both)
-
-
-def _written_out(mask: NDArray[np.bool_]) -> str:
-    """Write a week mask day by day in OSM syntax."""
-    rules = []
-    for day, open_then in zip(("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"), mask.reshape(7, 48), strict=True):
-        turns = np.flatnonzero(np.diff(np.concatenate([[False], open_then, [False]]).astype(np.int8)))
-        spans = [f"{_clock(a)}-{_clock(b)}" for a, b in turns.reshape(-1, 2)]
-        if spans:
-            rules.append(f"{day} {','.join(spans)}")
-    return "; ".join(rules)
-
-
-def _clock(half_hour: int) -> str:
-    return f"{half_hour // 2:02d}:{half_hour % 2 * 30:02d}"
+    return written_out(both)
 
 
 def _words(joined: str) -> Iterator[str]:

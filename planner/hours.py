@@ -1,14 +1,16 @@
 """Opening hours and shifts -> week masks: 336 half-hours, half-hour 0 is Monday 00:00-00:30.
 
-Takes OSM opening-hours text (parsed by a library) or shifts; gives NumPy arrays. Public holidays are left aside: the week
-asked about is an ordinary one of the season that the shifts are given for.
+Takes OSM opening-hours text (parsed by a library) or shifts; gives NumPy arrays. Public holidays are left aside. Hours that hang on months
+are settled once, where a table is read (`in_season`); everything after knows one ordinary week.
 """
 
+import calendar
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import opening_hours
@@ -20,50 +22,139 @@ from planner.study import Shift
 # The stubs of the library name it in the compiled module only.
 _ParserError: type[Exception] = opening_hours.ParserError  # type: ignore[attr-defined]
 HALF_HOURS = 336
+Interval = tuple[dt.datetime, dt.datetime | None, Any, str]
 OSM_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
-# An ordinary week: a Monday to a Sunday, no public holiday, far from changes of season.
+# Ordinary weeks: a Monday to a Sunday, no public holiday, in the middle of a season; of words of the user's own, March.
+_WEEK_STARTS = {"summer": dt.datetime(2026, 7, 13), "winter": dt.datetime(2026, 1, 12)}
 _WEEK_START = dt.datetime(2026, 3, 9)
-_HALF_HOUR = dt.timedelta(minutes=30)
-_ON_TOP = r"(?:错时(?:制|延时|开放|服务)?|延时(?:开放|服务)?|AB岗(?:值守|轮值|值班)?|[AB]岗)"
-_WORDS = {"全天": "24/7", "24小时": "24/7", "全天候": "24/7", "全天开放": "24/7", "24h": "24/7"}
-_DAYS = {f"{week}{day}": osm for week in ("周", "星期") for day, osm in zip("一二三四五六日", OSM_DAYS, strict=True)}
-_DAYS |= {"每天": "Mo-Su", "每日": "Mo-Su", "工作日": "Mo-Fr"}
+_MINUTE = dt.timedelta(minutes=1)
+_DAY = rf"(?:{'|'.join(OSM_DAYS)})"
+_MONTHS = r"[A-Z][a-z]{2}-[A-Z][a-z]{2}"
+_CLOCK = r"\d{1,2}:\d\d"
+_SPANS = rf"{_CLOCK}-{_CLOCK}(?:,{_CLOCK}-{_CLOCK})*"
+_DAYS = {
+    f"{week}{day}": osm for week in ("周", "星期", "礼拜") for day, osm in zip("一二三四五六日", OSM_DAYS, strict=True)
+}
+_DAYS |= {"周天": "Su", "星期天": "Su", "礼拜天": "Su"}
+_DAYS |= dict.fromkeys(("每天", "每日", "天天", "周一至周日"), "Mo-Su") | dict.fromkeys(("工作日", "平日"), "Mo-Fr")
+_DAYS |= dict.fromkeys(("周末", "双休日"), "Sa,Su")
+# What people write in lists, one after the other, to the OSM specification's syntax.
+_REWRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    (r"[—–~～]|至|到", "-"),
+    (r"、", ","),
+    # The summer and winter timetables of offices, K.
+    (r"夏[季令](?:时间)?:?", " May-Sep "),
+    (r"冬[季令](?:时间)?:?", " Oct-Apr "),
+    (r"(\d{1,2})月(?:份)?", lambda found: f" {_month(found[1])} "),
+    (r"[()]", " "),
+    (r"全年无休|节假日(?:照常|正常)?(?:营业|开放)?无?休?(?=$|[;,\s])|(?:正常|照常)(?:营业|开放)", ""),
+    (r"(?:7\s*[x×*]\s*24|24\s*[x×*]\s*7)(?:小时|h)?|全天候|(?:全天|24\s*(?:小时|h))+", "全天"),
+    (r"全天(?:开放|营业|服务|运营)", "全天"),
+    # Staggered hours 错时制 and a backup rota AB岗 come on top of the ordinary hours: OSM's additional rules, set off by a comma.
+    (r"[;,\s]*(?:错时(?:制|延时|开放|服务)?|延时(?:开放|服务)?|AB岗(?:值守|轮值|值班)?|[AB]岗)[:\s]*", ", "),
+    (r"(?:对外)?(?:营业|开放|服务|办公|开门)(?:时间)?:?(?=.*\d)|(?<=\d):?(?:对外)?(?:营业|开放|服务|办公)$", " "),
+    (r"(\d{1,2})[点时]半", r"\1:30"),
+    (r"(\d{1,2})[点时](\d{1,2})分?", r"\1:\2"),
+    (r"(\d{1,2})[点时]整?", r"\1:00"),
+    (r"(?<!\d)(\d{1,2})\.(\d\d)(?!\d)", r"\1:\2"),
+    (r"(?:法定)?节假日", "PH"),
+    (r"[;,\s]*([^;,\s\d]+)(?:除外|不含)", r"; \1 off"),
+    (r"[;,\s]*(PH|周[一二三四五六日末天]|双休日)\s*(?:休息|不营业|不开放|闭馆|关闭)", r"; \1 off"),
+    (r"休息|不营业|不开放|闭馆|关闭", "off"),
+)
+_EVENING = rf"(?:下午|晚上|傍晚|晚)\s*({_CLOCK})(?:-({_CLOCK}))?"
+_MORNING = r"上午|早上|早晨|凌晨|清晨|早|中午"
 
 
 def in_osm_syntax(text: str) -> str:
-    """Return opening hours as the OSM specification writes them; full-width signs and common Chinese words are understood.
+    """Return opening hours as the OSM specification writes them; full-width signs and common Chinese wording are understood.
 
     Raises:
         InputError: the text is no opening hours.
     """
     plain = unicodedata.normalize("NFKC", text).strip()
-    for sign, osm in (("—", "-"), ("–", "-"), ("~", "-"), ("至", "-"), ("到", "-"), ("、", ",")):
-        plain = plain.replace(sign, osm)
-    plain = _WORDS.get(plain.replace(" ", "").lower(), plain)
-    # Staggered hours 错时制 and a backup rota AB岗 come on top of the ordinary hours: OSM's additional rules, set off by a comma.
-    plain = re.sub(r"[;,\s]*" + _ON_TOP + r"[:\s]*", lambda word: ", " if word.start() else "", plain)
-    for word, day in _DAYS.items():
-        plain = plain.replace(word, day)
+    osm = _from_chinese(plain) if re.search(r"[^\x00-\x7f]|24\s*(?:[x*]|h)|7\s*[x*]|\d\.\d\d", plain) else plain
+    # A rule without a day would undo the one before it: whoever lists two spells of a day means both.
+    osm = re.sub(rf"(?<=\d)\s*;\s*(?={_CLOCK}-)", ",", osm)
+    # Days without hours are no promise of all 24, and 9点到5点 is no night: what is doubtful is asked about.
+    doubtful = osm != plain and not re.search(r"\d|off", osm)
+    if doubtful or (re.search(r"\d[点时]", plain) and any(map(_turned, re.findall(rf"{_CLOCK}-{_CLOCK}", osm)))):
+        raise InputError("hours_unreadable", text=text)
     try:
-        opening_hours.OpeningHours(plain)
+        opening_hours.OpeningHours(osm)
     except _ParserError as error:
         raise InputError("hours_unreadable", text=text) from error
-    return plain
+    return osm
+
+
+def _month(number: str) -> str:
+    return calendar.month_abbr[int(number)] if 1 <= int(number) <= 12 else f"{number}月"
+
+
+def _from_chinese(text: str) -> str:
+    """Return opening hours as Chinese lists have them in OSM's syntax, as far as they are understood."""
+    for words, osm in _REWRITTEN:
+        text = re.sub(words, osm, text)
+    for word, osm in sorted(_DAYS.items(), key=lambda item: -len(item[0])):
+        text = text.replace(word, f" {osm} ")
+    text = re.sub(r"\s*([-,:;])\s*", r"\1", text).strip(" ,;:")
+    text = re.sub(_EVENING, _afternoon, re.sub(_MORNING, "", text))
+    text = re.sub(rf"({_DAY}(?:[-,]{_DAY})*|{_MONTHS}):?\s*(?=\d)", r"\1 ", text)
+    text = re.sub(rf"({_CLOCK})\s+(?={_CLOCK})", r"\1,", text)
+    # The days may come last.
+    text = re.sub(rf"^({_SPANS})\s+({_DAY}(?:[-,]{_DAY})*)$", r"\2 \1", text)
+    text = "24/7" if text == "全天" else re.sub(r"\s*全天", " 00:00-24:00", text)
+    # OSM sets a further rule off from the last by a blank; days of one rule have none between them.
+    return re.sub(rf"(?<=\d),(?={_DAY}|{_MONTHS})|;(?=\S)", lambda sign: f"{sign[0]} ", re.sub(r"\s+", " ", text))
+
+
+def _afternoon(found: re.Match[str]) -> str:
+    """Return hours of an afternoon or evening on the clock of 24: 下午2:00-5:00 is 14:00-17:00, 晚10:00-6:00 goes into the night."""
+    begin = _later(found[1])
+    if found[2] is None:
+        return begin
+    end = _later(found[2])
+    return f"{begin}-{end if _minutes(end) > _minutes(begin) else found[2]}"
+
+
+def _later(clock: str) -> str:
+    return clock if _minutes(clock) >= 720 else f"{int(clock.split(':')[0]) + 12}:{clock.split(':')[1]}"
+
+
+def _turned(span: str) -> bool:
+    """Tell whether hours that begin in the morning end before they begin."""
+    begin, end = map(_minutes, span.split("-"))
+    return end <= begin < 720
+
+
+def _minutes(clock: str) -> int:
+    hour, minute = clock.split(":")
+    return int(hour) * 60 + int(minute)
+
+
+def _intervals(osm: str, week_start: dt.datetime) -> Iterator[Interval]:
+    """Yield the states of a week. The library's own intervals lose what follows a fallback rule (``||``): there, minute by minute."""
+    parsed = opening_hours.OpeningHours(osm)
+    if "||" not in osm:
+        yield from parsed.intervals(week_start, week_start + HALF_HOURS * 30 * _MINUTE)
+        return
+    for n in range(HALF_HOURS * 30):
+        begin = week_start + n * _MINUTE
+        yield begin, begin + _MINUTE, *parsed.state(begin)
 
 
 @cache
-def _mask_bytes(text: str) -> bytes:
-    mask = np.zeros(HALF_HOURS, dtype=bool)
-    week_end = _WEEK_START + HALF_HOURS * _HALF_HOUR
-    parsed = opening_hours.OpeningHours(in_osm_syntax(text))
-    for begin, end, state, _ in parsed.intervals(_WEEK_START, week_end):
-        if str(state) != "open":
-            continue
-        # A half-hour counts only where the door is open throughout: a promise that is half kept is not kept.
-        first = -((_WEEK_START - max(begin, _WEEK_START)) // _HALF_HOUR)
-        last = (min(end or week_end, week_end) - _WEEK_START) // _HALF_HOUR
-        mask[first:last] = True
-    return mask.tobytes()
+def _mask_bytes(text: str, week_start: dt.datetime = _WEEK_START) -> bytes:
+    is_open = np.zeros(HALF_HOURS * 30, dtype=bool)
+    week_end = week_start + len(is_open) * _MINUTE
+    osm = in_osm_syntax(text)
+    for begin, end, state, comment in _intervals(osm, week_start):
+        # A rule that is but a comment ("by appointment") is no promise; the library calls it open.
+        if str(state) == "open" and not (comment and not re.search(r'open\s*"', osm)):
+            first = (max(begin, week_start) - week_start) // _MINUTE
+            is_open[first : (min(end or week_end, week_end) - week_start) // _MINUTE] = True
+    # A half-hour counts only where the door is open throughout: a promise that is half kept is not kept.
+    return bytes(is_open.reshape(HALF_HOURS, 30).all(axis=1).tobytes())
 
 
 def week_mask(text: str) -> NDArray[np.bool_]:
@@ -77,6 +168,36 @@ def week_mask(text: str) -> NDArray[np.bool_]:
     if not text.strip():
         return np.zeros(HALF_HOURS, dtype=bool)
     return np.frombuffer(_mask_bytes(text), dtype=bool).copy()
+
+
+def in_season(text: str, season: str) -> str:
+    """Return opening hours as they are in a season: those that hang on months are written out day by day, others stay as they are.
+
+    Args:
+        text: as `in_osm_syntax` gave it; empty: unknown.
+        season: ``summer`` (mid July), ``winter`` (mid January); else March counts.
+    """
+    if not text or not any(month in text for month in calendar.month_abbr[1:]):
+        return text
+    masks = {start: _mask_bytes(text, start) for start in (_WEEK_START, *_WEEK_STARTS.values())}
+    if len(set(masks.values())) == 1:
+        return text
+    return written_out(np.frombuffer(masks[_WEEK_STARTS.get(season, _WEEK_START)], dtype=bool)) or "off"
+
+
+def written_out(mask: NDArray[np.bool_]) -> str:
+    """Write a week mask day by day in OSM syntax; "" for never."""
+    rules = []
+    for day, open_then in zip(OSM_DAYS, mask.reshape(7, 48), strict=True):
+        turns = np.flatnonzero(np.diff(np.concatenate([[False], open_then, [False]]).astype(np.int8)))
+        spans = [f"{_clock(a)}-{_clock(b)}" for a, b in turns.reshape(-1, 2)]
+        if spans:
+            rules.append(f"{day} {','.join(spans)}")
+    return "; ".join(rules)
+
+
+def _clock(half_hour: int) -> str:
+    return f"{half_hour // 2:02d}:{half_hour % 2 * 30:02d}"
 
 
 def week_profile(shifts: Sequence[Shift]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.errors import InputError
-from planner.hours import HALF_HOURS, OSM_DAYS, in_osm_syntax, label, week_mask, week_profile
+from planner.hours import HALF_HOURS, OSM_DAYS, in_osm_syntax, in_season, label, week_mask, week_profile
 from planner.study import Shift
 
 
@@ -53,13 +53,88 @@ def test_round_the_clock_and_unknown_hours():
         ("全天", "24/7"),
         ("星期六、星期日 10:00-16:00", "Sa,Su 10:00-16:00"),
         ("工作日 9:00—17:00", "Mo-Fr 09:00-17:00"),
+        ("24小时营业", "24/7"),
+        ("7*24小时", "24/7"),
+        ("周一至周日全天", "24/7"),
+        ("周一-周五8:30-17:00", "Mo-Fr 08:30-17:00"),
+        ("星期一至星期五：8:00-17:00", "Mo-Fr 08:00-17:00"),
+        ("周一至周五8:00-18:00，周六、周日9:00-17:00", "Mo-Fr 08:00-18:00; Sa,Su 09:00-17:00"),
+        ("周一到周六 08:00—20:00;周日休息", "Mo-Sa 08:00-20:00"),
+        ("8:00-12:00，14:00-18:00（周末休息）", "Mo-Fr 08:00-12:00,14:00-18:00"),
+        ("8:00-17:30 周末除外", "Mo-Fr 08:00-17:30"),
+        ("8:30-17:00(法定节假日除外)", "08:30-17:00"),
+        ("8:00-20:00（节假日照常营业）", "08:00-20:00"),
+        ("9:00-17:00 周一至周五", "Mo-Fr 09:00-17:00"),
+        ("周一,周三,周五 9:00-17:00", "Mo,We,Fr 09:00-17:00"),
+        ("上午8:30-12:00，下午2:00-5:30", "08:30-12:00,14:00-17:30"),
+        ("早8点-晚8点半", "08:00-20:30"),
+        ("晚上10点到早上6点", "22:00-06:00"),
+        ("晚10:00-6:00", "22:00-06:00"),
+        ("08.00-17.00", "08:00-17:00"),
+        ("营业时间：8:00-21:30", "08:00-21:30"),
     ],
 )
 def test_chinese_wording_means_what_osm_says(typed: str, osm: str):
-    assert (week_mask(typed) == week_mask(osm)).all()
+    assert (week_mask(typed) == week_mask(osm)).all() and week_mask(osm).any()
 
 
-@pytest.mark.parametrize("typed", ["上班时间", "9点到5点", "=1+1", "<script>", "25:00-26:00-27:00"])
+@pytest.mark.parametrize("typed", ["9:00-12:00；14:00-17:00", "周一至周日 9:00-12:00; 14:00-17:00"])
+def test_two_spells_of_a_day_are_both_kept_whatever_sets_them_apart(typed: str):
+    # To OSM a semicolon would let the second undo the first.
+    assert (week_mask(typed) == week_mask("09:00-12:00,14:00-17:00")).all()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "May-Sep 05:00-10:00; Oct-Apr 08:00-10:00",
+        "夏季 5:00-10:00；冬季 8:00-10:00",
+        "5月-9月5:00-10:00，10月至4月8:00-10:00",
+    ],
+)
+def test_hours_that_hang_on_months_are_settled_for_the_season(typed: str):
+    osm = in_osm_syntax(typed)
+    found = {season: week_mask(in_season(osm, season)) for season in ("summer", "winter", "")}
+    assert (found["summer"] == week_mask("05:00-10:00")).all()
+    assert (found["winter"] == week_mask("08:00-10:00")).all() and (found[""] == found["winter"]).all()
+    assert in_season("Mo-Fr 09:00-17:00", "summer") == "Mo-Fr 09:00-17:00" and in_season("", "summer") == ""
+    assert in_season("Jun-Aug 05:00-10:00", "winter") == "off"
+
+
+def test_hours_over_midnight_reach_into_monday():
+    assert half_hours("Su 22:00-06:00") == [*range(12), *range(332, 336)]
+    assert half_hours("Mo 18:00-26:00") == [*range(36, 52)]
+
+
+def test_public_holidays_are_aside():
+    assert (week_mask("Mo-Fr 09:00-17:00; PH off") == week_mask("Mo-Fr 09:00-17:00")).all()
+    assert not week_mask("PH 09:00-17:00").any()
+
+
+def test_what_is_only_a_comment_is_no_promise():
+    weekdays = week_mask("Mo-Fr 09:00-17:00")
+    for typed in ('Mo-Fr 09:00-17:00 || "by appointment"', 'Mo-Fr 09:00-17:00, Sa "by appointment"'):
+        assert (week_mask(typed) == weekdays).all(), typed
+    assert (week_mask("Mo-Fr 09:00-17:00 || Sa 10:00-12:00") == week_mask("Mo-Fr 09:00-17:00; Sa 10:00-12:00")).all()
+    assert week_mask('Mo 09:00-10:00 open "ask at the counter"').sum() == 2
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "上班时间",
+        "9点到5点",
+        "=1+1",
+        "<script>",
+        "25:00-26:00-27:00",
+        "Mo-Fr 9-17",
+        "周一至周五",
+        "13月 5:00-9:00",
+        "看情况",
+        "(((",
+        "8:00-",
+    ],
+)
 def test_what_is_no_opening_hours_is_refused(typed: str):
     with pytest.raises(InputError, match="cannot be read"):
         in_osm_syntax(typed)

@@ -21,6 +21,7 @@ from planner.draw.page import readable
 from planner.draw.themes import Bar, Entry, Listing, Shade, Theme, figure
 from planner.pipeline import Result
 from planner.words import Lang, say, term
+from planner.words.wording import percent
 
 Draw = Callable[[float, float], None]
 
@@ -136,14 +137,16 @@ def _bar(column: Column, y: float, bar: Bar) -> None:
     x = left + width * end + (1.2 if outside else -1.2) * unit
     beyond = width * (bar.share - bar.effective) > room
     ink = style.INK if outside or beyond else style.ink_on(bar.colour)
-    pen.words(axes, x, middle, f"{bar.share:.0%}", 7.0 * unit, ink, across="left" if outside else "right", middle=True)
+    pen.words(
+        axes, x, middle, percent(bar.share, 0), 7.0 * unit, ink, across="left" if outside else "right", middle=True
+    )
     if width * bar.effective > (room if outside or beyond else 2 * room):
         shift = 1.2 * unit if outside or beyond else room + 1.2 * unit
         x, ink = left + width * bar.effective - shift, style.ink_on(bar.colour)
-        pen.words(axes, x, middle, f"{bar.effective:.0%}", 7.0 * unit, ink, across="right", middle=True)
+        pen.words(axes, x, middle, percent(bar.effective, 0), 7.0 * unit, ink, across="right", middle=True)
     elif width * (bar.share - bar.effective) > room * (1 if outside else 2):
         x = left + width * bar.effective + 0.8 * unit
-        pen.words(axes, x, middle, f"{bar.effective:.0%}", 7.0 * unit, middle=True)
+        pen.words(axes, x, middle, percent(bar.effective, 0), 7.0 * unit, middle=True)
 
 
 def _people(result: Result, theme: Theme, lang: Lang) -> str:

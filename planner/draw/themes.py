@@ -15,7 +15,7 @@ from shapely import Geometry
 from planner.draw import style
 from planner.pipeline import Result
 from planner.words import Lang, say, term
-from planner.words.wording import hours
+from planner.words.wording import hours, percent
 
 NEVER = -1
 # How the title of a layout plan map ends.
@@ -441,7 +441,7 @@ def _zones(result: Result, lang: Lang) -> Listing | None:
         Entry(
             0,
             result.zone_name(zone) if zone else say(lang, "sheet.no_zone"),
-            (figure(f["total_weight"]), f"{f['share']:.0%}", f"{f['effective_share']:.0%}", figure(missed[zone])),
+            (figure(f["total_weight"]), percent(f["share"], 0), percent(f["effective_share"], 0), figure(missed[zone])),
         )
         for zone, f in sorted(by_zone, key=lambda item: (-missed[item[0]], item[0]))
     )
@@ -466,7 +466,7 @@ def zones_over_time(result: Result, lang: Lang, numbers: Mapping[str, int], *, h
     today, end = (result.indicators[moment]["by_zone"] for moment in (0, max(result.indicators)))
 
     def percent(share: float | None) -> str:
-        return "—" if share is None else f"{share:.0%}"
+        return percent(share, 0)
 
     entries = tuple(
         Entry(

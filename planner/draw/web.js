@@ -524,6 +524,8 @@ const planner = (() => {
     label.append(follow, " " + words.at_time);
     const scale = node("div", "planner-hours");
     for (let h = 0; h <= 24; h += 6) scale.append(node("span", "", String(h)));
+    // Some is never shown as none, nor nearly all as all.
+    const share = (part) => part > 0 && part < 0.0005 ? "<0.1%" : part < 1 && part >= 0.9995 ? ">99.9%" : (100 * part).toFixed(1) + "%";
     const time = (k) => String(k >> 1).padStart(2, "0") + (k & 1 ? ":30" : ":00");
     const days = node("div", "planner-choice planner-days");
     days.setAttribute("role", "group");
@@ -549,7 +551,7 @@ const planner = (() => {
       const people = at_work[begin + slot], with_site = covered[begin + slot];
       const sentence = people ? words.at_work : words.nobody;
       out.textContent = sentence.replace("{when}", `${words.days[day]} ${time(slot)}`).replace("{people}", Math.round(people).toLocaleString())
-        .replace("{covered}", Math.round(with_site).toLocaleString()).replace("{share}", (100 * with_site / people).toFixed(1) + "%");
+        .replace("{covered}", Math.round(with_site).toLocaleString()).replace("{share}", share(with_site / people));
       [...days.children].forEach((button, i) => button.setAttribute("aria-pressed", String(i === day)));
     };
     const move = () => {

@@ -20,6 +20,7 @@ from scipy.spatial import cKDTree
 from planner import datum, evidence
 from planner.errors import InputError
 from planner.evidence import Evidence, Ground
+from planner.hours import in_season
 from planner.intake import columns
 from planner.intake.age import note_age
 from planner.intake.cells import angles, money, pair, plain
@@ -341,7 +342,7 @@ def read_sites(
     existing = status == "existing"
     sites["mode"] = columns.identifiers(table, "mode", "mode", get_args(Mode)) if existing else ""
     sites["modes"] = "" if existing else columns.identifiers(table, "modes", "mode", get_args(Mode))
-    sites["opening_hours"] = columns.hours(table)
+    sites["opening_hours"] = _hours(study, table, notes)
     sites["services"] = _services(study, table, notes)
     sites["capacity"] = columns.capacity(table)
     sites["surveyed"] = sites["took_part"] = np.nan
@@ -357,6 +358,18 @@ def read_sites(
     if existing and study.capacity and seatless.any():
         notes.warn("seats_unknown", file=file, rows=some(sites.index[seatless]))
     return as_table(sites, SITE_COLUMNS, study.crs)
+
+
+def _hours(study: Study, table: RawTable, notes: Notes) -> pd.Series:
+    """Return each row's opening hours in the season that is planned for; rows whose hours hang on the season are noted."""
+    said = columns.hours(table)
+    then = said.map(lambda text: in_season(text, study.season_planned))
+    seasonal = (then != said).to_numpy()
+    if seasonal.any():
+        planned = study.season_planned
+        season = term(study.language, "season", planned) if planned else say(study.language, "quality.march")
+        notes.warn("hours_seasonal", file=table.file, rows=some(said.index[seasonal]), season=season)
+    return then
 
 
 def _services(study: Study, table: RawTable, notes: Notes) -> pd.Series:
@@ -544,7 +557,7 @@ def read_options(study: Study, settings: Table, notes: Notes) -> pd.DataFrame:
     options["action"] = columns.identifiers(table, "action", "action", get_args(Action))
     options["kind"] = columns.identifiers(table, "kind", "kind")
     options["mode"] = columns.identifiers(table, "mode", "mode", get_args(Mode))
-    options["opening_hours"] = columns.hours(table)
+    options["opening_hours"] = _hours(study, table, notes)
     options["services"] = _services(study, table, notes)
     # Empty is the place's own tier.
     options["tier"] = columns.identifiers(table, "tier", "tier", get_args(Tier))

@@ -3,10 +3,12 @@
 Takes a language and a key, gives a sentence. Knows nothing of what the sentences are about.
 """
 
+import re
+import string
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Lang = Literal["zh", "en"]
 LANGS: tuple[Lang, ...] = get_args(Lang)
@@ -32,7 +34,34 @@ def say(lang: Lang, key: str, /, **values: object) -> str:
     Raises:
         KeyError: the catalogue has no such key, or the text names a value that was not given.
     """
-    return catalogue()[key][lang].format(**values)
+    text = catalogue()[key][lang]
+    return _FIGURES.vformat(text, (), values) if "%}" in text else text.format(**values)
+
+
+def share(value: float, digits: int) -> str:
+    """Return a fraction as a percentage; one that is not nothing, or not all, never reads as if it were: "<0.1%", ">99.9%"."""
+    text, least = f"{value:.{digits}%}", 10.0**-digits
+    if value > _NOISE and float(text[:-1]) == 0:
+        return f"<{least:.{digits}f}%"
+    if 0 < value < 1 - _NOISE and float(text[:-1]) >= 100:
+        return f">{100 - least:.{digits}f}%"
+    return text
+
+
+# What sums of floats leave behind.
+_NOISE = 1e-9
+
+
+class _Figures(string.Formatter):
+    """Fills in sentences as `str.format` does, but for shares."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if found := re.fullmatch(r"\.(\d)%", format_spec):
+            return share(value, int(found[1]))
+        return str(super().format_field(value, format_spec))
+
+
+_FIGURES = _Figures()
 
 
 def has(key: str) -> bool:

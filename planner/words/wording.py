@@ -8,14 +8,14 @@ import math
 import re
 from collections.abc import Sequence
 
-from planner.words import Lang, has, say
+from planner.words import Lang, has, say, share
 
 _DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """Return a fraction as a percentage; a dash where there is none."""
-    return "—" if _missing(value) else f"{value:.{digits}%}"
+    """Return a fraction as a percentage; a dash where there is none. What is not nothing, or not all, never reads as if it were."""
+    return "—" if value is None or not math.isfinite(value) else share(value, digits)
 
 
 def metres(value: float | None) -> str:
@@ -24,9 +24,11 @@ def metres(value: float | None) -> str:
 
 
 def people(value: float | None) -> str:
-    """Return a number of people: whole from ten on, up to one decimal below; a dash where there is none."""
+    """Return a number of people: whole from ten on, up to one decimal below, never nothing where there is some; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "—"
+    if 1e-6 < value < 0.05:
+        return "<0.1"
     return f"{value:,.1f}".removesuffix(".0") if value < 9.95 else f"{value:,.0f}"
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 import shapely
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from planner import datum
 from planner.errors import InputError
+from planner.hours import week_mask
 from planner.intake import read_inputs, read_table
 from planner.intake.demand import equal_pieces as _equal_pieces
 from planner.study import load_study
@@ -411,3 +413,20 @@ def test_one_straight_street_is_area_enough(small_study: Path):
     streets[streets["highway"] == "primary"].to_file(small_study / "streets.gpkg")
     demand = read(small_study).demand
     assert demand.groupby("group")["weight"].sum().to_dict() == pytest.approx({"sweepers": 170, "couriers": 3})
+
+
+@pytest.mark.parametrize(("season", "half_hours", "month"), [("summer", 140, "夏季"), ("", 28, "三月")])
+def test_hours_that_change_with_the_season_are_those_of_the_season_planned(tmp_path, season, half_hours, month):
+    folder = small.write(tmp_path / "study")
+    book = openpyxl.load_workbook(folder / "sites.xlsx")
+    sheet = book.active
+    cell = next(cell for row in sheet.iter_rows() for cell in row if cell.value == "Mo-Fr 09:00-17:00")
+    cell.value = "夏季 5:00-15:00；冬季 8:00-10:00"
+    book.save(folder / "sites.xlsx")
+    text = (folder / "study.toml").read_text(encoding="utf-8")
+    if season:
+        text = text.replace('hours = "Mo-Su 05:00-11:00"', 'hours = "Mo-Su 05:00-11:00", season = "summer"')
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    inputs = read_inputs(load_study(folder))
+    assert week_mask(inputs.sites["opening_hours"].iloc[0]).sum() == half_hours
+    assert any("随季节变化" in warning and month in warning for warning in inputs.warnings)

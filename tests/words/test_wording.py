@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.hours import week_mask
-from planner.words import LANGS, Lang
+from planner.words import LANGS, Lang, say
 from planner.words.wording import (
     amount,
     count,
@@ -53,6 +53,11 @@ def test_hours_in_chinese_are_read_back_as_the_same_week(days: set[str], span: t
 
 def test_figures_are_rounded_alike_everywhere() -> None:
     assert [percent(v) for v in (0.0, 0.05864, 1.0, None)] == ["0.0%", "5.9%", "100.0%", "—"]
+    # What is not nothing, or not all, never reads as if it were; what sums of floats leave behind is no share.
+    assert [percent(v) for v in (0.0004, 0.9996, 1e-17, 1 - 1e-15)] == ["<0.1%", ">99.9%", "0.0%", "100.0%"]
+    assert [percent(v, 0) for v in (0.0007, 0.006, 0.9965)] == ["<1%", "1%", ">99%"]
+    assert say("en", "app.gap_reason", reason="x", share=0.0007) == "x <1%"
+    assert people(0.02) == "<0.1"
     assert [metres(v) for v in (0.4, 1051.8, None, float("nan"))] == ["0", "1,052", "—", "—"]
     assert [people(v) for v in (0, 0.44, 3.0, 9.94, 9.96, 10.2, 2235.8)] == [
         "0",
