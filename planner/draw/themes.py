@@ -465,14 +465,11 @@ def zones_over_time(result: Result, lang: Lang, numbers: Mapping[str, int], *, h
     """
     today, end = (result.indicators[moment]["by_zone"] for moment in (0, max(result.indicators)))
 
-    def percent(share: float | None) -> str:
-        return percent(share, 0)
-
     entries = tuple(
         Entry(
             number,
             result.zone_name(zone) if zone else say(lang, "sheet.no_zone"),
-            (figure(today[zone]["total_weight"]), *(percent(f[zone]["effective_share"]) for f in (today, end))),
+            (figure(today[zone]["total_weight"]), *(percent(f[zone]["effective_share"], 0) for f in (today, end))),
         )
         for zone, number in numbers.items()
     )

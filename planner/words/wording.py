@@ -24,7 +24,7 @@ def metres(value: float | None) -> str:
 
 
 def people(value: float | None) -> str:
-    """Return a number of people: whole from ten on, up to one decimal below, never nothing where there is some; a dash where there is none."""
+    """Return a number of people: whole from ten on, up to one decimal below, some never as none; a dash where unknown."""
     if value is None or not math.isfinite(value):
         return "—"
     if 1e-6 < value < 0.05:
