@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from planner.hours import HALF_HOURS, week_mask
 from planner.reach import Reach
 from planner.tables import service_set
-from planner.weeks import united
+from planner.weeks import Rows, different, tally, united
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -121,9 +121,10 @@ def measure(
         group: (n_units,) row of ``profiles`` of each unit.
         profiles: fraction of each group at work in each half-hour, shape (n_groups, 336).
     """
-    serving = standing.mask & standing.serves[:, None]
+    hours, yes = different(standing.mask), np.ones((1, 1), dtype=bool)
+    serving, kit_of = np.where(standing.serves, hours.of, -1), np.where(standing.serves, 0, -1)
     sites_within, ((week, weeks), (open_week, open_weeks), (kit, equipped)) = united(
-        reach, standing.place, [serving, standing.mask, standing.serves[:, None]]
+        reach, standing.place, [Rows(hours.flags, serving), hours, Rows(yes, kit_of)]
     )
     effective_share = _share_of_work(week, weeks, group, profiles)
     open_share = effective_share if standing.serves.all() else _share_of_work(open_week, open_weeks, group, profiles)
@@ -258,17 +259,40 @@ def service_shares(
         ``{service: {"share": …, "effective_share": …}}``.
     """
     offered = np.array([[name in offer for name in names] for offer in services], dtype=bool).reshape(-1, len(names))
-    masks = [standing.mask & offered[:, [s]] for s in range(len(names))]
-    _, found = united(reach, standing.place, [*masks, offered])
-    everybody, worked = weight.sum(), float(weight @ profiles.sum(axis=1)[group])
-    kit, kits = found[-1]
-    people = np.bincount(kit, weights=weight, minlength=len(kits))
-    shares = {}
-    for s, (name, (week, weeks)) in enumerate(zip(names, found, strict=False)):
-        by_week = np.bincount(week * len(profiles) + group, weights=weight, minlength=len(weeks) * len(profiles))
-        met = (by_week.reshape(len(weeks), -1) * (weeks @ profiles.T)).sum()
-        shares[name] = {"share": float(people @ kits[:, s] / everybody), "effective_share": float(met / worked)}
+    hours = different(standing.mask)
+    alone = [Rows(hours.flags, np.where(offered[:, s], hours.of, -1)) for s in range(len(names))]
+    _, [*by_service, (kit, kits)] = united(reach, standing.place, [*alone, different(offered)])
+    numbers, rows = [*(number for number, _ in by_service), kit], [*(weeks for _, weeks in by_service), kits]
+    people = tally(numbers, [len(row) for row in rows], group, weight, len(profiles))
+    everybody, worked = float(weight.sum()), float(people[-1].sum(axis=0) @ profiles.sum(axis=1))
+    has, shares = people[-1].sum(axis=1) @ kits, {}
+    for s, (name, (_, weeks)) in enumerate(zip(names, by_service, strict=True)):
+        met = float((people[s] * (weeks @ profiles.T)).sum())
+        shares[name] = {"share": float(has[s]) / everybody, "effective_share": met / worked}
     return shares
+
+
+def host_hours(sites: pd.DataFrame, shifts: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
+    """Return how much of each shift falls into the opening hours of each kind of host: what a map of places does not show.
+
+    Args:
+        sites: those that stand, with ``kind`` and ``opening_hours``.
+        shifts: group, name and hours of each.
+
+    Returns:
+        A row a shift and kind: ``group``, ``shift``, ``kind``, ``sites`` and ``open_share``, the mean over the sites of the share of the
+        shift's half-hours in which they are open; kinds with most sites first.
+    """
+    masks = np.array([week_mask(text) for text in sites["opening_hours"]], dtype=bool).reshape(len(sites), HALF_HOURS)
+    counts = sites["kind"].value_counts()
+    kinds = sorted(counts.index, key=lambda kind: (-counts[kind], kind))
+    of_kind = {kind: masks[(sites["kind"] == kind).to_numpy()] for kind in kinds}
+    rows = [
+        (group, name, kind, len(of_kind[kind]), float(of_kind[kind][:, week_mask(hours)].mean()))
+        for group, name, hours in shifts
+        for kind in kinds
+    ]
+    return pd.DataFrame(rows, columns=["group", "shift", "kind", "sites", "open_share"])
 
 
 def clock(demand: pd.DataFrame, coverage: Coverage, profiles: Mapping[str, Floats]) -> pd.DataFrame:

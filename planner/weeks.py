@@ -1,10 +1,12 @@
 """Pairs and week masks -> which half-hours each unit has: the one pass over all pairs that coverage in time is made of.
 
 Takes `Reach` and masks of the places; gives the different weeks there are and the number of each unit's. Half-hours in which the same
-places are open are one class, a bit each, so that a week of 336 half-hours is mostly one word.
+places are open are one class, and places open alike are one kind: whichever are fewer have a bit each, so that the masks of a week, of
+services and of kit together are mostly one word a place.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,37 +15,64 @@ from planner.kernels import compiled
 from planner.reach import Reach, on_all_cores
 
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 Pairs = NDArray[np.int32]
 
 # Pairs that a thread takes at a time.
 _BLOCK = 1 << 17
+# With at most so many bits a table of all their patterns is small.
+_TABLE = 12
 # Any odd number with its bits well spread (2^64 ÷ the golden ratio).
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 
 
-def united(reach: Reach, place: Ints, masks: Sequence[Bools]) -> tuple[Ints, list[tuple[Ints, Bools]]]:
+class Rows(NamedTuple):
+    """Flags of places, few of which differ.
+
+    Attributes:
+        flags: the different rows, shape (n_rows, m).
+        of: (n,) the row of each place; -1: no flag at all.
+    """
+
+    flags: Bools
+    of: Ints
+
+
+def different(mask: Bools) -> Rows:
+    """Return the rows of a mask, shape (n, m), each different one once."""
+    if not mask.size:
+        return Rows(np.zeros((1, mask.shape[1]), dtype=bool), np.zeros(len(mask), dtype=np.int64))
+    packed = np.packbits(mask, axis=1)
+    _, first, of = np.unique(packed.view(f"V{packed.shape[1]}").reshape(-1), return_index=True, return_inverse=True)
+    return Rows(mask[first], of.reshape(-1))
+
+
+def united(reach: Reach, place: Ints, masks: Sequence[Rows]) -> tuple[Ints, list[tuple[Ints, Bools]]]:
     """Unite the masks of the places that each unit reaches: one pass over the pairs, however many masks.
 
     Args:
         reach: pairs (unit, place), sorted by unit.
         place: (n,) the places that count.
-        masks: each (n, m) of flags of these places, m of its own: which half-hours they are open, what they offer.
+        masks: each n rows of flags of these places, m of its own: which half-hours they are open, what they offer.
 
     Returns:
         within: (n_units,) how many of the places each unit reaches.
         For each of the masks the number of each unit's row, and the different rows there are, the empty one first: (n_rows, m).
     """
-    packed = [_words(mask) for mask in masks]
-    ends = np.cumsum([0, *(words.shape[1] for words, _ in packed)])
-    words = np.zeros((reach.n_sites, ends[-1]), dtype=np.uint64)
+    # Masks of the same rows, as those of several services are, have the same code.
+    written = {id(mask.flags): _code(mask.flags) for mask in masks}
+    codes = [written[id(mask.flags)] for mask in masks]
+    seats, n_words = _seats(codes)
+    words = np.zeros((reach.n_sites, n_words), dtype=np.uint64)
     counts = np.zeros(reach.n_sites, dtype=np.int64)
     counts[place] = 1
-    for (some, _), begin, end in zip(packed, ends[:-1], ends[1:], strict=True):
-        words[place, begin:end] = some
-    either, within = np.zeros((reach.n_demand, ends[-1]), dtype=np.uint64), np.zeros(reach.n_demand, dtype=np.int64)
+    for mask, code, (at, shift) in zip(masks, codes, seats, strict=True):
+        some = mask.of >= 0
+        words[place[some], at : at + code.words.shape[1]] |= code.words[mask.of[some]] << np.uint64(shift)
+    either, within = np.zeros((reach.n_demand, n_words), dtype=np.uint64), np.zeros(reach.n_demand, dtype=np.int64)
     blocks = _starts(reach.demand)
 
     def work(queue: Iterator[int]) -> None:
@@ -55,20 +84,60 @@ def united(reach: Reach, place: Ints, masks: Sequence[Bools]) -> tuple[Ints, lis
 
     def number(queue: Iterator[int]) -> None:
         for n in queue:
-            found[n] = _numbered(either[:, ends[n] : ends[n + 1]], packed[n][1])
+            found[n] = _numbered(either, codes[n], *seats[n])
 
     on_all_cores(number, range(len(masks)))
     return within, found
 
 
-def _words(mask: Bools) -> tuple[Words, Ints]:
-    """Return the masks as words with a bit a class of equal columns, and the class of each column."""
-    columns = np.ascontiguousarray(np.packbits(mask, axis=0).T) if len(mask) else np.zeros((mask.shape[1], 1), np.uint8)
+class _Code(NamedTuple):
+    """How the rows of a mask are written.
+
+    Attributes:
+        words: (n_rows, n_words) of each row; the words of several places are united by OR.
+        n_bits: how many bits of the words are used.
+        patterns: the classes of columns that each pattern of the bits stands for, in words, shape (2^n_bits, …); empty where there are
+            too many patterns and the bits are the classes.
+        of_class: the class of each column.
+    """
+
+    words: Words
+    n_bits: int
+    patterns: Words
+    of_class: Ints
+
+
+def _code(flags: Bools) -> _Code:
+    """Write rows by a bit each where they are few, else by a bit for each class of columns that are alike."""
+    columns = np.ascontiguousarray(np.packbits(flags, axis=0).T)
     keys = columns.view(f"V{columns.shape[1]}").reshape(-1)
     _, first, of_class = np.unique(keys, return_index=True, return_inverse=True)
-    bits = np.zeros((len(mask), -(-len(first) // 64) * 64), dtype=bool)
-    bits[:, : len(first)] = mask[:, first]
-    return np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64), of_class.reshape(-1)
+    bits = np.zeros((len(flags), -(-len(first) // 64) * 64), dtype=bool)
+    bits[:, : len(first)] = flags[:, first]
+    by_class = np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+    # Rows without a flag need no bit.
+    some = by_class.any(axis=1)
+    if some.sum() > min(_TABLE, len(first)):
+        n_patterns = 1 << len(first) if len(first) <= _TABLE else 0
+        every = np.arange(n_patterns, dtype=np.uint64)[:, None]
+        return _Code(by_class, len(first), every, of_class.reshape(-1))
+    own = np.where(some, np.uint64(1) << np.maximum(np.cumsum(some) - 1, 0).astype(np.uint64), np.uint64(0))
+    patterns = np.zeros((1, by_class.shape[1]), dtype=np.uint64)
+    for row in by_class[some]:
+        patterns = np.concatenate([patterns, patterns | row])
+    return _Code(own[:, None], int(some.sum()), patterns, of_class.reshape(-1))
+
+
+def _seats(codes: Sequence[_Code]) -> tuple[list[tuple[int, int]], int]:
+    """Return the word and the shift at which each code begins, several in a word where they have room, and how many words there are."""
+    seats, n_words, used = [], 0, 64
+    for code in codes:
+        wide, n_bits = not len(code.patterns), max(code.n_bits, 1)
+        if wide or used + n_bits > 64:
+            n_words, used = n_words + code.words.shape[1], 0
+        seats.append((n_words - code.words.shape[1], used))
+        used = 64 if wide else used + n_bits
+    return seats, n_words
 
 
 def _starts(demand: Pairs) -> list[int]:
@@ -85,23 +154,87 @@ def _starts(demand: Pairs) -> list[int]:
 def _unite(
     begin: int, end: int, demand: Pairs, site: Pairs, words: Words, counts: Ints, either: Words, within: Ints
 ) -> None:
-    """Add the pairs of a block to the units' words and counts."""
+    """Add the pairs of a block to the units' words and counts; the pairs of a unit stand together."""
     n_words = words.shape[1]
-    for pair in range(begin, end):
-        unit, place = demand[pair], site[pair]
-        within[unit] += counts[place]
-        for word in range(n_words):
-            either[unit, word] |= words[place, word]
+    pair = begin
+    while pair < end:
+        unit, count, one = demand[pair], 0, np.uint64(0)
+        first = pair
+        while pair < end and demand[pair] == unit:
+            count += counts[site[pair]]
+            one |= words[site[pair], 0]
+            pair += 1
+        within[unit], either[unit, 0] = count, one
+        for word in range(1, n_words):
+            one = np.uint64(0)
+            for other in range(first, pair):
+                one |= words[site[other], word]
+            either[unit, word] = one
 
 
-def _numbered(either: Words, of_class: Ints) -> tuple[Ints, Bools]:
+def _numbered(either: Words, code: _Code, at: int, shift: int) -> tuple[Ints, Bools]:
     """Return the number of each row among the different ones, and these with a flag a column again."""
-    number, first = _number(np.ascontiguousarray(either))
-    different = np.concatenate([np.zeros((1, either.shape[1]), np.uint64), either[first]])
-    # In the order of their bits, so that it hangs on the rows alone, not on which unit comes first; the empty one is the least.
-    ordered, rank = np.unique(different, axis=0, return_inverse=True)
+    n_words = code.words.shape[1]
+    if len(code.patterns):
+        number = np.empty(len(either), dtype=np.int64)
+        there = np.zeros(len(code.patterns), dtype=bool)
+        there[0] = True
+        _look(either[:, at], np.uint64(shift), np.uint64(len(code.patterns) - 1), there)
+        ordered, rank = np.unique(code.patterns[there], axis=0, return_inverse=True)
+        rank_of = np.zeros(len(there), dtype=np.int64)
+        rank_of[there] = rank.reshape(-1)
+        _rank(either[:, at], np.uint64(shift), np.uint64(len(code.patterns) - 1), rank_of, number)
+    else:
+        of, first = _number(np.ascontiguousarray(either[:, at : at + n_words]))
+        different = np.concatenate([np.zeros((1, n_words), np.uint64), either[first, at : at + n_words]])
+        # In the order of their bits, so that it hangs on the rows alone, not on which unit comes first; the empty one is the least.
+        ordered, rank = np.unique(different, axis=0, return_inverse=True)
+        number = rank.reshape(-1)[1:][of]
     flags = np.unpackbits(ordered.astype("<u8").view(np.uint8), axis=1, bitorder="little").astype(bool)
-    return rank.reshape(-1)[1:][number], flags[:, of_class]
+    return number, flags[:, code.of_class]
+
+
+@compiled
+def _look(words: Words, shift: np.uint64, mask: np.uint64, there: Bools) -> None:
+    """Mark the patterns that occur."""
+    for word in words:
+        there[np.int64((word >> shift) & mask)] = True
+
+
+@compiled
+def _rank(words: Words, shift: np.uint64, mask: np.uint64, rank_of: Ints, number: Ints) -> None:
+    """Give each word the rank of its pattern."""
+    for n in range(len(words)):
+        number[n] = rank_of[np.int64((words[n] >> shift) & mask)]
+
+
+def tally(numbers: Sequence[Ints], sizes: Sequence[int], group: Ints, weight: Floats, n_groups: int) -> list[Floats]:
+    """Return, for each of several numberings of the units, the people of each number and group.
+
+    Args:
+        numbers: each (n_units,), below its size.
+        sizes: how many numbers each has.
+        group, weight: (n_units,) group and people of each unit.
+        n_groups: how many groups there are.
+
+    Returns:
+        For each numbering (size, n_groups).
+    """
+    sums = [np.zeros((size, n_groups)) for size in sizes]
+
+    def work(queue: Iterator[int]) -> None:
+        for n in queue:
+            _tally(numbers[n], group, weight, sums[n])
+
+    on_all_cores(work, range(len(sums)))
+    return sums
+
+
+@compiled
+def _tally(number: Ints, group: Ints, weight: Floats, sums: Floats) -> None:
+    """Add each unit's people to its number and group."""
+    for unit in range(len(number)):
+        sums[number[unit], group[unit]] += weight[unit]
 
 
 @compiled
