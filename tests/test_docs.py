@@ -7,12 +7,14 @@ import pytest
 
 from planner.intake.cells import METRES, PEOPLE, SQUARE_METRES, money, number
 from planner.intake.headings import HEADINGS, field_of
-from planner.study import Objective, PlanSettings, ProgrammeSettings, Table
+from planner.report.figures import norm_rule
+from planner.standards import norms
+from planner.study import Objective, PlanSettings, ProgrammeSettings, Table, parse_study
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.parametrize("page", ["reach.md"])
+@pytest.mark.parametrize("page", ["reach.md", "coverage.md"])
 def test_the_examples_of_a_page_run(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -56,3 +58,19 @@ def test_the_headings_that_the_page_on_intake_shows_are_understood() -> None:
 def test_the_cells_that_the_page_on_intake_shows_are_numbers(cell: str) -> None:
     assert cell in (ROOT / "docs" / "intake.md").read_text(encoding="utf-8")
     assert any(number(cell, units) == number(cell, units) for units in (PEOPLE, METRES, SQUARE_METRES, money("元")))
+
+
+def test_the_settings_that_the_page_on_coverage_shows_are_settings() -> None:
+    text = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    head = 'schema = 1\nname = "x"\ncrs = "EPSG:4549"\n'
+    rest = '\n[sites]\nfile = "sites.xlsx"\n[streets]\nfile = "streets.gpkg"\n'
+    study = parse_study(head + block + rest, ROOT / "study.toml")
+    assert [demand.kind for demand in study.demand] == ["line", "zone", "enterprise"] and study.scopes == (study.scope,)
+
+
+def test_the_page_on_coverage_has_every_norm_as_it_is() -> None:
+    text = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+    for norm, told in norms().items():
+        asks = "; ".join(norm_rule(rule, "en") for rule in told["rules"])
+        assert f"| `{norm}` | {told['zh']} | {asks} | {told['source']} ({told['confidence']}) |" in text
