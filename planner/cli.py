@@ -596,6 +596,8 @@ def compare(
     """比较两次结果 / Compare two results."""
     from rich.console import Console
 
+    from planner.last import scopes_differ
+
     speech = _speak(lang)
     old, new = _summary_of(before), _summary_of(after)
     try:
@@ -603,6 +605,8 @@ def compare(
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError("summary_unreadable", file=str(after)) from error
     Console().print(table)
+    if scopes_differ(*(str(summary["study"].get("scope", "")) for summary in (old, new))):
+        typer.echo(say(speech, "cli.scopes_differ"))
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], lang: Lang) -> "Table":

@@ -39,6 +39,8 @@ _Z = 1.959963984540054
 # How many answers weigh as much as what was assumed of a kind of host before anybody was asked, K.
 PRIOR_ANSWERS = 30.0
 IDLE, FULL = 0.05, 0.95
+# A site with fewer visits a day is idle: a tenth of the 12 that a station sees nationally, K.
+IDLE_VISITS = 1.2
 # Closing less than this of a person hurts nobody.
 _NOBODY = 1e-6
 MOST_VITAL = 3
@@ -155,16 +157,19 @@ def score_card(
         np.nansum(shares, axis=1), known.sum(axis=1), out=np.full(len(sites), np.nan), where=known.any(axis=1)
     )
     card["small_sample"] = card["surveyed"] < SMALL_SAMPLE
-    card["finding"] = _findings(losses, card["load"])
+    card["finding"] = _findings(losses, card["load"], card["visits"])
     return pd.DataFrame(card, columns=list(SCORE_COLUMNS))
 
 
-def _findings(losses: Floats, load: Floats) -> NDArray[np.object_]:
-    """Return what stands out of each site; what matters most comes first where several things do."""
+def _findings(losses: Floats, load: Floats, visits: Floats) -> NDArray[np.object_]:
+    """Return what stands out of each site; what matters most comes first where several things do.
+
+    Whether it is idle the visits say where they were counted, else the load that was worked out.
+    """
     finding = np.full(len(losses), "", dtype=object)
     most = np.argsort(-losses, kind="stable")[:MOST_VITAL]
     finding[most[losses[most] > _NOBODY]] = "vital"
-    idle: Bools = load < IDLE
+    idle: Bools = np.where(np.isfinite(visits), visits < IDLE_VISITS, load < IDLE)
     finding[idle] = "idle"
     finding[losses <= _NOBODY] = "dispensable"
     finding[load >= FULL] = "overloaded"

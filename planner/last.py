@@ -39,6 +39,7 @@ class Last:
         radius_m: its service radius: gaps are compared place by place only where it is the same.
         figures: indicators of its existing state (those of `FIGURES` that it has).
         gaps: its gaps: ``id``, ``place``, ``zone``, ``group``, ``reason``, ``weight``.
+        scope: the area that its totals speak of; "" where it names none.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Last:
     radius_m: float
     figures: dict[str, float]
     gaps: tuple[dict[str, Any], ...]
+    scope: str = ""
 
 
 def read_summary(file: Path, name: str) -> dict[str, Any]:
@@ -82,6 +84,7 @@ def last_run(content: dict[str, Any], name: str) -> Last:
         return Last(
             name=str(content["study"]["name"]),
             run_id=str(content["study"]["run_id"]),
+            scope=str(content["study"].get("scope", "")).strip(),
             radius_m=_number(content["standard"]["service_radius_m"]),
             figures={key: _number(existing[key]) for key in FIGURES if existing.get(key) is not None},
             gaps=tuple(_gap(gap) for gap in content["gaps"]),
@@ -99,6 +102,11 @@ def _number(value: object) -> float:
 def _gap(gap: dict[str, Any]) -> dict[str, Any]:
     words = {key: str(gap[key]) for key in ("id", "zone", "group", "reason")}
     return {**words, "place": str(gap.get("place", "")), "weight": _number(gap["weight"])}
+
+
+def scopes_differ(one: str, other: str) -> bool:
+    """Tell whether two runs speak of different areas: what they count is not compared then. One that names none is taken at its word."""
+    return bool(one.strip() and other.strip()) and one.strip() != other.strip()
 
 
 def changes(table: pd.DataFrame) -> dict[str, dict[str, float]]:

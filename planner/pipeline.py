@@ -25,6 +25,7 @@ from planner.coverage import (
     Floats,
     Offers,
     effective_by_group,
+    host_hours,
     indicators,
     measure,
     offers,
@@ -334,7 +335,7 @@ def cover(
     by_id = standing.place[np.argsort(sites["id"].to_numpy()[standing.place].astype(str), kind="stable")]
     near, near_m = nearest(walks.network, walks.demand, take(walks.sites, by_id), access_share=walks.access_share)
     place = np.where(near >= 0, by_id[near], -1) if len(by_id) else near
-    straight_m = _straight_m(sites.geometry.iloc[standing.place], demand.geometry)
+    straight_m = straight_walk_m(sites.geometry.iloc[standing.place], demand.geometry)
     group, profile = group_profiles(demand, profiles)
     state = measure(walks.reach, (place, near_m), straight_m, standing, group, profile)
     if study.capacity is None:
@@ -368,6 +369,11 @@ def _figures(
     names = sorted(set(study.standard.services).union(*services))
     weight = demand["weight"].to_numpy(dtype=float)
     group, profile = group_profiles(demand, profiles)
+    reached = np.isfinite(state.nearest_m) & (weight > 0)
+    straight_m = straight_walk_m(sites.geometry.iloc[standing.place], demand.geometry)
+    figures["mean_straight_m"] = (
+        float(np.average(straight_m[reached], weights=weight[reached])) if reached.any() else None
+    )
     figures["by_service"] = service_shares(walks.reach, standing, services, names, weight, group, profile)
     return figures
 
@@ -398,6 +404,13 @@ def _judged(
     return pd.concat(parts, ignore_index=True)
 
 
+def hosts_open(result: Result) -> pd.DataFrame:
+    """Return how much of each shift of the season planned for today's hosts are open (columns of `planner.coverage.host_hours`)."""
+    standing = standing_sites(result.sites_today, ()).place
+    shifts = [(group, shift.name, shift.hours) for group in result.study.groups for shift in result.study.shifts(group)]
+    return host_hours(result.sites_today.iloc[standing], shifts)
+
+
 def _seasons(study: Study, demand: gpd.GeoDataFrame, moments: dict[int, Coverage]) -> pd.DataFrame:
     """Return each group's effective coverage in each season, today and at the end of the plan."""
     rows = []
@@ -423,7 +436,7 @@ def _evaluation(
     return score_card(sites, inputs.survey, near[standing.place].astype(float), losses, today.load)
 
 
-def _straight_m(sites: gpd.GeoSeries, demand: gpd.GeoSeries) -> Floats:
+def straight_walk_m(sites: gpd.GeoSeries, demand: gpd.GeoSeries) -> Floats:
     """Return the straight line from each unit to the nearest of some sites; infinite where there are none."""
     here = shapely.get_coordinates(demand.to_numpy())
     if not len(sites):

@@ -11,7 +11,7 @@ import numpy as np
 
 from planner import __version__
 from planner.last import changes, since
-from planner.pipeline import Result
+from planner.pipeline import Result, hosts_open
 from planner.replanning import churn
 from planner.robustness import WOBBLE
 from planner.study import PlanSettings
@@ -59,6 +59,7 @@ def summary(result: Result) -> dict[str, Any]:
             "plan": {str(year): _named(result, result.indicators[year]) for year in result.years},
         },
         "seasons": {"planned": study.season_planned, "coverage": result.seasons.to_dict("records")},
+        "hosts_open": hosts_open(result).to_dict("records"),
         "norms": _norms(result),
         "tiers": _tiers(result),
         "evaluation": result.evaluation.to_dict("records"),

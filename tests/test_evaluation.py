@@ -1,17 +1,19 @@
 """The existing sites judged: losses against closing each in turn, intervals against a published table, a survey on paper."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import small_study as small
 from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.coverage import Offers, measure
-from planner.evaluation import closing_losses, surveyed_acceptance, wilson
+from planner.evaluation import closing_losses, score_card, surveyed_acceptance, wilson
 from planner.pipeline import Result, run
 from planner.reach import Reach
 from planner.study import load_study
 from planner.summary import summary
+from planner.tables import SURVEY_COLUMNS
 
 SURVEY = "站点编号,调查人数,知晓人数,参与人数,满意人数,日均到访\n"
 
@@ -96,6 +98,17 @@ def test_the_score_card_on_paper(judged: Result):
     lost = (judged.demand["weight"] * judged.demand["effective_share"]).sum()
     assert lost > 0 and one["closing_loss"] == pytest.approx(lost)
     assert summary(judged)["evaluation"][0]["site"] == "S1"
+
+
+def test_visits_that_were_counted_say_who_is_idle():
+    sites = pd.DataFrame({"id": list("abcd")})
+    survey = pd.DataFrame({column: [np.nan] * 2 for column in SURVEY_COLUMNS}).assign(
+        site=["a", "b"], visits=[1.0, 12.0]
+    )
+    load = np.array([0.5, 0.01, 0.01, 0.5])
+    card = score_card(sites, survey, np.ones(4), np.array([1.0, 2.0, 3.0, 4.0]), load)
+    # Hardly anybody was seen at a, whatever seats the model fills; twelve a day were seen at b; nobody counted at c and d.
+    assert card["finding"].tolist() == ["idle", "vital", "idle", "vital"]
 
 
 def test_who_was_asked_is_merged_into_who_would_go(judged: Result, tmp_path):

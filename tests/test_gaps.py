@@ -1,5 +1,6 @@
 import geopandas as gpd
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 import shapely
@@ -77,6 +78,32 @@ def test_places_last_whatever_is_covered(tmp_path, small_result: Result):
         assert gap is np.nan or place[unit] == gap
     far = [set(r.gaps.loc[r.gaps["reason"] == "too_far", "id"]) for r in (small_result, later)]
     assert far[0] == far[1] and len(far[0]) > 3
+
+
+@pytest.mark.parametrize("what", ["site", "demand"])
+def test_what_comes_far_away_renames_no_gap(tmp_path, small_result: Result, what: str):
+    """A site or couriers at L: no gap that has neither gained nor lost a unit there gets another id or weight."""
+    folder = small.write(tmp_path / "more")
+    if what == "site":
+        book = openpyxl.load_workbook(folder / "sites.xlsx")
+        book.active.append(["S3", "远处", "银行", "", "共享", "24/7", "歇脚;饮水", 2, "", *small.lonlat("L")])
+        book.save(folder / "sites.xlsx")
+    else:
+        file = folder / "couriers.csv"
+        more = "P2,远处,2,{},{}\n".format(*small.lonlat("L", north_m=5))
+        file.write_bytes(file.read_bytes() + more.encode("gb18030"))
+    later = run(load_study(folder))
+    at_l = reach(
+        later.walks.network, later.walks.demand, locate(later.walks.network, _point(later, "L")), cutoff_m=400
+    ).demand
+    touched = set(later.demand["id"].to_numpy()[at_l])
+    before = small_result.demand[~small_result.demand["id"].isin(touched)].set_index("id")["gap"]
+    after = later.demand.set_index("id")["gap"].loc[before.index]
+    assert (before == after).all() and len(before) > 30 and (before != "").any()
+
+
+def _point(result: Result, letter: str) -> gpd.GeoSeries:
+    return gpd.GeoSeries([shapely.Point(small.node(letter))], crs=result.demand.crs)
 
 
 def _places(result: Result) -> dict[str, str]:

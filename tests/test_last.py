@@ -1,6 +1,7 @@
 """This year beside last year: the small study after its only change, and summaries that are none."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from planner.pipeline import Result, run
 from planner.report.story import Text, story
 from planner.study import load_study
 from planner.summary import summary, summary_json
+from planner.words import say
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,17 @@ def test_a_study_that_names_no_earlier_run_has_none(small_result: Result):
 def test_the_report_tells_it(this_year: Result, lang):
     told = [block.text for block in story(this_year, lang) if isinstance(block, Text)]
     assert any(this_year.last.run_id in text for text in told)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_runs_of_different_scopes_are_not_compared(this_year: Result, lang):
+    moved = replace(this_year, study=this_year.study.model_copy(update={"scope": "A"}))
+    assert this_year.last is not None
+    for scope, refused in (("B", True), ("A", False), ("", False)):
+        result = replace(moved, last=replace(this_year.last, scope=scope))
+        told = " ".join(block.text for block in story(result, lang) if isinstance(block, Text))
+        assert (this_year.last.run_id in told) is not refused
+        assert (say(lang, "document.last_scope", name=this_year.last.name, before="B", after="A") in told) is refused
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from planner.coverage import clock
 from planner.draw.webdata import planned_hours
 from planner.evaluation import SHARES
 from planner.hours import label
-from planner.last import changes, since
-from planner.pipeline import Result
+from planner.last import changes, scopes_differ, since
+from planner.pipeline import Result, hosts_open
 from planner.report import figures
 from planner.study import PlanSettings
 from planner.words import Lang, say, term
@@ -225,7 +225,7 @@ def _weakest_shift(result: Result, lang: Lang, shifts: pd.DataFrame) -> str:
     )
 
 
-def _shift(result: Result, lang: Lang, shift: pd.Series, share: float) -> dict[str, str]:
+def _shift(result: Result, lang: Lang, shift: Any, share: float) -> dict[str, str]:
     group = figures.group_name(result, shift["group"])
     return {"group": group, "shift": shift["shift"], "hours": hours(lang, shift["hours"]), "share": percent(share)}
 
@@ -482,16 +482,44 @@ def _beside_indicators(result: Result, lang: Lang) -> str:
     circle = ""
     if round(today["circle_share"], 3) > round(today["share"], 3):
         circle = _say(lang, "circle", circle=percent(today["circle_share"]), share=percent(today["share"]))
+    walk, straight = today["mean_m"], today["mean_straight_m"]
+    detour = _say(lang, "detour", walk=metres(walk), straight=metres(straight)) if walk and walk > straight else ""
     always = percent(today["all_hours_share"])
     all_hours = _say(lang, "all_hours_none") if always == percent(0) else _say(lang, "all_hours", share=always)
     served = _say(lang, "served", share=percent(today["served_share"])) if "served_share" in today else ""
-    return sentences(lang, circle, all_hours, served)
+    return sentences(lang, circle, detour, all_hours, served, _equity(result, lang))
+
+
+def _equity(result: Result, lang: Lang) -> str:
+    """Return the zones that have most and least effective coverage, and how evenly it is spread over the people of each group."""
+    today, names = result.indicators[0], figures.zone_names(result, lang)
+    shares = {zone: f["effective_share"] for zone, f in today["by_zone"].items() if zone}
+    ranked = sorted((-share, names[zone]) for zone, share in shares.items() if share is not None)
+    apart = ""
+    if len(ranked) > 1 and ranked[0][0] < ranked[-1][0]:
+        least = [name for share, name in ranked if share == ranked[-1][0]]
+        ends = {
+            "best": ranked[0][1],
+            "most": percent(-ranked[0][0]),
+            "worst": least[0],
+            "least": percent(-ranked[-1][0]),
+        }
+        apart = _say(lang, "zones_apart" if len(least) == 1 else "zones_apart_several", n=len(least), **ends)
+    ginis = [
+        _say(lang, "group_share", group=name, share=f"{today['by_group'][group]['gini']:.2f}")
+        for group, name, _ in _groups(result, lang)
+        if today["by_group"][group]["gini"] is not None
+    ]
+    uneven = _say(lang, "uneven", ginis=_say(lang, "reasons_comma").join(ginis)) if ginis else ""
+    return sentences(lang, apart, uneven)
 
 
 def _since_last(result: Result, lang: Lang) -> str:
     """Return how the indicators and the gaps changed since the run that the study names."""
     last, today = result.last, figures.figures_of(result, 0)
     assert last is not None
+    if scopes_differ(last.scope, result.study.scope):
+        return _say(lang, "last_scope", name=last.name, before=last.scope, after=result.study.scope)
     known = [key for key in ("share", "effective_share", "served_share") if key in last.figures and key in today]
     moved = [_change(lang, key, last.figures[key], today[key]) for key in known]
     told = _say(
@@ -659,11 +687,29 @@ def _shifts(result: Result, lang: Lang, shifts: pd.DataFrame) -> Iterator[Block]
         if worst["within"] < 0.5:
             key = "shift_within" if worst["within"] > 0 else "shift_within_none"
             yield Text(_say(lang, key, **_shift(result, lang, worst, worst["within"])))
-    worst_hours = _worst_hours(result, lang)
-    if worst_hours:
-        yield Text(worst_hours)
+    told_hours = sentences(lang, _hosts_shut(result, lang), _worst_hours(result, lang))
+    if told_hours:
+        yield Text(told_hours)
     if _apart(figures.season_rows(result, lang)):
         yield _season_grid(result, lang)
+
+
+def _hosts_shut(result: Result, lang: Lang) -> str:
+    """Return the shift that the commonest hosts miss most, and how much of it; nothing where they are open half of each."""
+    table = hosts_open(result)
+    commonest = table[(table["kind"] != "") & (table["sites"] == table["sites"].max())]
+    if commonest.empty or commonest["open_share"].min() >= 0.5:
+        return ""
+    row = commonest.iloc[int(commonest["open_share"].to_numpy(dtype=float).argmin())]
+    open_then = next(shift.hours for shift in result.study.shifts(row["group"]) if shift.name == row["shift"])
+    told = {
+        "kind": term(lang, "kind", row["kind"]),
+        "missed": percent(1 - row["open_share"]),
+        "sites": int(row["sites"]),
+    }
+    return _say(
+        lang, "hosts_shut", **told, **_shift(result, lang, row.to_dict() | {"hours": open_then}, row["open_share"])
+    )
 
 
 def _worst_hours(result: Result, lang: Lang) -> str:
