@@ -57,6 +57,8 @@ class Coverage:
             about. Never part of the other shares.
         accepted_share: the same if seats were never taken: hosts that the group would go to, however full; None likewise.
         load: seat-time used ÷ open of each site that stands, in their order; None likewise.
+        seat_hours: seat-half-hours of a week: how many are used, and how many any assignment could use at most (the capacity of a cut:
+            the proof that no other serves more); None likewise.
     """
 
     nearest: Ints
@@ -72,6 +74,7 @@ class Coverage:
     served_share: Floats | None = None
     accepted_share: Floats | None = None
     load: Floats | None = None
+    seat_hours: tuple[float, float] | None = None
 
     @property
     def open_mask(self) -> Bools:
@@ -176,7 +179,9 @@ def indicators(
 def _rows(coverage: Coverage, rows: Bools | Ints) -> Coverage:
     """Return the coverage of some units."""
     arrays = {f.name: getattr(coverage, f.name) for f in fields(coverage)}
-    return Coverage(**{k: a if k in ("weeks", "load") or a is None else a[rows] for k, a in arrays.items()})
+    return Coverage(
+        **{k: a if k in ("weeks", "load", "seat_hours") or a is None else a[rows] for k, a in arrays.items()}
+    )
 
 
 def figures(

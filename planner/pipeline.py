@@ -351,7 +351,13 @@ def cover(
         seat_share=study.capacity.seat_share,
         acceptance=acceptance(study.capacity, list(profiles), here),
     )
-    return replace(state, served_share=service.served_share, accepted_share=service.accepted_share, load=service.load)
+    return replace(
+        state,
+        served_share=service.served_share,
+        accepted_share=service.accepted_share,
+        load=service.load,
+        seat_hours=(service.served, service.limit),
+    )
 
 
 def _figures(
@@ -374,6 +380,8 @@ def _figures(
     figures["mean_straight_m"] = (
         float(np.average(straight_m[reached], weights=weight[reached])) if reached.any() else None
     )
+    if state.seat_hours is not None:
+        figures["seat_hours"] = dict(zip(("used", "at_most"), state.seat_hours, strict=True))
     figures["by_service"] = service_shares(walks.reach, standing, services, names, weight, group, profile)
     return figures
 

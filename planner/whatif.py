@@ -324,16 +324,17 @@ def evaluate(ground: Ground, edits: Sequence[Edit]) -> Outcome:
     straight_m = KDTree(here).query(ground.xy[units])[0] if len(here) else np.full(len(units), np.inf)
     part = measure(mine, (near[units], near_m[units]), straight_m, standing, ground.group[units], ground.profile)
     old = ground.coverage
+    shares: dict[str, Any] = {
+        name: _put(getattr(old, name), units, getattr(part, name))
+        for name in ("sites_within", "covered", "circled", "effective_share", "open_share", "equipped_share")
+    }
     coverage = replace(
         old,
         nearest=near,
         nearest_m=near_m,
         week=_put(old.week, units, len(old.weeks) + part.week),
         weeks=np.vstack([old.weeks, part.weeks]),
-        **{
-            name: _put(getattr(old, name), units, getattr(part, name))
-            for name in ("sites_within", "covered", "circled", "effective_share", "open_share", "equipped_share")
-        },
+        **shares,
     )
     walk_same = (near_m == old.nearest_m) | (np.isnan(near_m) & np.isnan(old.nearest_m))
     return Outcome(ground, tuple(edits), sites, coverage, units, _figures(ground, coverage, touched | ~walk_same))

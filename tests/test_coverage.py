@@ -3,13 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+import toys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planner.capacity import serve
 from planner.coverage import (
     Offers,
     clock,
     gini,
+    host_hours,
     indicators,
     measure,
     offers,
@@ -17,8 +20,9 @@ from planner.coverage import (
     standing_sites,
     weighted_quantile,
 )
-from planner.hours import HALF_HOURS
-from planner.reach import Reach
+from planner.hours import HALF_HOURS, week_mask
+from planner.network import from_lines, locate
+from planner.reach import Reach, nearest, reach
 
 RADIUS_M = 500.0
 
@@ -213,3 +217,95 @@ def test_each_service_alone_is_coverage_with_that_service_required(district, see
         )
         assert figures["effective_share"] == pytest.approx(alone["effective_share"])
         assert figures["share"] == pytest.approx(alone["equipped_share"])
+
+
+PAPER = """
+    a---A--b----B-----c
+
+    d--+
+"""
+
+
+@pytest.fixture(scope="module")
+def paper():
+    """A district worked out on paper: 100 m a character, radius 500 m, rest and water required.
+
+    a - A 400 m, A - b 300 m, b - B 500 m, B - c 600 m; d's street leads nowhere. A has both services and is open 0-12, B has no water
+    and is open 6-18. Sweepers work 4-12: ten at a, six at c, four at d. Twenty couriers at b work 8-16.
+    """
+    town = toys.toy(PAPER)
+    network = from_lines(town.streets)
+    sites, units = locate(network, town.sites.geometry), locate(network, town.demand.geometry)
+    frame = pd.DataFrame({"opening_hours": ["00:00-12:00", "06:00-18:00"], "services": ["rest;water", "rest"]})
+    standing = offers(frame, np.arange(2), ("rest", "water"))
+    profiles = {"s": week_mask("04:00-12:00").astype(float), "k": week_mask("08:00-16:00").astype(float)}
+    demand = pd.DataFrame(
+        {"group": ["s", "k", "s", "s"], "zone": ["W", "W", "E", "E"], "weight": [10.0, 20.0, 6.0, 4.0]}
+    )
+    pairs, group = reach(network, units, sites, cutoff_m=RADIUS_M), np.array([0, 1, 0, 0])
+    straight_m = town.demand.geometry.apply(lambda unit: town.sites.distance(unit).min()).to_numpy()
+    coverage = measure(
+        pairs, nearest(network, units, sites), straight_m, standing, group, np.stack(list(profiles.values()))
+    )
+    return coverage, demand, profiles, pairs, standing, group
+
+
+def test_every_indicator_on_paper(paper):
+    coverage, demand, profiles, *_ = paper
+    found = indicators(demand, coverage, profiles)
+    assert {key: value for key, value in found.items() if not isinstance(value, dict)} == pytest.approx(
+        {
+            "share": 30 / 40,  # a and b
+            "covered_weight": 30,
+            "total_weight": 40,
+            "effective_share": 20 / 40,  # a throughout; b from 8 to 12 of 8 to 16
+            "backup_share": 20 / 40,  # b
+            "mean_m": (10 * 400 + 20 * 300 + 6 * 600) / 36,
+            "p90_m": 600,  # 30 of 36 within 400 m
+            "worst_m": 600,
+            "unreachable_share": 4 / 40,  # d
+            "circle_share": 34 / 40,  # d is 447 m from A as the crow flies
+            "open_share": 30 / 40,  # from 12 on b has B, without water
+            "equipped_share": 30 / 40,
+            "all_hours_share": 10 / 40,  # a
+            # 10 people have 1, 20 a half, 10 nothing: mean difference 2 × (10·20·½ + 20·10·½ + 10·10·1) ÷ 40², mean ½.
+            "gini": 600 / 1600 / 2 / 0.5,
+        }
+    )
+    groups, zones = found["by_group"], found["by_zone"]
+    assert [groups[g]["effective_share"] for g in "sk"] == pytest.approx([0.5, 0.5])
+    assert [groups[g]["gini"] for g in "sk"] == pytest.approx([0.5, 0.0])
+    assert [zones[z]["effective_share"] for z in "WE"] == pytest.approx([20 / 30, 0.0])
+    at = clock(demand, coverage, profiles)
+    # Wednesday 5:00: ten of twenty sweepers; nobody else works. 12:00: b's only open door has no water.
+    assert at["s"].iloc[2 * 48 + 10] == 0.5 and np.isnan(at["k"].iloc[2 * 48 + 10]) and at["k"].iloc[2 * 48 + 24] == 0
+
+
+def test_services_seats_and_hosts_on_paper(paper):
+    coverage, demand, profiles, pairs, standing, group = paper
+    weight, profile = demand["weight"].to_numpy(), np.stack(list(profiles.values()))
+    offered = [frozenset({"rest", "water"}), frozenset({"rest"})]
+    alone = service_shares(pairs, standing, offered, ["rest", "water", "toilet"], weight, group, profile)
+    assert alone["rest"] == pytest.approx({"share": 0.75, "effective_share": 0.75})
+    assert alone["water"] == pytest.approx({"share": 0.75, "effective_share": 0.5})
+    assert alone["toilet"] == {"share": 0, "effective_share": 0}
+    # One seat at A, a twentieth of working time on it: half a seat for a, one for b. From 8 to 12 they share two thirds each.
+    seats = np.array([1.0, 9.0])
+    found = serve(pairs, standing, seats, weight, group, profile, seat_share=0.05)
+    assert found.served_share == pytest.approx([(8 + 8 * 2 / 3) / 16, 8 * 2 / 3 / 16, 0, 0], abs=1e-6)
+    assert found.load == pytest.approx([(8 * 0.5 + 8 * 1) / 24, 0], abs=1e-6)
+    assert found.accepted_share == pytest.approx(coverage.effective_share)
+    # If half of the couriers would enter, there is room for all who would.
+    half = serve(
+        pairs, standing, seats, weight, group, profile, seat_share=0.05, acceptance=np.array([[1.0, 1.0], [0.5, 1.0]])
+    )
+    assert half.served_share == pytest.approx([1, 0.25, 0, 0], abs=1e-6)
+    assert half.accepted_share == pytest.approx([1, 0.25, 0, 0])
+
+
+def test_what_hosts_miss_of_a_shift():
+    sites = pd.DataFrame({"kind": ["bank", "bank", "toilet"], "opening_hours": ["09:00-17:00", "", "24/7"]})
+    found = host_hours(sites, [("s", "early", "Mo-Su 04:30-10:00")]).set_index("kind")
+    # Two of eleven half-hours at one bank, none at the one whose hours nobody wrote down.
+    assert found["open_share"].to_dict() == pytest.approx({"bank": 1 / 11, "toilet": 1.0})
+    assert found["sites"].to_dict() == {"bank": 2, "toilet": 1}

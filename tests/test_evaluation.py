@@ -11,6 +11,7 @@ from planner.coverage import Offers, measure
 from planner.evaluation import closing_losses, score_card, surveyed_acceptance, wilson
 from planner.pipeline import Result, run
 from planner.reach import Reach
+from planner.report.story import Text, story
 from planner.study import load_study
 from planner.summary import summary
 from planner.tables import SURVEY_COLUMNS
@@ -118,3 +119,17 @@ def test_who_was_asked_is_merged_into_who_would_go(judged: Result, tmp_path):
     covered = state.effective_share > 0
     assert state.accepted_share[covered] == pytest.approx(state.effective_share[covered] * 50 / 70)
     assert set(judged.gaps["reason"]) & {"awkward_host", "full"}
+
+
+def test_the_report_says_that_no_other_sharing_of_seats_serves_more(judged: Result):
+    seats = judged.indicators[0]["seat_hours"]
+    assert 0 < seats["used"] == pytest.approx(seats["at_most"], rel=1e-6)
+    assert seats["used"] == pytest.approx(
+        (judged.demand["weight"] * judged.coverage[0].served_share * _worked(judged)).sum() * 15 / 60 / 4
+    )
+    told = [block.text for block in story(judged, "zh") if isinstance(block, Text)]
+    assert any("已证明" in text for text in told)
+
+
+def _worked(result: Result) -> np.ndarray:
+    return result.demand["group"].map({group: p.sum() for group, p in result.profiles.items()}).to_numpy(dtype=float)

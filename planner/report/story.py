@@ -35,6 +35,8 @@ FEW = 0.5
 MAIN_SHARE = 0.1
 # Coverage within this fraction of the other counts as alike in words.
 _ALIKE = 0.95
+# Seats are shared out in whole millionths.
+_PROVEN = 1e-5
 
 
 @dataclass(frozen=True)
@@ -486,8 +488,17 @@ def _beside_indicators(result: Result, lang: Lang) -> str:
     detour = _say(lang, "detour", walk=metres(walk), straight=metres(straight)) if walk and walk > straight else ""
     always = percent(today["all_hours_share"])
     all_hours = _say(lang, "all_hours_none") if always == percent(0) else _say(lang, "all_hours", share=always)
-    served = _say(lang, "served", share=percent(today["served_share"])) if "served_share" in today else ""
+    served = _served(today, lang)
     return sentences(lang, circle, detour, all_hours, served, _equity(result, lang))
+
+
+def _served(today: dict[str, Any], lang: Lang) -> str:
+    """Return what seats make of it; that no other sharing serves more only where the cut says so."""
+    if "served_share" not in today:
+        return ""
+    used, at_most = today["seat_hours"]["used"], today["seat_hours"]["at_most"]
+    proven = used >= at_most * (1 - _PROVEN)
+    return _say(lang, "served_most" if proven else "served", share=percent(today["served_share"]))
 
 
 def _equity(result: Result, lang: Lang) -> str:
