@@ -29,6 +29,8 @@ _WEEK_STARTS = {"summer": dt.datetime(2026, 7, 13), "winter": dt.datetime(2026, 
 _WEEK_START = dt.datetime(2026, 3, 9)
 _MINUTE = dt.timedelta(minutes=1)
 _DAY = rf"(?:{'|'.join(OSM_DAYS)})"
+# OSM's own values have at most 255 characters; no week takes more than this.
+_LONGEST = 500
 _MONTHS = r"[A-Z][a-z]{2}-[A-Z][a-z]{2}"
 _CLOCK = r"\d{1,2}:\d\d"
 _SPANS = rf"{_CLOCK}-{_CLOCK}(?:,{_CLOCK}-{_CLOCK})*"
@@ -73,6 +75,8 @@ def in_osm_syntax(text: str) -> str:
         InputError: the text is no opening hours.
     """
     plain = unicodedata.normalize("NFKC", text).strip()
+    if len(plain) > _LONGEST:
+        raise InputError("hours_unreadable", text=f"{plain[:40]}…")
     osm = _from_chinese(plain) if re.search(r"[^\x00-\x7f]|24\s*(?:[x*]|h)|7\s*[x*]|\d\.\d\d", plain) else plain
     # A rule without a day would undo the one before it: whoever lists two spells of a day means both.
     osm = re.sub(rf"(?<=\d)\s*;\s*(?={_CLOCK}-)", ",", osm)

@@ -101,6 +101,11 @@ def test_hours_that_hang_on_months_are_settled_for_the_season(typed: str):
     assert in_season("Jun-Aug 05:00-10:00", "winter") == "off"
 
 
+def test_a_cell_without_end_is_refused_at_once():
+    with pytest.raises(InputError, match="cannot be read"):
+        in_osm_syntax("周一" * 100_000 + "9:00-17:00")
+
+
 def test_hours_over_midnight_reach_into_monday():
     assert half_hours("Su 22:00-06:00") == [*range(12), *range(332, 336)]
     assert half_hours("Mo 18:00-26:00") == [*range(36, 52)]

@@ -1,8 +1,13 @@
 """Totals by zone on the small study: W holds 8.5 streets of 300 m less what lies east of the middle; each zone keeps its number."""
 
+import tempfile
+from pathlib import Path
+
 import geopandas as gpd
 import pytest
 import small_study as small
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from planner.errors import InputError
 from planner.intake import read_inputs
@@ -66,3 +71,30 @@ def test_people_without_a_place_are_set_aside_and_said(tmp_path):
 def test_no_zone_at_all_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match=r"zones\.csv"):
         inputs(tmp_path, "北街道,9\n")
+
+
+@settings(max_examples=4, deadline=None)
+@given(
+    people=st.lists(st.integers(0, 500), min_size=3, max_size=3).filter(sum),
+    widths=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    piece_m=st.sampled_from([15.0, 70.0, 100.0]),
+    over=st.sampled_from(["streets", "buildings"]),
+)
+def test_spreading_preserves_totals_whatever_it_is_spread_over(people, widths, piece_m, over):
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        small.write(place)
+        sizes = [1, 0, 7, 2]
+        gpd.GeoDataFrame(
+            {"people": sizes}, geometry=gpd.points_from_xy(*zip(*map(small.node, "AFHL"), strict=True)), crs=small.CRS
+        ).to_file(place / "houses.gpkg")
+        more = f"piece_m = {piece_m}\nwidth_m = {{ primary = {widths[0]}.0, residential = {widths[1]}.5 }}"
+        if over == "buildings":
+            more = 'points = { file = "houses.gpkg" }'
+        found = inputs(place, f"W,{people[0]}\nO,{people[1]}\nW,{people[2]}\n", more)
+    by_zone = spread(found).groupby("zone")["weight"].sum()
+    assert by_zone.get("W", 0) == pytest.approx(people[0] + people[2]) and by_zone.get("O", 0) == pytest.approx(
+        people[1]
+    )
+    # The sweepers' total is spread by length × width over the whole area.
+    assert found.demand.loc[found.demand["group"] == "sweepers", "weight"].sum() == pytest.approx(170)
