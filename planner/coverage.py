@@ -285,8 +285,8 @@ def host_hours(sites: pd.DataFrame, shifts: Sequence[tuple[str, str, str]]) -> p
         shifts: group, name and hours of each.
 
     Returns:
-        A row a shift and kind: ``group``, ``shift``, ``kind``, ``sites`` and ``open_share``, the mean over the sites of the share of the
-        shift's half-hours in which they are open; kinds with most sites first.
+        A row a shift and kind: ``group``, ``shift``, ``kind``, ``sites``, ``open_share`` (the mean over the sites of the share of the
+        shift's half-hours in which they are open) and ``missed_share``, the rest; kinds with most sites first.
     """
     masks = np.array([week_mask(text) for text in sites["opening_hours"]], dtype=bool).reshape(len(sites), HALF_HOURS)
     counts = sites["kind"].value_counts()
@@ -297,7 +297,8 @@ def host_hours(sites: pd.DataFrame, shifts: Sequence[tuple[str, str, str]]) -> p
         for group, name, hours in shifts
         for kind in kinds
     ]
-    return pd.DataFrame(rows, columns=["group", "shift", "kind", "sites", "open_share"])
+    table = pd.DataFrame(rows, columns=["group", "shift", "kind", "sites", "open_share"])
+    return table.assign(missed_share=1 - table["open_share"])
 
 
 def clock(demand: pd.DataFrame, coverage: Coverage, profiles: Mapping[str, Floats]) -> pd.DataFrame:

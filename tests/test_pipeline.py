@@ -134,6 +134,7 @@ def test_the_summary_has_the_shape_of_the_contract(small_result: Result):
         "standard",
         "coverage",
         "seasons",
+        "hosts_open",
         "norms",
         "tiers",
         "evaluation",

@@ -715,7 +715,7 @@ def _hosts_shut(result: Result, lang: Lang) -> str:
     open_then = next(shift.hours for shift in result.study.shifts(row["group"]) if shift.name == row["shift"])
     told = {
         "kind": term(lang, "kind", row["kind"]),
-        "missed": percent(1 - row["open_share"]),
+        "missed": percent(row["missed_share"]),
         "sites": int(row["sites"]),
     }
     return _say(
