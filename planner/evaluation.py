@@ -30,8 +30,9 @@ SCORE_COLUMNS = (
     "surveyed",
     "small_sample",
     "score",  # mean of the shares that are known
-    "finding",  # idle, overloaded, dispensable, vital or ""
+    "finding",  # those of `FINDINGS` that it is, joined by ";"
 )
+FINDINGS = ("overloaded", "vital", "dispensable", "idle")
 # Fewer answers than this are a small sample: the usual rule of thumb for a proportion, K.
 SMALL_SAMPLE = 30
 # 95 %, two-sided.
@@ -162,15 +163,16 @@ def score_card(
 
 
 def _findings(losses: Floats, load: Floats, visits: Floats) -> NDArray[np.object_]:
-    """Return what stands out of each site; what matters most comes first where several things do.
+    """Return all that stands out of each site (`FINDINGS`), joined by ";".
 
     Whether it is idle the visits say where they were counted, else the load that was worked out.
     """
-    finding = np.full(len(losses), "", dtype=object)
     most = np.argsort(-losses, kind="stable")[:MOST_VITAL]
-    finding[most[losses[most] > _NOBODY]] = "vital"
-    idle: Bools = np.where(np.isfinite(visits), visits < IDLE_VISITS, load < IDLE)
-    finding[idle] = "idle"
-    finding[losses <= _NOBODY] = "dispensable"
-    finding[load >= FULL] = "overloaded"
-    return finding
+    rows = np.arange(len(losses))
+    told: dict[str, Bools] = {
+        "overloaded": load >= FULL,
+        "vital": np.isin(rows, most) & (losses > _NOBODY),
+        "dispensable": losses <= _NOBODY,
+        "idle": np.where(np.isfinite(visits), visits < IDLE_VISITS, load < IDLE),
+    }
+    return np.array([";".join(name for name in FINDINGS if told[name][n]) for n in rows], dtype=object)

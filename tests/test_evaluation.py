@@ -94,8 +94,8 @@ def test_the_score_card_on_paper(judged: Result):
     assert (two["awareness"], two["participation"], two["small_sample"]) == (0.5, 0.0, True)
     assert np.isnan(two["satisfaction"]) and two["score"] == pytest.approx(0.25)
     assert judged.rejects["row"].tolist() == [4, 5]
-    # S2 lacks water: closing it takes nothing from effective coverage.
-    assert two["closing_loss"] == 0 and two["finding"] == "dispensable"
+    # S2 lacks water: closing it takes nothing from effective coverage, and nobody sits there who needs some.
+    assert two["closing_loss"] == 0 and two["finding"] == "dispensable;idle"
     lost = (judged.demand["weight"] * judged.demand["effective_share"]).sum()
     assert lost > 0 and one["closing_loss"] == pytest.approx(lost)
     assert summary(judged)["evaluation"][0]["site"] == "S1"
@@ -108,8 +108,9 @@ def test_visits_that_were_counted_say_who_is_idle():
     )
     load = np.array([0.5, 0.01, 0.01, 0.5])
     card = score_card(sites, survey, np.ones(4), np.array([1.0, 2.0, 3.0, 4.0]), load)
-    # Hardly anybody was seen at a, whatever seats the model fills; twelve a day were seen at b; nobody counted at c and d.
-    assert card["finding"].tolist() == ["idle", "vital", "idle", "vital"]
+    # Hardly anybody was seen at a, whatever seats the model fills; twelve a day were seen at b; nobody counted at c and d. What would be
+    # missed most is told of a site that is full or idle too.
+    assert card["finding"].tolist() == ["idle", "vital", "vital;idle", "vital"]
 
 
 def test_who_was_asked_is_merged_into_who_would_go(judged: Result, tmp_path):

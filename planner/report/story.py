@@ -618,11 +618,11 @@ def _evaluation(result: Result, lang: Lang) -> str:
             name=figures.site_name(result, row["site"]),
             n=people(row["closing_loss"]),
         )
-        for row in card[card["finding"] == "vital"].to_dict("records")
+        for row in card[_found(card, "vital")].to_dict("records")
     ]
     told = [_say(lang, "evaluation_vital", sites=listed(lang, vital)) if vital else ""]
     for finding in ("dispensable", "overloaded", "idle"):
-        names = [figures.site_name(result, site) for site in card.loc[card["finding"] == finding, "site"]]
+        names = [figures.site_name(result, site) for site in card.loc[_found(card, finding), "site"]]
         if names:
             counted, named = count(lang, len(names), "site"), listed(lang, names[:SITES_NAMED])
             examples = _say(lang, "examples" if len(names) > SITES_NAMED else "namely", names=named)
@@ -631,6 +631,10 @@ def _evaluation(result: Result, lang: Lang) -> str:
     if len(asked):
         told.append(_surveyed(lang, asked))
     return sentences(lang, *told)
+
+
+def _found(card: pd.DataFrame, finding: str) -> pd.Series:
+    return card["finding"].map(lambda found: finding in found.split(";"))
 
 
 def _surveyed(lang: Lang, asked: pd.DataFrame) -> str:

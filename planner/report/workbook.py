@@ -630,6 +630,10 @@ def _tiers(book: Book) -> None:
         _fit(sheet, at, [value for value, _ in values])
 
 
+def _findings(book: Book, found: str) -> str:
+    return say(book.lang, "document.list_comma").join(book.say(f"finding_{one}") for one in found.split(";") if one)
+
+
 def _evaluation(book: Book) -> None:
     """Write the score card of the sites that stand today."""
     card, say_ = book.result.evaluation, book.say
@@ -640,7 +644,7 @@ def _evaluation(book: Book) -> None:
         Column(say_("score_people"), card["people_within"], 10, WHOLE),
         Column(say_("score_loss"), card["closing_loss"], 12, PEOPLE),
         Column(say_("score_load"), card["load"], 10, SHARE),
-        Column(say_("score_finding"), [say_(f"finding_{f}") if f else "" for f in card["finding"]], 14),
+        Column(say_("score_finding"), [_findings(book, f) for f in card["finding"]], 14),
     ]
     if card["surveyed"].notna().any() or card["visits"].notna().any():
         columns += [
