@@ -83,12 +83,12 @@ def write_extract(path: Path, nodes: int) -> None:
             writer.add_node(osmium.osm.mutable.Node(id=n + 1, location=at))
         for n in range(side):
             for way, refs in ((2 * n + 1, range(n * side, n * side + side)), (2 * n + 2, range(n, side * side, side))):
-                # A way has at most 2,000 nodes.
-                for part in range(0, side, 1_900):
-                    nodes_of = [ref + 1 for ref in refs[part : part + 1_901]]
+                # Ways are short, as real ones are: a block of the file holds 8,000 of them, and is decoded whole.
+                for part in range(0, side, 10):
+                    nodes_of = [ref + 1 for ref in refs[part : part + 11]]
                     writer.add_way(
                         osmium.osm.mutable.Way(
-                            id=way * 10 + part // 1_900, nodes=nodes_of, tags={"highway": "residential"}
+                            id=way * 1_000 + part // 10, nodes=nodes_of, tags={"highway": "residential"}
                         )
                     )
 
