@@ -25,7 +25,7 @@ import python_calamine
 from planner import __version__
 from planner.intake import read_table
 
-ROWS, EXTRACTS = 200_000, (500_000, 2_000_000, 6_000_000)
+ROWS, EXTRACTS = 200_000, (500_000, 2_000_000, 5_000_000)
 QUICK_ROWS, QUICK_EXTRACTS = 20_000, (100_000, 400_000)
 HEAD = ("编号", "名称", "类别", "人数", "经度", "纬度", "地址", "备注")
 # The town that is cut out, in degrees; a node every so many degrees.
