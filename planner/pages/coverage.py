@@ -114,7 +114,8 @@ def chart(result: Result, year: int, chosen: str | None, lang: Lang) -> None:
         if picked:
             choose_zone(str(picked[0]["id"]))
 
-    st.altair_chart(bars.properties(height=22 * len(shown) + 24, title=effective), on_select=clicked, key=key)
+    # Beside the bars there is room for title and axis: Streamlit draws the whole within this height.
+    st.altair_chart(bars.properties(height=22 * len(shown) + 88, title=effective), on_select=clicked, key=key)
 
 
 def choose_zone(zone: str | None) -> None:

@@ -8,6 +8,7 @@ import pytest
 import small_study as small
 from browser_app import running, settled, settled_table, unnamed
 
+from planner.draw import style
 from planner.words.wording import percent
 
 pytestmark = pytest.mark.browser
@@ -106,7 +107,7 @@ def test_a_step_of_the_clock_changes_figure_and_map_without_asking_the_server(op
     assert "周一 10:00" in said and f"{work:,.0f} 人" in said and f"{covered / work:.1%}" in said
 
 
-def test_a_click_in_a_zone_chooses_its_row_and_a_row_leads_to_its_zone(open_page, address):
+def test_a_click_in_a_zone_chooses_it_and_a_bar_leads_to_its_zone(open_page, address):
     page = opened(open_page(), address)
     frame = go(page, "覆盖", "分区指标")
     centre = frame.locator("html").evaluate("() => { const c = plannerMap.getCenter(); return [c.lat, c.lng]; }")
@@ -116,6 +117,13 @@ def test_a_click_in_a_zone_chooses_its_row_and_a_row_leads_to_its_zone(open_page
     )
     frame.locator("#map").click(position={"x": x, "y": y})
     until(frame, f"Math.abs(plannerMap.getCenter().lng - {centre[1]}) > 0.0005")
+    settled(page)
+    there = frame.locator("html").evaluate("() => plannerMap.getCenter().lng")
+    bars = page.locator("[data-testid=stVegaLiteChart] .mark-rect path")
+    fills = bars.evaluate_all("(bars) => bars.map((bar) => bar.getAttribute('fill'))")
+    assert style.GAP in fills
+    bars.nth(next(k for k, fill in enumerate(fills) if fill != style.GAP)).click(force=True)
+    until(frame, f"Math.abs(plannerMap.getCenter().lng - {there}) > 0.0005")
 
 
 def test_circles_and_streets_are_compared(open_page, address):
