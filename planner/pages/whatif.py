@@ -336,12 +336,13 @@ def offer(mine: Draft, outcome: Outcome, site: "pd.Series[Any]", ways: list[dict
     keys = {name: f"{name} {mark}" for name in ("way", "hours", "kit")}
 
     def changed(name: str) -> None:
+        # Told late, of a widget that has been made anew, a value may be what already holds: that changes nothing.
         value = st.session_state[keys[name]]
         if name == "way" and value is not None:
             do(mine, chosen, lang, do="change", **{k: v for k, v in ways[value].items() if k != "kind"})
-        elif name == "hours":
+        elif name == "hours" and value.strip() != site["opening_hours"]:
             do(mine, chosen, lang, do="change", opening_hours=value.strip())
-        elif name == "kit":
+        elif name == "kit" and set(value) != set(has):
             do(mine, chosen, lang, do="change", services=";".join(value))
 
     st.selectbox(
