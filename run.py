@@ -28,7 +28,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "run.json"
 LOG = VENV / "install.log"
 
-PLANNER = ("demo", "run", "new", "check", "fetch", "app", "compare")
+PLANNER = ("demo", "run", "why", "progress", "new", "check", "fetch", "app", "compare")
 # Further words: the extra that each needs, and the modules it runs in turn.
 TOOLS = {
     "test": ("test", [["pytest"]]),
