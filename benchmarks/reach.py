@@ -29,6 +29,7 @@ import shapely
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from street_like import street_like
+from tiled import tile  # here, because importing Numba takes the script's folder off the path
 
 from planner.areas import reached_streets, service_areas
 from planner.network import Network, Positions, from_lines, locate, take
@@ -198,8 +199,6 @@ def alone(code: str, file: Path) -> tuple[float, float]:
 
 def extract(bench: Bench, source: Path) -> None:
     """Reading a million nodes, against osmnx with its simplification: each in its own process; the peer once, for it takes minutes."""
-    from tiled import tile
-
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tiled.osm"
         n_nodes = tile(source, file, 1_000_000)

@@ -4,13 +4,13 @@ from itertools import count
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-import osmium
-
 APART = 10**10  # ids of one tile don't meet those of the next
 
 
 def tile(source: Path, target: Path, n_nodes: int) -> int:
     """Write copies of an extract's highways and their nodes to ``target`` (.osm) until there are ``n_nodes``; return how many."""
+    import osmium
+
     ways, nodes = [], {}
     for way in osmium.FileProcessor(str(source)).with_locations().with_filter(osmium.filter.KeyFilter("highway")):
         if not way.is_way() or not all(node.location.valid() for node in way.nodes):
