@@ -15,10 +15,11 @@ from planner.errors import PlannerError
 from planner.pages import asking, shared, tables, webmap
 from planner.pages.desk import flash, flashes
 from planner.pipeline import Progress, Result
+from planner.report.figures import why_rows
 from planner.siting.watch import Progress as Standing
 from planner.study import Study
 from planner.words import Lang, say
-from planner.words.wording import sentences
+from planner.words.wording import money, people, sentences
 from planner.workspace import history, shelf
 from planner.workspace.amend import amend
 
@@ -80,6 +81,7 @@ def show() -> None:
     left, right = st.columns([1, 1], gap="medium")
     with left:
         focus = programme(base, result, lang)
+        why(result, focus, lang)
         trade_off(result, lang)
     with right:
         state = {"moment": len(result.indicators) - 1, "focus": focus}
@@ -257,6 +259,22 @@ def programme(base: Result, result: Result, lang: Lang) -> str | None:
         say(lang, "plan.make_in"), icon=":material/event:", disabled=not sites, on_click=move, args=(sites, year)
     )  # fmt: skip
     return sites[0] if sites else None
+
+
+def why(result: Result, site: str | None, lang: Lang) -> None:
+    """Show why the actions at a selected site are in the plan: what is lost without them, whom they serve, what could stand in."""
+    for row in (row for row in why_rows(result, lang) if row["site"] == site):
+        told = {
+            "loss": people(row["loss"]),
+            **{key: row[key] for key in ("groups", "zones", "closes", "substitutes", "needed")},
+        }
+        told |= {"stays": row["stays"], "price": money(row["price"])} if "stays" in row else {}
+        lines = [f"- {say(lang, f'why.{key}')}: {shared.plain(str(text))}" for key, text in told.items() if text]
+        st.markdown(
+            "\n".join(
+                [f"**{say(lang, 'plan.why', name=shared.plain(row['name']), action=row['action'])}**", "", *lines]
+            )
+        )
 
 
 def mark(sites: list[str], wish: str) -> None:

@@ -10,9 +10,11 @@ from streamlit.testing.v1 import AppTest
 from planner.pages import asking, shared
 from planner.pages import plan as page_of
 from planner.pipeline import run
+from planner.report.figures import why_rows
 from planner.siting.watch import Progress
 from planner.study import Limit, load_study
 from planner.words import LANGS, say
+from planner.words.wording import people
 from planner.workspace import history, midway
 
 
@@ -59,6 +61,21 @@ def test_it_shows_the_studys_plan(study, monkeypatch, small_result, lang):
     end = small_result.indicators[small_result.years[-1]]
     assert f"{end['effective_share']:.2%}" in [metric.value for metric in test.metric]
     assert all(b.disabled for b in test.button if b.label in (say(lang, "plan.run"), say(lang, "plan.save")))
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_selected_row_says_why_it_is_in_the_plan(study, monkeypatch, small_result, lang):
+    first = small_result.programme.iloc[0]
+    selection = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    monkeypatch.setattr(page_of.st, "dataframe", lambda *_, key=None, **__: selection if key == "plan_rows" else None)
+    test = opened(study, monkeypatch, lang=lang)
+    assert not test.exception and not test.error
+    (told,) = (
+        m.value for m in test.markdown if m.value.startswith(f"**{say(lang, 'plan.why', name='', action='')[:4]}")
+    )
+    row = why_rows(small_result, lang)[0]
+    assert row["site"] == first["site"] and shared.plain(row["name"]) in told
+    assert f"{say(lang, 'why.loss')}: {people(row['loss'])}" in told and say(lang, "why.groups") in told
 
 
 def test_what_is_asked_for_is_what_a_run_gives(study, monkeypatch):
