@@ -16,7 +16,7 @@ from planner.siting.choice import Choice
 from planner.siting.covering import merge_units
 from planner.siting.given import Given, Objective, checked, not_negative
 from planner.siting.median import solve_median
-from planner.siting.problem import PROOF_TOLERANCE, Plan, Reason, SitingProblem, Status
+from planner.siting.problem import MONEY_TOLERANCE, PROOF_TOLERANCE, Plan, Reason, SitingProblem, Status
 from planner.siting.setcover import solve_cover
 from planner.siting.solving import solve_watched
 from planner.siting.watch import Listener, Watch
@@ -90,9 +90,11 @@ def _lscp(given: Given, watch: Watch, mip_gap: float) -> Plan:
         return _without(given, watch, "infeasible", reason)
     choice = solve_cover(given.walk, given.cost, given.fixed, watch, mip_gap=mip_gap)
     assert choice is not None
-    if given.budget is not None and choice.objective > given.budget:
+    # Sums of costs such as 0.1 and 0.2 are not exact.
+    most = math.inf if given.budget is None else given.budget + MONEY_TOLERANCE * max(1.0, given.budget)
+    if choice.objective > most:
         values = {"cost": choice.bound, "budget": given.budget}
-        if choice.bound > given.budget:
+        if choice.bound > most:
             return _without(given, watch, "infeasible", Reason("cover_over_budget", values))
         return _without(given, watch, "unknown", Reason("no_plan_in_time", values))
     return _plan(given, choice, watch)

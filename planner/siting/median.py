@@ -62,7 +62,8 @@ def _walks(walk: sparse.csr_array, weight: Floats) -> tuple[Walks, float]:
     row = np.repeat(np.arange(n_demand), np.diff(walk.indptr))
     farthest = np.zeros(n_demand)
     np.maximum.at(farthest, row, walk.data)
-    unserved = float(weight @ farthest) + 1.0
+    # Beyond 2^53 one more is no more.
+    unserved = float(weight @ farthest) * (1 + 1e-9) + 1.0
     order = np.lexsort((walk.indices, walk.data, row))
     columns = walk.tocsc()
     walks = Walks(

@@ -24,6 +24,19 @@ def test_infeasible_says_which_row() -> None:
     assert plan.reasons[0].key == "demand_unreachable" and plan.reasons[0].values["first"] == 1
 
 
+def test_costs_that_sum_to_the_budget_but_for_rounding_fit_it() -> None:
+    assert 0.1 + 0.2 > 0.3
+    alone = np.array([[0.0, 9.0], [9.0, 0.0]])
+    plan = from_cost_matrix(alone, None, objective="lscp", service_radius=1, facility_costs=[0.1, 0.2], budget=0.3)
+    assert plan.status == "optimal" and plan.selected.tolist() == [0, 1]
+
+
+def test_large_costs_are_no_unreachable_ones() -> None:
+    # Where one more is no more in float64.
+    plan = from_cost_matrix(np.full((3, 1), 1e18), np.full(3, 1e3), objective="p_median", p_facilities=1)
+    assert plan.status == "optimal" and plan.objective == 3e21
+
+
 def test_predefined_may_be_numbers_or_a_mask() -> None:
     matrix = np.array([[1.0, 9.0], [1.0, 9.0]])
     for predefined in ([1], np.array([False, True])):
