@@ -875,18 +875,20 @@ def _line_of(text: str, loc: tuple[int | str, ...]) -> int:
     tomllib keeps no positions, so this walks the headers: good for a message, not for parsing.
     """
     names = [part for part in loc if isinstance(part, str)]
-    index = next((part for part in loc if isinstance(part, int)), 0)
+    # [[plan.limits]]: which of them is told by the number right after the names of its header.
+    depth = next((at for at, part in enumerate(loc) if isinstance(part, int)), len(loc))
+    array, index = names[:depth], loc[depth] if depth < len(loc) else 0
     best, table, seen = 1, [], -1
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line)
         if header:
             table = [p.strip().strip("\"'") for p in header[2].split(".")]
-            seen = seen + 1 if header[1] == "[[" and table == names[:1] else seen
-            if names[: len(table)] == table and (header[1] == "[" or seen == index):
+            seen = seen + 1 if header[1] == "[[" and table == array else seen
+            if names[: len(table)] == table and (table[:depth] != array or seen in (-1, index)):
                 best = number
             continue
         key = re.match(r"\s*([^=#\s]+)\s*=", line)
-        inside = table if table == names[: len(table)] and (table != names[:1] or seen in (-1, index)) else None
+        inside = table if table == names[: len(table)] and (table[:depth] != array or seen in (-1, index)) else None
         if key and inside is not None and names[len(inside) :][:1] == [key[1].strip("\"'")]:
             return number
     return best

@@ -77,6 +77,25 @@ def test_a_broken_setting_is_named_with_its_line(small_study: Path, old: str, ne
         assert error.values["row"] == line_of(line)
 
 
+@pytest.mark.parametrize(
+    ("table", "good", "bad"),
+    [
+        ("plan.floors", "share = 0.2", "share = 2.0"),
+        ("plan.limits", "at_most = 2", "at_most = -2"),
+        ("programme.rules", 'lead_unit = "{town}"', 'lead_unit = "{city}"'),
+    ],
+)
+def test_a_broken_one_of_several_tables_is_named_with_its_own_line(small_study: Path, table: str, good: str, bad: str):
+    file = small_study / "study.toml"
+    text = f"{file.read_text(encoding='utf-8')}\n[[{table}]]\n{good}\n[[{table}]]\n{bad}\n[[{table}]]\n{good}\n"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        load_study(small_study)
+    at = text.splitlines().index(bad) + 1
+    # A rule that is wrong as a whole is named by its header.
+    assert error.value.values["row"] == (at - 1 if table == "programme.rules" else at)
+
+
 def test_an_unknown_setting_offers_the_nearest_name(small_study: Path):
     assert broken(small_study, "service_radius_m", "service_radius_km").values["hint"] == "service_radius_m"
 
