@@ -30,6 +30,8 @@ CHANGE_COLUMNS = (
     "source",
 )
 SETTLED = ("begun", "open")
+# What has happened gives way last when the least relaxation is looked for: nobody can undo it.
+_FACT = 1e3
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,12 @@ def rules_of(record: Record, actions: pd.DataFrame, settings: PlanSettings) -> t
     found: list[Rule] = []
     for action, year in zip(record.settled.tolist(), record.settled_year.tolist(), strict=True):
         reason = Reason("settled", {"place": int(place[action]), "year": year + 1})
-        found += rules.exactly(reason, action, year, n_years)
+        found += rules.exactly(reason, action, year, n_years, worth=_FACT)
     free = np.setdiff1d(np.arange(n), record.settled)
     if record.first > 0 and len(free):
         take = np.zeros((len(free), n_years))
         take[:, : record.first] = 1.0
-        found.append(Rule(Reason("past", {"year": record.first + 1}), 0.0, free, take))
+        found.append(Rule(Reason("past", {"year": record.first + 1}), 0.0, free, take, worth=_FACT))
     if settings.max_changes is not None:
         kept = _keeps(record, n, n_years)
         new = ~np.isin(place, place[np.concatenate([record.planned, record.settled])])
@@ -157,8 +159,8 @@ def _keeps(record: Record, n_actions: int, n_years: int) -> Floats:
 def money_left(record: Record | None, actions: pd.DataFrame, settings: PlanSettings) -> tuple[float, ...]:
     """Return the budgets that the rest must keep to.
 
-    What was spent on sites that closed again is taken off. Of the years that are past nothing is asked any more; what they overspent is
-    missing later where unspent money stays, and else gone.
+    What was spent on sites that closed again is taken off; where that is more than there was, nothing is left. Of the years that are past
+    nothing is asked any more; what they overspent is missing later where unspent money stays, and else gone.
     """
     if record is None:
         return settings.budget
@@ -167,8 +169,8 @@ def money_left(record: Record | None, actions: pd.DataFrame, settings: PlanSetti
     first = record.first
     if not settings.carry_over:
         budget[:first] = np.maximum(budget[:first], spent[:first])
-        return tuple(budget.tolist())
-    whole = np.cumsum(budget)
+        return tuple(np.maximum(budget, 0.0).tolist())
+    whole = np.maximum(np.cumsum(budget), 0.0)
     whole[:first] = np.maximum(whole[:first], np.cumsum(spent)[:first])
     return tuple(np.diff(whole, prepend=0.0).tolist())
 

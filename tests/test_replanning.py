@@ -156,6 +156,22 @@ def test_too_much_spent_to_keep_the_programme_says_why(tmp_path: Path) -> None:
     assert "相对上次计划至多改动 0 处" in text and "预算" in text
 
 
+def test_what_is_open_is_no_rule_that_could_give_way(tmp_path: Path) -> None:
+    result = run(load_study(study(tmp_path, [[*OPEN[:5], 2.4]])))
+    assert result.plan.status == "infeasible"
+    eased = result.plan_reasons("zh")[-1]
+    assert "到 2027 年的预算增加 1.00 万元" in eased and "去掉" not in eased
+
+
+@pytest.mark.parametrize("carried", ["true", "false"])
+def test_more_lost_on_a_closed_site_than_there_was_leaves_nothing_to_plan(tmp_path: Path, carried: str) -> None:
+    lost = ["C2", "", "", 2027, "已关闭", 9]
+    rules = f'carry_over = {carried}\n[[plan.limits]]\ncounts = "actions"\nat_most = 3'
+    result = run(load_study(study(tmp_path, [lost], rules, budget="[1.5, 1.4]")))
+    assert result.plan.found and result.plan.reasons == ()
+    assert (result.actions["year"] == 2028).all() and result.cost_by_year[2027] == 9
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -91,11 +91,11 @@ def floor(reason: Reason, tally: int, share: float, n_years: int, *, by: int, fa
     return tuple(Rule(reason, -share, nothing, np.zeros((0, n_years)), tally, t) for t in years)
 
 
-def exactly(reason: Reason, action: int, year: int, n_years: int) -> tuple[Rule, ...]:
-    """Have an action done in a year: it has been decided."""
+def exactly(reason: Reason, action: int, year: int, n_years: int, *, worth: float = 1.0) -> tuple[Rule, ...]:
+    """Have an action done in a year: it has been decided. ``worth`` as in `Rule`."""
     take = np.zeros((1, n_years))
     take[0, year] = -1.0
-    return (Rule(reason, -1.0, np.array([action]), take),)
+    return (Rule(reason, -1.0, np.array([action]), take, worth=worth),)
 
 
 def never(reason: Reason, actions: Ints, n_years: int) -> tuple[Rule, ...]:
