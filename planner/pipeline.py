@@ -274,7 +274,8 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
     if made is not None and why is not None and study.plan is not None and study.plan.robustness:
         progress("robustness")
         terrain = terrain_of(study, inputs.sites, inputs.zones, inputs.demand, walks, profiles, possible, record)
-        sure = robustness(terrain, study.plan, made, actions, trials=study.plan.robustness)
+        wobbled = robustness(terrain, study.plan, made, actions, trials=study.plan.robustness)
+        sure = wobbled if len(wobbled.trials) else None
     return Result(
         study=study,
         run_id=run_id(study, inputs),

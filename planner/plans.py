@@ -69,7 +69,7 @@ class Made:
         rulebook: the rules in it.
         last_bound: no plan under the same rules and money has a larger objective at the end of the last year; NaN where that is not asked.
         last: this plan's at that time.
-        unbound: the plan if the last programme might be changed as much as helps; None where churn is not limited.
+        unbound: the plan if the last programme might be changed as much as helps; None where churn is not limited, or no time was left.
     """
 
     plan: Plan
@@ -179,10 +179,14 @@ def make(terrain: Terrain, settings: PlanSettings, *, progress: Listener | None 
     """
     watch = Watch(settings.time_limit_s, progress and _in_unit(progress, settings, walk_cap_m(terrain, settings)))
     made = best(terrain, settings, mip_gap=settings.mip_gap, work_limit=settings.work_limit, watch=watch)
-    if settings.mix or settings.objective in ("effective", "share", "backup"):
-        made = _with_last(made, settings)
-    if settings.max_changes is not None and made.plan.found and not watch.over():
-        made = replace(made, unbound=_unbound(terrain, settings, made))
+    try:
+        if settings.mix or settings.objective in ("effective", "share", "backup"):
+            made = _with_last(made, settings)
+        if settings.max_changes is not None and made.plan.found and not watch.over():
+            made = replace(made, unbound=_unbound(terrain, settings, made, Watch(watch.left_s)))
+    except KeyboardInterrupt:
+        # The plan is there; what it is compared with is left out.
+        pass
     return made
 
 
@@ -224,10 +228,15 @@ def _in_unit(listener: Listener, settings: PlanSettings, cap_m: float) -> Listen
     return hear
 
 
-def _unbound(terrain: Terrain, settings: PlanSettings, made: Made) -> Plan:
-    """Return the plan that may change as much as helps, to say what keeping churn down costs; never worse than the one that may not."""
+def _unbound(terrain: Terrain, settings: PlanSettings, made: Made, watch: Watch) -> Plan | None:
+    """Return the plan that may change as much as helps, to say what keeping churn down costs; never worse than the one that may not.
+
+    None where the search was stopped before it found one.
+    """
     free = settings.model_copy(update={"max_changes": None})
-    plan = best(terrain, free, mip_gap=settings.mip_gap, work_limit=settings.work_limit).plan
+    plan = best(terrain, free, mip_gap=settings.mip_gap, work_limit=settings.work_limit, watch=watch).plan
+    if not plan.found:
+        return None
     here, there = made.plan.objective, plan.objective
     behind = there > here if settings.minimises else there < here
     if behind:

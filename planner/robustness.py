@@ -73,7 +73,7 @@ def robustness(
     seed: int = 1,
     quiet: Callable[[int], None] = lambda _: None,
 ) -> Robustness:
-    """Make the plan again and again.
+    """Make the plan again and again. Ctrl-C ends the trials; those that are done count.
 
     Args:
         terrain: what the plan was made on.
@@ -89,7 +89,15 @@ def robustness(
     rows = np.array([number[action] for action in chosen["id"]], dtype=np.int64)
     drawn, done, told = _drawn(terrain, trials, seed), np.zeros((trials, len(terrain.actions)), bool), []
     for trial, wobble in enumerate(drawn):
-        again = best(*_wobbled(terrain, settings, wobble), mip_gap=max(settings.mip_gap, _GAP), work_limit=0)
+        watch = Watch()
+        try:
+            again = best(
+                *_wobbled(terrain, settings, wobble), mip_gap=max(settings.mip_gap, _GAP), work_limit=0, watch=watch
+            )
+        except KeyboardInterrupt:
+            watch.stopped = "interrupted"
+        if watch.stopped:
+            break
         done[trial] = again.plan.build_year > 0
         told.append(
             {
@@ -104,6 +112,8 @@ def robustness(
             }
         )
         quiet(trial + 1)
+    trials = len(told)
+    done = done[:trials]
     stays = done[:, rows].mean(axis=0) if trials else np.full(len(rows), np.nan)
     place = terrain.place
     at_place = [done[:, place == place[row]].any(axis=1).mean() if trials else np.nan for row in rows]

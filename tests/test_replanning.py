@@ -8,11 +8,13 @@ import openpyxl
 import pytest
 from test_plans import World, done, mean, study_with, world
 
+from planner import plans
 from planner.errors import InputError
 from planner.pipeline import Result, run
 from planner.replanning import churn
 from planner.report.progress import write_progress
 from planner.report.workbook import write_workbook
+from planner.siting.watch import Watch
 from planner.study import load_study
 from planner.summary import summary
 
@@ -170,6 +172,31 @@ def test_more_lost_on_a_closed_site_than_there_was_leaves_nothing_to_plan(tmp_pa
     result = run(load_study(study(tmp_path, [lost], rules, budget="[1.5, 1.4]")))
     assert result.plan.found and result.plan.reasons == ()
     assert (result.actions["year"] == 2028).all() and result.cost_by_year[2027] == 9
+
+
+@pytest.mark.parametrize("how", ["limit", "ctrl-c"])
+def test_a_comparison_that_is_broken_off_leaves_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    once: list[Watch] = []
+
+    def first_only(*args: Any, watch: Watch, **limits: Any) -> plans.Made:
+        once.append(watch)
+        if len(once) == 1:
+            return best(*args, watch=watch, **limits)
+        if how == "ctrl-c":
+            raise KeyboardInterrupt
+        return best(*args, watch=Watch(0.0), **limits)
+
+    best = plans.best
+    monkeypatch.setattr(plans, "best", first_only)
+    rules = "max_changes = 1\ntime_limit_s = 600"
+    result = run(load_study(study(tmp_path, PLANNED, rules)))
+    assert result.plan.found and churn(result.changes) <= 1
+    assert len(once) == 2 and once[1].limit_s is not None and once[1].limit_s <= 600
+    told = summary(result)["plan"]["churn"]
+    assert how == "limit" or told["loss"] is None
+    assert told["loss"] is None or told["loss"] >= 0
 
 
 @pytest.mark.parametrize(

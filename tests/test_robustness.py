@@ -1,6 +1,7 @@
 """A plan under wobbling assumptions, and without each of its actions: against runs of the study so changed, and every plan there is."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from test_plans import study_with, world
 
 from planner import robustness as module
 from planner.pipeline import Result, run
+from planner.plans import Made
 from planner.robustness import WOBBLE, without_each
 from planner.siting import SitingProblem, solve
+from planner.siting.watch import Watch
 from planner.study import load_study
 from planner.summary import summary
 
@@ -38,6 +41,29 @@ def test_the_same_seed_gives_the_same_trials_and_each_assumption_takes_evenly_sp
         low, high = WOBBLE[name]
         steps = low + (high - low) * (np.arange(6) + 0.5) / 6
         assert sorted(again.trials[name]) == pytest.approx(steps.tolist())
+
+
+@pytest.mark.parametrize(("after", "raised"), [(2, True), (2, False), (0, True)])
+def test_trials_that_are_broken_off_leave_those_that_are_done(
+    result: Result, monkeypatch: pytest.MonkeyPatch, after: int, raised: bool
+) -> None:
+    calls: list[Watch] = []
+
+    def stopped(*args: Any, watch: Watch, **limits: Any) -> Made:
+        calls.append(watch)
+        if len(calls) > after:
+            if raised:
+                raise KeyboardInterrupt
+            watch.stopped = "interrupted"
+        return module_best(*args, watch=watch, **limits)
+
+    module_best = module.best
+    monkeypatch.setattr(module, "best", stopped)
+    found = module.robustness(result.terrain, result.study.plan, result.made, result.actions, trials=6)
+    assert len(calls) == after + 1
+    assert found.trials.to_dict("records") == result.robustness.trials.iloc[:after].to_dict("records")
+    kept = np.nan_to_num(found.actions["stays"].to_numpy() * after).sum()
+    assert kept == pytest.approx(found.trials["kept"].sum())
 
 
 def test_a_trial_is_a_run_of_the_study_so_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
