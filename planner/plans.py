@@ -15,7 +15,7 @@ import pandas as pd
 from planner.coverage import Floats, offers, standing_sites
 from planner.evaluation import acceptance
 from planner.programme import price_levels
-from planner.replanning import money_left
+from planner.replanning import barred, money_left
 from planner.rulebook import Rulebook, Terrain, members_of, rulebook
 from planner.siting import (
     Listener,
@@ -254,6 +254,10 @@ def _explained(terrain: Terrain, plan: Plan, problem: SitingProblem) -> Plan:
     """Return an infeasible plan with its reasons: floors that no money reaches, else rules in conflict; then what would make room."""
     if plan.status != "infeasible":
         return plan
+    missing = np.setdiff1d(problem.required, problem.place).tolist()
+    if missing:
+        # Whatever else conflicts, this comes first.
+        return replace(plan, reasons=tuple(Reason("required_no_action", {"place": int(place)}) for place in missing))
     reasons = plan.reasons or explain_conflict(problem)
     eased = tuple(reason for reason in reasons if reason.key == "relax")
     floors = list(_hopeless(problem))
@@ -392,8 +396,21 @@ def reason_sentences(reasons: Sequence[Reason], terrain: Terrain, lang: Lang) ->
 
 def reason_sentence(reason: Reason, terrain: Terrain, lang: Lang) -> str:
     """Return a rule in words, with the places' own names."""
-    section = "rules" if has(f"rules.{reason.key}") else "programme"
-    return say(lang, f"{section}.{reason.key}", **_named(reason, terrain, lang))
+    key = _sentence_of(reason, terrain)
+    section = "rules" if has(f"rules.{key}") else "programme"
+    return say(lang, f"{section}.{key}", **_named(reason, terrain, lang))
+
+
+def _sentence_of(reason: Reason, terrain: Terrain) -> str:
+    """Return the key of a reason's sentence: why nothing may be done at a required place, or whether a limit ends."""
+    if reason.key == "at_most" and reason.values.get("until"):
+        return "at_most_until"
+    if reason.key != "required_no_action":
+        return reason.key
+    site, plan, record = terrain.sites["id"].iat[int(reason.values["place"])], terrain.study.plan, terrain.record
+    if plan is not None and site in plan.forbidden:
+        return "required_forbidden"
+    return "required_closed" if record is not None and site in barred(record.rows) else reason.key
 
 
 def _eased(reason: Reason, terrain: Terrain, lang: Lang) -> str:
@@ -436,7 +453,7 @@ def _named(reason: Reason, terrain: Terrain, lang: Lang) -> dict[str, Any]:
             values[key] = site(int(values[key]))
     if isinstance(values.get("year"), int) and terrain.study.plan:
         values["year"] = terrain.study.plan.years[values["year"] - 1]
-    if reason.key == "budget" and terrain.study.plan:
+    if reason.key in ("budget", "required_too_dear", "required_over_budget") and terrain.study.plan:
         values["unit"] = terrain.study.plan.cost_unit
     if "measure" in values:
         values["measure"] = say(lang, f"rules.measure_{values['measure']}")
@@ -469,4 +486,7 @@ def _whose(values: Mapping[str, Any], terrain: Terrain, lang: Lang) -> str:
                 words.append(
                     term(lang, section, word) if section in ("tier", "kind", "mode", "action", "service") else word
                 )
-    return listed(lang, words) if words else say(lang, "rules.everything" if "what" in values else "rules.everybody")
+    if words:
+        return listed(lang, words)
+    anything = "anything_done" if values.get("counts") == "actions" else "everything"
+    return say(lang, f"rules.{anything}" if "what" in values else "rules.everybody")

@@ -165,9 +165,9 @@ def _limit_rules(terrain: Terrain, settings: PlanSettings, number: int, limit: L
         gone = terrain.closes & (limit.counts == "sites")
         after, all_after = (np.where(gone, 0.0, flags[n_sites:].astype(float)) for flags in (part, whole))
         change, all_change = after - before[terrain.place], all_after - all_before[terrain.place]
-        said = {"number": number, "what": _what(limit), **names}
+        said = {"number": number, "what": _what(limit), "counts": limit.counts, **names}
         if limit.at_most is not None:
-            reason = Reason("at_most", {**said, "most": limit.at_most})
+            reason = Reason("at_most", {**said, "most": limit.at_most, "until": limit.until})
             until = None if limit.until is None else _year(settings, limit.until)
             found += rules.at_most(reason, change, before.sum(), limit.at_most, n_years, until=until)
         if limit.at_least is not None:

@@ -366,6 +366,25 @@ def test_a_floor_that_hours_not_walks_stand_against_says_so(tmp_path: Path) -> N
     assert "near enough" in result.plan_reasons("en")[0]
 
 
+@pytest.mark.parametrize(
+    ("rules", "budget", "zh", "en"),
+    [
+        ('required = ["C1"]\nforbidden = ["C1"]', "[3, 3]", "既在必建名单、又在禁建名单", "both required and forbidden"),
+        ('required = ["C1"]\nforbidden = ["C1"]\nfloors = [{ share = 0.1 }]', "[3, 3]", "又在禁建名单里", "and forbidden"),
+        ('required = ["C1"]', "[0.5, 0.5]", "最省也要 2.5 万元", "costs at least 2.5 万元"),
+        ('required = ["C1", "C2"]', "[1.5, 1.3]", "最省也要 2.9 万元", "at least 2.9 万元 together"),
+        ("floors = [{ zone = '*', share = 0.95 }]", "[3, 3]", "步行 412 米内没有", "a walk of 412 m;"),
+        (
+            'floors = [{ share = 0.5, by = 2027 }]\nlimits = [{ counts = "actions", at_most = 0, until = 2027 }]',
+            "[3, 3]", "到 2027 年底建设行动至多 0 个", "at most 0 of actions up to the end of 2027",
+        ),
+    ],
+)  # fmt: skip
+def test_the_sentence_says_what_stands_in_the_way(tmp_path: Path, rules: str, budget: str, zh: str, en: str) -> None:
+    result = run(load_study(study_with(tmp_path, rules, budget=budget, more=False)))
+    assert zh in "".join(result.plan_reasons("zh")) and en in "".join(result.plan_reasons("en"))
+
+
 def test_rules_in_conflict_are_named_with_what_would_make_room(tmp_path: Path) -> None:
     rules = '[[plan.floors]]\ngroup = "sweepers"\nshare = 0.4\nby = 2027'
     result = run(load_study(study_with(tmp_path, rules, budget="[0.2, 0.0]", more=False)))

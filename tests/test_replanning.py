@@ -165,6 +165,11 @@ def test_what_is_open_is_no_rule_that_could_give_way(tmp_path: Path) -> None:
     assert "到 2027 年的预算增加 1.00 万元" in eased and "去掉" not in eased
 
 
+def test_a_required_site_that_closed_is_named_as_closed(tmp_path: Path) -> None:
+    result = run(load_study(study(tmp_path, [["C2", "", "", "", "已关闭", None]], 'required = ["C2"]')))
+    assert "（C2） 在进展表中已关闭" in result.plan_reasons("zh")[0]
+
+
 @pytest.mark.parametrize("carried", ["true", "false"])
 def test_more_lost_on_a_closed_site_than_there_was_leaves_nothing_to_plan(tmp_path: Path, carried: str) -> None:
     lost = ["C2", "", "", 2027, "已关闭", 9]
