@@ -49,6 +49,7 @@ _REWRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"冬[季令](?:时间)?:?", " Oct-Apr "),
     (r"(\d{1,2})月(?:份)?", lambda found: f" {_month(found[1])} "),
     (r"[()]", " "),
+    (r"[每逢](?=周|星期|礼拜)", ""),
     (r"全年无休|节假日(?:照常|正常)?(?:营业|开放)?无?休?(?=$|[;,\s])|(?:正常|照常)(?:营业|开放)", ""),
     (r"(?:7\s*[x×*]\s*24|24\s*[x×*]\s*7)(?:小时|h)?|全天候|(?:全天|24\s*(?:小时|h))+", "全天"),
     (r"全天(?:开放|营业|服务|运营)", "全天"),
@@ -64,8 +65,9 @@ _REWRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"[;,\s]*(PH|周[一二三四五六日末天]|双休日)\s*(?:休息|不营业|不开放|闭馆|关闭)", r"; \1 off"),
     (r"休息|不营业|不开放|闭馆|关闭", "off"),
 )
-_EVENING = rf"(?:下午|晚上|傍晚|晚)\s*({_CLOCK})(?:-({_CLOCK}))?"
-_MORNING = r"上午|早上|早晨|凌晨|清晨|早|中午"
+_WORD = r"(?:(上午|早上|早晨|清晨|早|凌晨|中午|下午|傍晚|晚上|晚):?\s*)?"
+_NIGHT = ("晚上", "晚")
+_SPOKEN = rf"{_WORD}({_CLOCK})(?:-(次日|翌日|第二天)?{_WORD}({_CLOCK}))?"
 
 
 def in_osm_syntax(text: str) -> str:
@@ -102,7 +104,7 @@ def _from_chinese(text: str) -> str:
     for word, osm in sorted(_DAYS.items(), key=lambda item: -len(item[0])):
         text = text.replace(word, f" {osm} ")
     text = re.sub(r"\s*([-,:;])\s*", r"\1", text).strip(" ,;:")
-    text = re.sub(_EVENING, _afternoon, re.sub(_MORNING, "", text))
+    text = re.sub(_SPOKEN, _on_24_hours, text)
     text = re.sub(rf"({_DAY}(?:[-,]{_DAY})*|{_MONTHS}):?\s*(?=\d)", r"\1 ", text)
     text = re.sub(rf"({_CLOCK})\s+(?={_CLOCK})", r"\1,", text)
     # The days may come last.
@@ -112,17 +114,35 @@ def _from_chinese(text: str) -> str:
     return re.sub(rf"(?<=\d),(?={_DAY}|{_MONTHS})|;(?=\S)", lambda sign: f"{sign[0]} ", re.sub(r"\s+", " ", text))
 
 
-def _afternoon(found: re.Match[str]) -> str:
-    """Return hours of an afternoon or evening on the clock of 24: 下午2:00-5:00 is 14:00-17:00, 晚10:00-6:00 goes into the night."""
-    begin = _later(found[1])
-    if found[2] is None:
-        return begin
-    end = _later(found[2])
-    return f"{begin}-{end if _minutes(end) > _minutes(begin) else found[2]}"
+def _on_24_hours(found: re.Match[str]) -> str:
+    """Return spoken hours on the clock of 24: 下午2:00-5:00 is 14:00-17:00, 晚6:00-12:00 goes to midnight, 晚10:00-6:00 beyond it."""
+    word, begin, next_day, end_word, end = found.groups()
+    if not (word or next_day or end_word):
+        return found[0]
+    # Twelve at night is where a day begins, unless it is an end.
+    word = "凌晨" if word in _NIGHT and _minutes(begin) // 60 == 12 else word
+    start = _of_day(word, begin)
+    if end is None:
+        return _written(start)
+    stop, plain = _of_day(end_word or word, end), _minutes(end)
+    if not end_word and stop <= start:
+        stop = plain + 720 if plain // 60 == 12 else plain
+    if next_day or (end_word == "凌晨" and stop <= start):
+        stop += 1440
+    return f"{_written(start)}-{_written(stop)}"
 
 
-def _later(clock: str) -> str:
-    return clock if _minutes(clock) >= 720 else f"{int(clock.split(':')[0]) + 12}:{clock.split(':')[1]}"
+def _of_day(word: str | None, clock: str) -> int:
+    """Return the minute of the day that a clock of 12 shows, by the word before it; 1440 and more for the hour after midnight."""
+    minutes = _minutes(clock)
+    if word == "凌晨":
+        return minutes - 720 if minutes // 60 == 12 else minutes
+    until = {"中午": 240, "下午": 720, "傍晚": 720}.get(word or "", 780 if word in _NIGHT else 0)
+    return minutes + 720 if minutes < until else minutes
+
+
+def _written(minutes: int) -> str:
+    return f"{minutes // 60}:{minutes % 60:02d}"
 
 
 def _turned(span: str) -> bool:
