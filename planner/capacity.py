@@ -68,8 +68,8 @@ def serve(
     n_groups, n_sites = len(profiles), len(standing.place)
     accepts = np.ones((n_groups, n_sites)) if acceptance is None else acceptance
     index = np.full(reach.n_sites, -1, dtype=np.int64)
-    able = standing.serves & (np.nan_to_num(seats) > 0)
-    index[standing.place[able]] = np.flatnonzero(able)
+    # A site without seats serves nobody, but whom it would suit are kept out by want of seats, not by the host.
+    index[standing.place[standing.serves]] = np.flatnonzero(standing.serves)
     here = index[reach.site]
     unit, site = reach.demand[here >= 0].astype(np.int64), here[here >= 0]
     kind, of_unit = _kinds(unit, site, group, reach.n_demand)

@@ -157,3 +157,5 @@ def test_unknown_or_no_seats_serve_nobody():
         seat_share=1,
     )
     assert found.served_share.tolist() == [0.0] and found.served == 0 and np.isnan(found.load).all()
+    # It is the seats that are missing: both hosts suit everybody.
+    assert found.accepted_share.tolist() == [1.0]
