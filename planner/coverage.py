@@ -286,16 +286,19 @@ def host_hours(sites: pd.DataFrame, shifts: Sequence[tuple[str, str, str]]) -> p
 
     Returns:
         A row a shift and kind: ``group``, ``shift``, ``kind``, ``sites``, ``open_share`` (the mean over the sites of the share of the
-        shift's half-hours in which they are open) and ``missed_share``, the rest; kinds with most sites first.
+        shift's half-hours in which they are open) and ``missed_share``, the rest; kinds with most sites first. A shift that no ordinary
+        week has, of public holidays alone, has no row.
     """
     masks = np.array([week_mask(text) for text in sites["opening_hours"]], dtype=bool).reshape(len(sites), HALF_HOURS)
     counts = sites["kind"].value_counts()
     kinds = sorted(counts.index, key=lambda kind: (-counts[kind], kind))
     of_kind = {kind: masks[(sites["kind"] == kind).to_numpy()] for kind in kinds}
+    worked = [(group, name, week_mask(hours)) for group, name, hours in shifts]
     rows = [
-        (group, name, kind, len(of_kind[kind]), float(of_kind[kind][:, week_mask(hours)].mean()))
-        for group, name, hours in shifts
+        (group, name, kind, len(of_kind[kind]), float(of_kind[kind][:, shift].mean()))
+        for group, name, shift in worked
         for kind in kinds
+        if shift.any()
     ]
     table = pd.DataFrame(rows, columns=["group", "shift", "kind", "sites", "open_share"])
     return table.assign(missed_share=1 - table["open_share"])

@@ -309,3 +309,9 @@ def test_what_hosts_miss_of_a_shift():
     # Two of eleven half-hours at one bank, none at the one whose hours nobody wrote down.
     assert found["open_share"].to_dict() == pytest.approx({"bank": 1 / 11, "toilet": 1.0})
     assert found["sites"].to_dict() == {"bank": 2, "toilet": 1}
+
+
+def test_a_shift_of_public_holidays_alone_says_nothing_of_hosts():
+    sites = pd.DataFrame({"kind": ["bank"], "opening_hours": ["09:00-17:00"]})
+    found = host_hours(sites, [("s", "holidays", "PH 08:00-12:00"), ("s", "day", "08:00-12:00")])
+    assert found["shift"].tolist() == ["day"] and found["open_share"].tolist() == pytest.approx([6 / 8])
