@@ -25,7 +25,7 @@ from planner.intake import columns
 from planner.intake.age import note_age
 from planner.intake.cells import angles, money, pair, plain
 from planner.intake.grid import Grid
-from planner.intake.headings import declared_datum
+from planner.intake.headings import bare, declared_datum
 from planner.intake.layers import LAYER_SUFFIXES, likely_crs, read_raw_layer
 from planner.intake.notes import Notes, some
 from planner.intake.table import RawTable, read_table, table_of
@@ -83,7 +83,8 @@ def table_of_layer(path: Path, settings: Table) -> Grid:
     cells = pd.DataFrame(degrees.drop(columns=degrees.geometry.name)).astype(object)
     cells = cells.where(cells.notna(), "").astype(str)
     lon, lat = (["" if math.isnan(v) else str(v) for v in axis] for axis in (where.x.tolist(), where.y.tolist()))
-    heads = [str(c) for c in cells.columns] + ["经度", "纬度"]
+    # A layer made from a table has that table's columns of numbers still; where its points are is what holds.
+    heads = [f"原{c}" if bare(str(c)) in ("经度", "纬度") else str(c) for c in cells.columns] + ["经度", "纬度"]
     rows = [[*row, x, y] for row, x, y in zip(cells.to_numpy().tolist(), lon, lat, strict=True)]
     return Grid("", [heads, *rows])
 

@@ -129,6 +129,23 @@ def test_a_bow_tie_is_repaired_and_told(small_study: Path):
     assert len(inputs.warnings) == 1 and "zones.gpkg" in inputs.warnings[0] and "2" in inputs.warnings[0]
 
 
+def test_where_a_point_lies_holds_and_not_what_its_attributes_say(small_study: Path):
+    points = [shapely.Point(small.node(letter)) for letter in "FJ"]
+    attributes = {
+        "编号": ["S1", "S2"],
+        "名称": ["甲", "乙"],
+        "类别": ["银行", "银行"],
+        "经度": [1.0, 2.0],
+        "纬度°": [3.0, 4.0],
+    }
+    gpd.GeoDataFrame(attributes, geometry=points, crs=small.CRS).to_file(small_study / "sites.gpkg")
+    settings = small_study / "study.toml"
+    settings.write_text(settings.read_text("utf-8").replace("sites.xlsx", "sites.gpkg"), "utf-8")
+    sites = read_inputs(load_study(small_study)).sites
+    for site, point in zip(sites[sites["status"] == "existing"].geometry, points, strict=True):
+        assert site.distance(point) < 0.01
+
+
 def test_sites_from_a_phone(small_study: Path):
     straight = read_inputs(load_study(small_study)).sites
     marks = "".join(
