@@ -122,7 +122,9 @@ def _angle(text: str) -> tuple[float, str]:
     if not found:
         return math.nan, ""
     minutes, seconds = float(found["minutes"] or 0), float(found["seconds"] or 0)
-    if minutes >= 60 or seconds >= 60:
+    # "120.1 30.9" is two coordinates: only the last part of an angle has a fraction.
+    broken = (found["minutes"] and "." in found["degrees"]) or (found["seconds"] and "." in found["minutes"])
+    if minutes >= 60 or seconds >= 60 or broken:
         return math.nan, ""
     letter = found["before"] or found["after"] or ""
     sign = -1.0 if (found["sign"] == "-") != (letter in ("W", "S")) else 1.0

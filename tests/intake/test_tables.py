@@ -100,7 +100,7 @@ def test_degrees_however_written(text: str):
     assert angle(text) == pytest.approx(120.5)
 
 
-@pytest.mark.parametrize("text", ["120°75′", "东一二〇", "120.5.5", "120,5", "°"])
+@pytest.mark.parametrize("text", ["120°75′", "东一二〇", "120.5.5", "120,5", "°", "120.1 30.9", "120°6.5'30\""])
 def test_what_is_no_angle_is_none(text: str):
     assert angle(text) != angle(text)
 
