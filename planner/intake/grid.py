@@ -9,6 +9,7 @@ import datetime as dt
 import io
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,10 @@ MAX_UNPACKED = 1_500_000_000
 MAX_RATIO = 400
 MAX_ROWS = 1_000_000
 MAX_CELLS = 8_000_000
+# As many as a sheet of Excel has.
+MAX_COLUMNS = 16_384
 _CHUNK = 1 << 22
+_BLANKS = bytes.maketrans(b"\t\r\n", b"   ")
 _OLE2, _ZIP = b"\xd0\xcf\x11\xe0", b"PK\x03\x04"
 
 Merge = tuple[int, int, int, int]
@@ -51,7 +55,7 @@ class Grid:
 
 
 def read_grid(path: Path, sheet: str | None = None) -> Grid:
-    """Read the cells of ``path``, of its first sheet where none is named.
+    """Read the cells of ``path``, of the first sheet that people see where none is named.
 
     Raises:
         InputError: unreadable, encrypted, too large, a zip or xml bomb, or no such sheet.
@@ -125,9 +129,15 @@ def decode(raw: bytes, file: str) -> str:
 
 
 def delimiter(text: str) -> str:
-    """Return the sign between the cells of a csv."""
-    start = text[:20_000]
-    return max("\t;,", key=lambda sign: (start.count(sign), sign == ","))
+    """Return the sign between the cells of a csv: the one that stands equally often in most lines, then the commonest."""
+    lines = text[:20_000].splitlines()
+
+    def rank(sign: str) -> tuple[int, int, bool]:
+        # Services in a cell are many in one row and few in the next; cells are as many in each.
+        often = Counter(count for line in lines if (count := line.count(sign)))
+        return max(often.values(), default=0), sum(n * times for n, times in often.items()), sign == ","
+
+    return max("\t;,", key=rank)
 
 
 def _csv_rows(text: str, file: str) -> list[list[str]]:
@@ -138,7 +148,9 @@ def _csv_rows(text: str, file: str) -> list[list[str]]:
             cells += len(row)
             if len(rows) >= MAX_ROWS or cells > MAX_CELLS:
                 raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
-            rows.append(row)
+            if len(row) > MAX_COLUMNS and any(row[MAX_COLUMNS:]):
+                raise InputError("too_many_columns", file=file, row=len(rows) + 1, count=len(row), most=MAX_COLUMNS)
+            rows.append(row[:MAX_COLUMNS])
     except csv.Error as error:
         raise InputError("csv_broken", file=file, row=len(rows) + 1) from error
     return rows
@@ -187,13 +199,21 @@ def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> 
     for nothing.
     """
     cells, last_row, widest, formulas = 0, 0, 26, False
+    unnumbered, rows, most = 0, 0, 0
     for block in _blocks(archive, info):
         if b"<!ENTITY" in block:
             raise InputError("xml_bomb", file=file)
         cells += block.count(b' r="')
+        if (bare := _cells(block) - block.count(b'c r="')) > 0:
+            # Cells that don't say where they stand follow one another.
+            unnumbered += bare
+            most = max(most, *map(_cells, block.split(b"<row")))
+        rows += block.count(b"<row")
         formulas = formulas or b"<f>" in block or b"<f " in block
         last_row = max(last_row, max(map(int, re.findall(rb'r="(\d{1,7})"', block)), default=0))
-        widest = max(widest, max(map(_column, set(re.findall(rb'r="([A-Z]{2,3})\d', block))), default=0))
+        widest = max(widest, max(map(_column, set(re.findall(rb'r="([A-Za-z]{2,3})\d', block))), default=0))
+    if max(unnumbered, rows * most) > MAX_CELLS:
+        raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
     if max(cells, last_row * widest) > MAX_CELLS or last_row > MAX_ROWS:
         # Where the values alone are too many no cell need be looked at.
         values = 0
@@ -201,7 +221,7 @@ def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> 
             values = sum(block.count(b"<v>") + block.count(b"<is>") for block in _blocks(archive, info))
         filled, last_row, widest = 0, 0, 0
         for block in _blocks(archive, info) if values <= MAX_CELLS else ():
-            for found in re.finditer(rb' r="([A-Z]{1,3})(\d{1,7})"[^>/]*>\s*<(?:\w+:)?(?:v|is|f)\b', block):
+            for found in re.finditer(rb' r="([A-Za-z]{1,3})(\d{1,7})"[^>/]*>\s*<(?:\w+:)?(?:v|is|f)\b', block):
                 filled, last_row = filled + 1, max(last_row, int(found[2]))
                 widest = max(widest, _column(found[1]))
             if max(filled, last_row * widest) > MAX_CELLS or last_row > MAX_ROWS:
@@ -219,13 +239,25 @@ def _blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
             block = rest + block
             end = max(block.rfind(b"<c "), block.rfind(b":c "), 0)
             rest = block[end:] if end else b""
-            yield block[:end] if end else block
-    yield rest
+            yield _usual(block[:end] if end else block)
+    yield _usual(rest)
+
+
+def _cells(block: bytes) -> int:
+    return sum(block.count(start) for start in (b"<c ", b"<c>", b":c ", b":c>"))
+
+
+def _usual(block: bytes) -> bytes:
+    """Return a block with the places of its cells written as Excel writes them: r="A1", where others may have r = 'A1'."""
+    block = block.translate(_BLANKS)
+    if _cells(block) == block.count(b'<c r="'):
+        return block
+    return re.sub(rb"""\sr\s*=\s*["']([A-Za-z]{0,3}\d{1,7})["']""", rb' r="\1"', block)
 
 
 def _column(letters: bytes) -> int:
     number = 0
-    for letter in letters:
+    for letter in letters.upper():
         number = number * 26 + letter - 64
     return number
 
@@ -235,12 +267,13 @@ def _read_book(path: Path, sheet: str | None, formulas: bool = False) -> Grid:
     with _readable_book(path), path.open("rb") as file, python_calamine.CalamineWorkbook.from_filelike(file) as book:
         if sheet is not None and sheet not in book.sheet_names:
             raise InputError("no_sheet", file=path.name, sheet=sheet, sheets=", ".join(book.sheet_names))
-        table = book.get_sheet_by_name(sheet or book.sheet_names[0])
+        seen = [s.name for s in book.sheets_metadata if s.visible == python_calamine.SheetVisibleEnum.Visible]
+        # What somebody has hidden is an old version or a list for drop-downs.
+        table = book.get_sheet_by_name(sheet or (seen or book.sheet_names)[0])
         if table.total_height * table.total_width > MAX_CELLS or table.total_height > MAX_ROWS:
             raise InputError("too_many_cells", file=path.name, rows=MAX_ROWS, cells=MAX_CELLS)
         merges = tuple((a[0], a[1], b[0], b[1]) for a, b in table.merged_cell_ranges or ())
         rows: list[list[Any]] = table.to_python(skip_empty_area=False)
-        seen = (s.name for s in book.sheets_metadata if s.visible == python_calamine.SheetVisibleEnum.Visible)
         name, others = table.name, tuple(other for other in seen if other != table.name)
     for row in rows:
         row[:] = [cell if type(cell) is str else _cell_text(cell) for cell in row]

@@ -188,15 +188,18 @@ def _headings(grid: Grid, first: int, last: int) -> list[str]:
 
 
 def _trim(headings: list[str]) -> list[str]:
-    while headings and not headings[-1]:
-        headings = headings[:-1]
-    return headings
+    width = len(headings)
+    while width and not headings[width - 1]:
+        width -= 1
+    return headings[:width]
 
 
 def _refuse_twice(headings: list[str], file: str, row: int) -> None:
-    for n, heading in enumerate(headings):
-        if heading and heading in headings[:n]:
+    seen: set[str] = set()
+    for heading in headings:
+        if heading and heading in seen:
             raise InputError("heading_twice", file=file, row=row, column=heading)
+        seen.add(heading)
 
 
 def _body(grid: Grid, start: int, names: list[str]) -> dict[int, list[str]]:

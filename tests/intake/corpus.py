@@ -141,6 +141,16 @@ TABLES_READ: dict[str, tuple[str, Callable[[Path], object]]] = {
          *([r[0], r[1], "120.105", "30.897", *r[2:]] for r in ROWS)]), "utf-8")),
     "a name that looks like a formula beside": (".xlsx", lambda p: sheet(
         p, [[*HEAD, "备注"], [*TYPED[0], "'=1+1"], [*TYPED[1], "<b>x</b>"]])),
+    "an old version hidden in front": (".xlsx", lambda p: hidden_in_front(p)),
+    "a million commas behind": (".csv", lambda p: p.write_bytes(
+        csv_text([HEAD, *ROWS]).replace("\r\n", "," * 1_000_000 + "\r\n", 1).encode())),
+    "more semicolons in cells than commas between": (".csv", lambda p: p.write_text(csv_text(
+        [[*HEAD, "服务项目"], *([*row, "歇脚;饮水;如厕;充电;热饭;药箱;雨具;阅读;无线网;打气;针线"] for row in ROWS)]), "utf-8")),
+    "places in single quotes, or none": (".xlsx", xlsx_with({SHEET: OPEN + b"".join(
+        b"<row r='%d'>" % n + b"".join(
+            (b"<c r='%s%d' t='inlineStr'>" % (b"ABCDE"[k : k + 1], n) if n < 3 else b"<c t='inlineStr'>")
+            + b"<is><t>" + cell.encode() + b"</t></is></c>" for k, cell in enumerate(row)) + b"</row>"
+        for n, row in enumerate([HEAD, *ROWS], 1)) + CLOSE})),
     "member names that climb out": (".xlsx", lambda p: xlsx_with({"../../outside.xml": b"<x/>"})(p)),
 }  # fmt: skip
 
@@ -152,6 +162,8 @@ TABLES_REFUSED: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "binary as csv": (".csv", "csv_unreadable", lambda p: p.write_bytes(bytes(range(256)) * 4)),
     "nul in csv": (".csv", "csv_unreadable", lambda p: p.write_bytes(b"id,name\n\0,\0\n")),
     "half a utf-16": (".csv", "csv_unreadable", lambda p: p.write_bytes(b"\xff\xfea")),
+    "more columns than a sheet has": (".csv", "too_many_columns", lambda p: p.write_bytes(
+        (csv_text([HEAD, *ROWS]) + ",".join(map(str, range(20_000)))).encode())),
     "an endless cell": (".csv", "csv_broken", lambda p: p.write_bytes(b'id,name\n1,"' + b"x" * 200_000)),
     "noise as xlsx": (".xlsx", "xlsx_unreadable", lambda p: p.write_bytes(b"\x01\x02 no workbook")),
     "half a workbook": (".xlsx", "xlsx_unreadable", lambda p: p.write_bytes(sheet(p, [HEAD, *TYPED]).read_bytes()[:2000])),
@@ -164,6 +176,10 @@ TABLES_REFUSED: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "a zip bomb": (".xlsx", "zip_bomb", xlsx_with({"xl/media/x.bin": bytes(80_000_000)})),
     "a value in the last cell": (".xlsx", "too_many_cells", xlsx_with(
         {SHEET: OPEN + b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>' + CLOSE})),
+    "a far cell in single quotes": (".xlsx", "too_many_cells", xlsx_with(
+        {SHEET: OPEN + b"<row r='1'><c r='A1'><v>1</v></c></row><row\nr = '1048576'><c\nr = 'xfd1048576'><v>1</v></c></row>" + CLOSE})),
+    "cells without a place": (".xlsx", "too_many_cells", xlsx_with(
+        {SHEET: OPEN + b"<row>" + b"<c><v>1</v></c>" * 9_000 + b"</row>" + b"<row/>" * 1_000 + b"<row><c><v>1</v></c></row>" + CLOSE})),
     "cells with another prefix": (".xlsx", "too_many_cells", xlsx_with(
         {SHEET: OPEN + b'<row r="1048576"><x:c r="XFD1048576"><x:v>1</x:v></x:c></row>' + CLOSE})),
     "gzip named csv": (".csv", "csv_unreadable", lambda p: p.write_bytes(gzip.compress(csv_text([HEAD, *ROWS]).encode()))),
@@ -191,6 +207,12 @@ def book(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
             page.append(row)
     workbook.save(path)
     return path
+
+
+def hidden_in_front(path: Path) -> None:
+    workbook = openpyxl.load_workbook(book(path, {"旧": [HEAD, ["X1", "旧站", 121.0, 31.0, 9]], "现": [HEAD, *TYPED]}))
+    workbook["旧"].sheet_state, workbook.active = "hidden", 1
+    workbook.save(path)
 
 
 def ten_million_cells(path: Path) -> None:
