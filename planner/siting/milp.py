@@ -185,7 +185,7 @@ def minimise(
         solution = highspy.HighsSolution()
         solution.col_value = start.tolist()
         highs.setSolution(solution)
-    _run(highs, tell)
+    halted = _run(highs, tell)
     status, info = highs.getModelStatus(), highs.getInfo()
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     kinds = highspy.HighsModelStatus
@@ -196,6 +196,8 @@ def minimise(
         kinds.kTimeLimit: "time",
         kinds.kSolutionLimit: "work",
         kinds.kInterrupt: "interrupted",
+        # Stopped in the middle of presolve or a restart, HiGHS knows no status.
+        kinds.kNotset: "interrupted" if halted else "work",
     }.get(status, "work")
     if below is not None and found and info.objective_function_value >= below:
         # What was cut off is taken for solved: a worse point was found, and nothing better is left.
@@ -209,10 +211,10 @@ def minimise(
     )
 
 
-def _run(highs: Any, tell: Teller | None) -> None:
+def _run(highs: Any, tell: Teller | None) -> bool:
     """Run HiGHS in a thread of its own, so that this one hears Ctrl-C and may call ``tell``; who tells nobody gets the KeyboardInterrupt.
 
-    highspy's own way to do so prints, and forbids two solves at once in a process.
+    highspy's own way to do so prints, and forbids two solves at once in a process. Returns whether HiGHS was asked to stop.
     """
     heard, stop = (np.inf, -np.inf), False
 
@@ -241,6 +243,7 @@ def _run(highs: Any, tell: Teller | None) -> None:
                 stop = True
                 if tell is None:
                     raise
+        return stop
     finally:
         stop = True
         worker.join()

@@ -13,7 +13,17 @@ from scipy import sparse
 from small import random_problem
 from test_planning import with_everything
 
-from planner.siting import Progress, Reason, SitingProblem, broken_rules, from_cost_matrix, objective_of, rules, solve
+from planner.siting import (
+    Progress,
+    Reason,
+    SitingProblem,
+    broken_rules,
+    from_cost_matrix,
+    milp,
+    objective_of,
+    rules,
+    solve,
+)
 
 
 def town(n_demand: int = 500, n_places: int = 100, seed: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -146,3 +156,17 @@ def test_the_same_problems_give_the_same_plans_again_and_in_another_process() ->
     here = told()
     assert here.count("\n") > 40
     assert here == told() == elsewhere.removesuffix("\n")
+
+
+def test_a_program_that_is_stopped_before_it_has_a_status_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = milp.Program(
+        cost=np.array([-1.0]),
+        matrix=sparse.csc_array([[1.0]]),
+        lower=np.array([0.0]),
+        upper=np.array([1.0]),
+        x_lower=np.zeros(1),
+        x_upper=np.ones(1),
+        n_integer=1,
+    )
+    monkeypatch.setattr(milp, "_run", lambda *_: True)
+    assert milp.minimise(program).stopped == "interrupted"
