@@ -200,19 +200,19 @@ def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> 
     """
     cells, last_row, widest, formulas = 0, 0, 26, False
     unnumbered, rows, most = 0, 0, 0
-    for block in _blocks(archive, info):
+    for raw in _blocks(archive, info):
+        block = _usual(raw)
         if b"<!ENTITY" in block:
             raise InputError("xml_bomb", file=file)
         cells += block.count(b' r="')
-        if (bare := _cells(block) - block.count(b'c r="')) > 0:
+        if block is not raw and (bare := _cells(block) - block.count(b'c r="')) > 0:
             # Cells that don't say where they stand follow one another.
-            unnumbered += bare
+            unnumbered, rows = unnumbered + bare, rows + block.count(b"<row")
             most = max(most, *map(_cells, block.split(b"<row")))
-        rows += block.count(b"<row")
         formulas = formulas or b"<f>" in block or b"<f " in block
         last_row = max(last_row, max(map(int, re.findall(rb'r="(\d{1,7})"', block)), default=0))
         widest = max(widest, max(map(_column, set(re.findall(rb'r="([A-Za-z]{2,3})\d', block))), default=0))
-    if max(unnumbered, rows * most) > MAX_CELLS:
+    if unnumbered and max(unnumbered, (last_row + rows) * most) > MAX_CELLS:
         raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
     if max(cells, last_row * widest) > MAX_CELLS or last_row > MAX_ROWS:
         # Where the values alone are too many no cell need be looked at.
@@ -221,7 +221,7 @@ def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> 
             values = sum(block.count(b"<v>") + block.count(b"<is>") for block in _blocks(archive, info))
         filled, last_row, widest = 0, 0, 0
         for block in _blocks(archive, info) if values <= MAX_CELLS else ():
-            for found in re.finditer(rb' r="([A-Za-z]{1,3})(\d{1,7})"[^>/]*>\s*<(?:\w+:)?(?:v|is|f)\b', block):
+            for found in re.finditer(rb' r="([A-Za-z]{1,3})(\d{1,7})"[^>/]*>\s*<(?:\w+:)?(?:v|is|f)\b', _usual(block)):
                 filled, last_row = filled + 1, max(last_row, int(found[2]))
                 widest = max(widest, _column(found[1]))
             if max(filled, last_row * widest) > MAX_CELLS or last_row > MAX_ROWS:
@@ -237,10 +237,10 @@ def _blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
     with archive.open(info) as part:
         while block := part.read(_CHUNK):
             block = rest + block
-            end = max(block.rfind(b"<c "), block.rfind(b":c "), 0)
+            end = max(block.rfind(b"<c"), block.rfind(b":c"), 0)
             rest = block[end:] if end else b""
-            yield _usual(block[:end] if end else block)
-    yield _usual(rest)
+            yield block[:end] if end else block
+    yield rest
 
 
 def _cells(block: bytes) -> int:
@@ -248,10 +248,16 @@ def _cells(block: bytes) -> int:
 
 
 def _usual(block: bytes) -> bytes:
-    """Return a block with the places of its cells written as Excel writes them: r="A1", where others may have r = 'A1'."""
-    block = block.translate(_BLANKS)
-    if _cells(block) == block.count(b'<c r="'):
+    """Return a block with the places of its cells written as Excel writes them, r="A1", where others may have r = 'A1'.
+
+    A block that Excel has written is returned itself, for this is looked at in every one.
+    """
+    usual = block.count(b'<c r="')
+    if block.count(b"<c") == usual and b":c" not in block:
         return block
+    block, raw = block.translate(_BLANKS), block
+    if _cells(block) == usual:
+        return raw
     return re.sub(rb"""\sr\s*=\s*["']([A-Za-z]{0,3}\d{1,7})["']""", rb' r="\1"', block)
 
 
