@@ -52,3 +52,10 @@ class InfeasibleError(PlannerError, RuntimeError):
     """No plan can meet the rules (exit 4)."""
 
     exit_code = 4
+
+
+def is_ctrl_c(error: BaseException) -> bool:
+    """Tell whether an exception is a Ctrl-C: one that falls into a compiled kernel comes out as the cause of a SystemError."""
+    return isinstance(error, KeyboardInterrupt) or (
+        isinstance(error, SystemError) and isinstance(error.__cause__, KeyboardInterrupt)
+    )

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import small_study as small
 
+from planner import cli
+from planner.words import say
+
 
 def planner(
     *words: object, env: dict[str, str] | None = None, cwd: Path | None = None
@@ -195,3 +198,18 @@ def test_names_too_long_for_the_system_are_wrong_input(small_study: Path):
     change(small_study, 'file = "sites.xlsx"', f'file = "{"x" * 5000}.xlsx"')
     done = planner("check", small_study)
     assert done.returncode == 1 and "Traceback" not in done.stderr and len(done.stderr) < 500
+
+
+@pytest.mark.parametrize("cause", [None, KeyboardInterrupt()])
+def test_ctrl_c_in_a_compiled_kernel_is_an_interruption(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cause: BaseException | None
+):
+    def fails(**_: object) -> None:
+        raise SystemError("returned a result with an exception set") from cause
+
+    monkeypatch.setattr(cli, "app", fails)
+    monkeypatch.setattr(cli.gc, "set_threshold", lambda *_: None)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == (130 if cause else 3)
+    assert (say(cli._state["lang"], "cli.interrupted") in capsys.readouterr().err) == bool(cause)

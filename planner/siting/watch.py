@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
+from planner.errors import is_ctrl_c
 from planner.siting.problem import relative_gap
 
 Step = Literal["search", "bound", "settle"]
@@ -104,9 +105,11 @@ class Watch:
             for last in standings:
                 if self.tell(last.step, last.objective, last.bound):
                     break
-        except KeyboardInterrupt:
-            if last is None:
+        except (KeyboardInterrupt, SystemError) as error:
+            if not is_ctrl_c(error):
                 raise
+            if last is None:
+                raise KeyboardInterrupt from error
             self.stopped = "interrupted"
         return last
 

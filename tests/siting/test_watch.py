@@ -85,7 +85,12 @@ def ctrl_c(_: Progress) -> bool:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("how", [stop, ctrl_c])
+def ctrl_c_in_a_kernel(_: Progress) -> bool:
+    # What numba makes of it.
+    raise SystemError("CPUDispatcher returned a result with an exception set") from KeyboardInterrupt()
+
+
+@pytest.mark.parametrize("how", [stop, ctrl_c, ctrl_c_in_a_kernel])
 @pytest.mark.parametrize("problem", [years(), with_a_floor(0.1)], ids=["plain", "rules"])
 def test_interruption_keeps_the_best_plan_so_far(problem: SitingProblem, how: object) -> None:
     best = solve(problem, mip_gap=0.001)
@@ -97,7 +102,7 @@ def test_interruption_keeps_the_best_plan_so_far(problem: SitingProblem, how: ob
 
 
 @pytest.mark.parametrize("objective", SETTINGS)
-@pytest.mark.parametrize("how", [stop, ctrl_c])
+@pytest.mark.parametrize("how", [stop, ctrl_c, ctrl_c_in_a_kernel])
 def test_interruption_of_the_fields_problems(how: object, objective: str) -> None:
     whole = from_cost_matrix(*town(), objective=objective, **SETTINGS[objective])
     plan = from_cost_matrix(*town(), objective=objective, progress=how, **SETTINGS[objective])
