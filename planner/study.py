@@ -29,6 +29,9 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 People = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False, strict=True)]
 Metres = Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False, strict=True)]
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False, strict=True)]
+# A visit takes seconds at least and a day at most; a week has 168 hours.
+Minutes = Annotated[float, Field(ge=0.1, le=1440, allow_inf_nan=False, strict=True)]
+Hours = Annotated[float, Field(ge=0.1, le=168, allow_inf_nan=False, strict=True)]
 
 STUDY_FILE = "study.toml"
 STATES: tuple[State, ...] = get_args(State)
@@ -231,7 +234,7 @@ class TierRule(_Settings):
     tier: Tier
     roles: tuple[Role, ...] = ()
     at_least: Annotated[int, Field(ge=1, le=10_000)] = 1
-    per_workers: Positive | None = None
+    per_workers: Annotated[float, Field(ge=1, le=1e9, allow_inf_nan=False, strict=True)] | None = None
     within_m: Metres | None = None
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     counts: tuple[Tier, ...] = ()
@@ -277,14 +280,20 @@ class Capacity(_Settings):
             to a kind would go to all that more people accept, so a second bank suits no more people than the first.
     """
 
-    visit_minutes: Positive = 15.0
-    every_hours: Positive = 4.0
+    visit_minutes: Minutes = 15.0
+    every_hours: Hours = 4.0
     acceptance: dict[str, dict[str, Annotated[float, Field(ge=0, le=1)]]] = {}
 
     @field_validator("acceptance")
     @classmethod
     def _kind_words(cls, acceptance: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
         return {g: {kind_word(kind): share for kind, share in shares.items()} for g, shares in acceptance.items()}
+
+    @model_validator(mode="after")
+    def _works_between(self) -> "Capacity":
+        if self.seat_share > 1:
+            raise ValueError("visits_overlap")
+        return self
 
     @property
     def seat_share(self) -> float:

@@ -96,6 +96,20 @@ def test_a_broken_one_of_several_tables_is_named_with_its_own_line(small_study: 
     assert error.value.values["row"] == (at - 1 if table == "programme.rules" else at)
 
 
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("[capacity]\nvisit_minutes = 1e-300", "setting_range"),
+        ("[capacity]\nevery_hours = 1e300", "setting_range"),
+        ("[capacity]\nvisit_minutes = 61\nevery_hours = 1", "visits_overlap"),
+        ('[[tiers]]\ntier = "city"\nper_workers = 1e-320', "setting_range"),
+    ],
+)
+def test_visits_and_ratios_that_no_place_has_are_refused(small_study: Path, table: str, key: str):
+    error = broken(small_study, "[plan]", f"{table}\n[plan]")
+    assert error.key == key and str(error)
+
+
 def test_an_unknown_setting_offers_the_nearest_name(small_study: Path):
     assert broken(small_study, "service_radius_m", "service_radius_km").values["hint"] == "service_radius_m"
 
