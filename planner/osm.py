@@ -299,12 +299,11 @@ def cached_streets(
     )
     digest.update(Path(__file__).read_bytes() + rules.encode() + (b"" if within is None else within.wkb))
     kept = cache / f"streets-{digest.hexdigest()[:16]}.parquet"
-    try:
+    # Where nothing was kept, or what was kept is no table, the extract is read.
+    with contextlib.suppress(OSError, ValueError):
         whole = kept.read_bytes()
         if hashlib.sha256(whole[:-32]).digest() == whole[-32:]:
             return gpd.read_parquet(io.BytesIO(whole[:-32]))
-    except (OSError, ValueError):
-        pass  # not there yet, or no table
     lines = read_streets(file, mode)
     if within is not None:
         lines = lines[lines.intersects(within)].reset_index(drop=True)
