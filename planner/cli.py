@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from planner import __version__
-from planner.errors import InfeasibleError, InputError, PlannerError, SurroundingsError, is_ctrl_c
+from planner.errors import InfeasibleError, InputError, PlannerError, SurroundingsError, plain_ctrl_c
 from planner.words import Lang, say
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8" if not stream.isatty() else None, errors="replace")
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        with plain_ctrl_c():
+            sys.exit(app(standalone_mode=False) or 0)
     except _UsageError as error:
         error.show()
         sys.exit(error.exit_code)
@@ -96,20 +97,14 @@ def main() -> None:
         typer.echo(error.text(_state["lang"]), err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _interrupted()
-    except Exception as error:  # what no check foresaw: the user gets a sentence, and who mends it the traceback
-        if is_ctrl_c(error):
-            _interrupted()
+        typer.echo(say(_state["lang"], "cli.interrupted"), err=True)
+        sys.exit(130)
+    except Exception:  # what no check foresaw: the user gets a sentence, and who mends it the traceback
         handle, log = tempfile.mkstemp(prefix="planner-error-", suffix=".log")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(traceback.format_exc())
         typer.echo(say(_state["lang"], "cli.unexpected", log=log), err=True)
         sys.exit(3)
-
-
-def _interrupted() -> NoReturn:
-    typer.echo(say(_state["lang"], "cli.interrupted"), err=True)
-    sys.exit(130)
 
 
 def _system_language() -> Lang:

@@ -3,6 +3,8 @@
 Takes a key of the catalogue (section ``error``) and its values; gives a sentence in either language.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from planner.words import Lang, say
@@ -54,8 +56,12 @@ class InfeasibleError(PlannerError, RuntimeError):
     exit_code = 4
 
 
-def is_ctrl_c(error: BaseException) -> bool:
-    """Tell whether an exception is a Ctrl-C: one that falls into a compiled kernel comes out as the cause of a SystemError."""
-    return isinstance(error, KeyboardInterrupt) or (
-        isinstance(error, SystemError) and isinstance(error.__cause__, KeyboardInterrupt)
-    )
+@contextmanager
+def plain_ctrl_c() -> Iterator[None]:
+    """Let every Ctrl-C come out as KeyboardInterrupt: one that falls into a compiled kernel comes as the cause of a SystemError."""
+    try:
+        yield
+    except SystemError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise

@@ -6,6 +6,7 @@ money would buy, why each action is in it, and why nothing fits. How it is found
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from planner.coverage import Floats, offers, standing_sites
+from planner.errors import plain_ctrl_c
 from planner.evaluation import acceptance
 from planner.programme import price_levels
 from planner.replanning import barred, money_left
@@ -179,14 +181,12 @@ def make(terrain: Terrain, settings: PlanSettings, *, progress: Listener | None 
     """
     watch = Watch(settings.time_limit_s, progress and _in_unit(progress, settings, walk_cap_m(terrain, settings)))
     made = best(terrain, settings, mip_gap=settings.mip_gap, work_limit=settings.work_limit, watch=watch)
-    try:
+    # The plan is there: where a Ctrl-C ends what it is compared with, that is left out.
+    with suppress(KeyboardInterrupt), plain_ctrl_c():
         if settings.mix or settings.objective in ("effective", "share", "backup"):
             made = _with_last(made, settings)
         if settings.max_changes is not None and made.plan.found and not watch.over():
             made = replace(made, unbound=_unbound(terrain, settings, made, Watch(watch.left_s)))
-    except KeyboardInterrupt:
-        # The plan is there; what it is compared with is left out.
-        pass
     return made
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from planner.coverage import Floats, Ints
+from planner.errors import plain_ctrl_c
 from planner.plans import Made, best
 from planner.programme import price_levels
 from planner.rulebook import Terrain
@@ -91,9 +92,9 @@ def robustness(
     for trial, wobble in enumerate(drawn):
         watch = Watch()
         try:
-            again = best(
-                *_wobbled(terrain, settings, wobble), mip_gap=max(settings.mip_gap, _GAP), work_limit=0, watch=watch
-            )
+            with plain_ctrl_c():
+                changed = _wobbled(terrain, settings, wobble)
+                again = best(*changed, mip_gap=max(settings.mip_gap, _GAP), work_limit=0, watch=watch)
         except KeyboardInterrupt:
             watch.stopped = "interrupted"
         if watch.stopped:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
-from planner.errors import is_ctrl_c
+from planner.errors import plain_ctrl_c
 from planner.siting.problem import relative_gap
 
 Step = Literal["search", "bound", "settle"]
@@ -102,14 +102,13 @@ class Watch:
         """
         last = None
         try:
-            for last in standings:
-                if self.tell(last.step, last.objective, last.bound):
-                    break
-        except (KeyboardInterrupt, SystemError) as error:
-            if not is_ctrl_c(error):
-                raise
+            with plain_ctrl_c():
+                for last in standings:
+                    if self.tell(last.step, last.objective, last.bound):
+                        break
+        except KeyboardInterrupt:
             if last is None:
-                raise KeyboardInterrupt from error
+                raise
             self.stopped = "interrupted"
         return last
 
