@@ -21,6 +21,7 @@ import typer
 from planner import __version__
 from planner.errors import InfeasibleError, InputError, PlannerError, SurroundingsError, plain_ctrl_c
 from planner.words import Lang, say
+from planner.words.wording import on_a_terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -94,17 +95,22 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except PlannerError as error:
-        typer.echo(error.text(_state["lang"]), err=True)
+        _echo(error.text(_state["lang"]), err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo(say(_state["lang"], "cli.interrupted"), err=True)
+        _echo(say(_state["lang"], "cli.interrupted"), err=True)
         sys.exit(130)
     except Exception:  # what no check foresaw: the user gets a sentence, and who mends it the traceback
         handle, log = tempfile.mkstemp(prefix="planner-error-", suffix=".log")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(traceback.format_exc())
-        typer.echo(say(_state["lang"], "cli.unexpected", log=log), err=True)
+        _echo(say(_state["lang"], "cli.unexpected", log=log), err=True)
         sys.exit(3)
+
+
+def _echo(text: object, *, err: bool = False) -> None:
+    """Print a line; what cells and names of files hold is shown and never obeyed by the terminal."""
+    typer.echo(on_a_terminal(str(text)), err=err)
 
 
 def _system_language() -> Lang:
@@ -208,7 +214,7 @@ class _Steps:
 def _root(version: Annotated[bool, typer.Option("--version", help="版本 / version")] = False) -> None:
     """服务阵地布局规划 / Plans service networks on real streets: coverage, gaps, a plan over years, maps and reports."""
     if version:
-        typer.echo(__version__)
+        _echo(__version__)
         raise typer.Exit
 
 
@@ -306,22 +312,22 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any], live:
         result = pipeline.run(study, progress=steps, listener=steps.follow(study.plan))
         files = deliver(result, out, lang=speech, progress=steps)
     today, last = result.indicators[0], result.indicators[max(result.indicators)]
-    typer.echo(say(speech, "cli.covered", share=today["share"], effective=today["effective_share"]))
+    _echo(say(speech, "cli.covered", share=today["share"], effective=today["effective_share"]))
     if result.plan and not result.plan.found:
         reasons = sentences(speech, *result.plan_reasons(speech))
         key = "no_plan" if result.plan.status == "infeasible" else "no_plan_found"
         raise InfeasibleError(key, reasons=reasons, folder=str(out))
     if result.plan:
-        typer.echo(
+        _echo(
             say(speech, "cli.planned", year=result.years[-1], actions=len(result.actions), share=last["share"],
                 effective=last["effective_share"], status=say(speech, f"plan_status.{result.plan.verdict}"), gap=result.plan.gap)
         )  # fmt: skip
     _tell_churn(result, speech)
     _tell_worst_closing(result, speech)
     if len(result.rejects):
-        typer.echo(say(speech, "cli.rejects", rows=len(result.rejects)))
+        _echo(say(speech, "cli.rejects", rows=len(result.rejects)))
     for file in files:
-        typer.echo(f"  {os.path.relpath(file)}" if file.is_relative_to(Path.cwd()) else f"  {file}")
+        _echo(f"  {os.path.relpath(file)}" if file.is_relative_to(Path.cwd()) else f"  {file}")
 
 
 def _tell_churn(result: "Result", lang: Lang) -> None:
@@ -331,12 +337,12 @@ def _tell_churn(result: "Result", lang: Lang) -> None:
     if result.record is None or settings is None or made is None:
         return
     if made.unbound is None:
-        typer.echo(say(lang, "cli.changes", changes=churn(result.changes)))
+        _echo(say(lang, "cli.changes", changes=churn(result.changes)))
         return
     loss, objective = abs(made.unbound.objective - made.plan.objective), say(lang, f"objective.{settings.objective}")
     shown = f"{loss:,.2f}" if settings.minimises else f"{loss:.2%}"
     said = {"changes": churn(result.changes), "most": settings.max_changes, "objective": objective, "loss": shown}
-    typer.echo(say(lang, "cli.churn", **said))
+    _echo(say(lang, "cli.churn", **said))
 
 
 def _tell_worst_closing(result: "Result", lang: Lang) -> None:
@@ -346,10 +352,10 @@ def _tell_worst_closing(result: "Result", lang: Lang) -> None:
     if result.robustness is not None:
         verdicts = result.robustness.actions["verdict"].tolist()
         told = {"core": verdicts.count("core"), "doubtful": verdicts.count("doubtful")}
-        typer.echo(say(lang, "why.core_told", trials=len(result.robustness.trials), **told))
+        _echo(say(lang, "why.core_told", trials=len(result.robustness.trials), **told))
     if result.why is not None and len(result.why.closings):
         worst = result.why.closings.iloc[0]
-        typer.echo(say(lang, "why.worst_closing", name=site_name(result, worst["site"]), people=people(worst["loss"])))
+        _echo(say(lang, "why.worst_closing", name=site_name(result, worst["site"]), people=people(worst["loss"])))
 
 
 @app.command()
@@ -371,7 +377,7 @@ def why(study: StudyPlace, robust: Robust = None, lang: Language = None) -> None
     if result.plan and not result.plan.found:
         raise InfeasibleError("no_plan_why", reasons=sentences(speech, *result.plan_reasons(speech)))
     if result.why is None:
-        typer.echo(say(speech, "why.no_plan"))
+        _echo(say(speech, "why.no_plan"))
         return
     console = Console()
     # A pipe has no width: what reads it gets whole lines.
@@ -379,8 +385,14 @@ def why(study: StudyPlace, robust: Robust = None, lang: Language = None) -> None
     _tell_worst_closing(result, speech)
 
 
-def _why_table(result: "Result", lang: Lang) -> "Table":
+def _cell(text: object) -> str:
+    """Return a cell of a printed table in which nothing is markup, nor obeyed by the terminal."""
     from rich.markup import escape
+
+    return escape(on_a_terminal(str(text)))
+
+
+def _why_table(result: "Result", lang: Lang) -> "Table":
     from rich.table import Table
 
     from planner.report.figures import why_rows
@@ -392,7 +404,7 @@ def _why_table(result: "Result", lang: Lang) -> "Table":
     for row in why_rows(result, lang):
         shown = {**row, "loss": people(row["loss"]), "substitutes": row["needed"] or row["substitutes"].split("; ")[0]}
         shown["price"] = money(row.get("price"))
-        table.add_row(*(escape(str(shown[column])) for column in columns))
+        table.add_row(*(_cell(shown[column]) for column in columns))
     return table
 
 
@@ -407,7 +419,7 @@ def progress(
 
     speech = _speak(lang)
     write_progress(_summary_of(result), out, lang=speech, name=str(result))
-    typer.echo(say(speech, "cli.progress_written", file=out))
+    _echo(say(speech, "cli.progress_written", file=out))
 
 
 @app.command()
@@ -441,44 +453,49 @@ def check(
         walks = walk(settings, inputs)
     existing = (inputs.sites["status"] == "existing").sum()
     network = walks.network
-    typer.echo(say(speech, "cli.counts", sites=existing, candidates=len(inputs.sites) - existing, demand=len(inputs.demand),
+    _echo(say(speech, "cli.counts", sites=existing, candidates=len(inputs.sites) - existing, demand=len(inputs.demand),
                    weight=inputs.demand["weight"].sum(), zones=len(inputs.zones), length_km=network.length_km,
                    components=network.n_components))  # fmt: skip
     for warning in inputs.warnings:
-        typer.echo(f"- {warning}")
+        _echo(f"- {warning}")
     for reject in inputs.rejects.to_dict("records"):
-        typer.echo(say(speech, "cli.reject", **{str(k): v for k, v in reject.items()}))
+        _echo(say(speech, "cli.reject", **{str(k): v for k, v in reject.items()}))
 
     def write(folder: Path) -> None:
         write_quality(quality_sections(settings, inputs, walks, lang=speech), settings.name, folder, lang=speech)
         if len(inputs.rejects):
             write_rejects(inputs.rejects, folder / "rejects.xlsx", lang=speech)
 
-    files = write_whole(out, write)
-    typer.echo(say(speech, "check.written"))
+    files = write_whole(out, write, stale=("rejects.xlsx",))
+    _echo(say(speech, "check.written"))
     for file in files:
-        typer.echo(f"  {file}")
+        _echo(f"  {file}")
 
 
 def _list_faults(study: "Study", out: Path, first: InputError) -> NoReturn:
     """Print all that has to be put right in the files of a study, not the first fault alone, and write it down; then give up."""
     from planner.deliver import write_whole
-    from planner.report.quality import fault_sections, faults, write_quality
+    from planner.intake import write_rejects
+    from planner.report.quality import fault_sections, faults, unused, write_quality
     from planner.workspace.survey import survey
 
     speech = study.language
     found = survey(study, speech)
-    wrong = faults(found)
+    wrong, rejects = faults(found), unused(found)
     if not wrong:
         raise first
     for *_, error in wrong:
-        typer.echo(f"- {error.text(speech)}", err=True)
+        _echo(f"- {error.text(speech)}", err=True)
 
     def write(folder: Path) -> None:
         write_quality(fault_sections(found, lang=speech), study.name, folder, lang=speech)
+        if len(rejects):
+            write_rejects(rejects, folder / "rejects.xlsx", lang=speech)
 
-    files = write_whole(out, write)
-    typer.echo(say(speech, "check.faults", count=len(wrong), file=files[0]), err=True)
+    files = write_whole(out, write, stale=("rejects.xlsx",))
+    _echo(say(speech, "check.faults", count=len(wrong)), err=True)
+    for file in files:
+        _echo(f"  {file}", err=True)
     raise typer.Exit(first.exit_code)
 
 
@@ -506,10 +523,10 @@ def new(
     speech = _speak(lang)
     start = start_study(folder, area, extract=extract, lang=speech)
     for file in start.files:
-        typer.echo(f"  {file}")
+        _echo(f"  {file}")
     if start.trouble:
-        typer.echo(start.trouble.text(speech))
-    typer.echo(say(speech, "new.written" if start.streets else "new.written_no_streets", folder=folder))
+        _echo(start.trouble.text(speech))
+    _echo(say(speech, "new.written" if start.streets else "new.written_no_streets", folder=folder))
 
 
 @app.command()
@@ -543,13 +560,13 @@ def fetch(
     wishes = Wishes(chosen, ".csv" if csv else ".xlsx", extract, yes)
 
     def waiting(why: str, seconds: float) -> None:
-        typer.echo(say(speech, "cli.waiting", why=why, seconds=seconds), err=True)
+        _echo(say(speech, "cli.waiting", why=why, seconds=seconds), err=True)
 
     files = fetch(region_of(place), out, wishes, lang=speech, waiting=waiting)
     for file in files:
-        typer.echo(f"  {file}")
+        _echo(f"  {file}")
     if chosen:
-        typer.echo(say(speech, "cli.look_through"))
+        _echo(say(speech, "cli.look_through"))
 
 
 @app.command("app")
@@ -607,17 +624,16 @@ def compare(
         raise InputError("summary_unreadable", file=str(after)) from error
     Console().print(table)
     if scopes_differ(*(str(summary["study"].get("scope", "")) for summary in (old, new))):
-        typer.echo(say(speech, "cli.scopes_differ"))
+        _echo(say(speech, "cli.scopes_differ"))
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], lang: Lang) -> "Table":
-    from rich.markup import escape
     from rich.table import Table
 
     from planner.gaps import compare_gaps
     from planner.last import changes, last_run
 
-    table = Table("", *(escape(str(x["study"]["run_id"])) for x in (old, new)), "Δ")
+    table = Table("", *(_cell(x["study"]["run_id"]) for x in (old, new)), "Δ")
     moments = [(say(lang, "cli.today"), old["coverage"]["existing"], new["coverage"]["existing"])]
     both = [year for year in old["coverage"]["plan"] if year in new["coverage"]["plan"]]
     moments += [(str(year), old["coverage"]["plan"][year], new["coverage"]["plan"][year]) for year in both]
@@ -627,7 +643,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any], lang: Lang) -> "Table
                 continue
             shown = "{:.1%}" if key.endswith("share") else "{:,.0f} m"
             change = ("+" if b[key] >= a[key] else "") + shown.format(b[key] - a[key])
-            name = escape(f"{moment} {say(lang, f'indicator.{key}')}")
+            name = _cell(f"{moment} {say(lang, f'indicator.{key}')}")
             table.add_row(name, shown.format(a[key]), shown.format(b[key]), change)
     one, two = last_run(old, "RESULT"), last_run(new, "RESULT")
     found = compare_gaps(one.gaps, two.gaps)

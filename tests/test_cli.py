@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
 import small_study as small
 
@@ -98,17 +99,53 @@ def test_check_lists_all_that_has_to_be_put_right_and_writes_it_down(small_study
     small.edit_cell(small_study / "sites.xlsx", "H4", "some")
     small.edit_cell(small_study / "options.xlsx", "G2", "=1+")
     out = tmp_path / "out"
+    out.mkdir()
+    (out / "rejects.xlsx").write_bytes(b"of an earlier run")
     done = planner("check", small_study, "--lang", "en", "--out", out)
     assert done.returncode == 1 and "Traceback" not in done.stderr and done.stdout == ""
     assert [line[:22].strip() for line in done.stderr.splitlines() if line.startswith("- ")] == [
         "- sites.xlsx, row 3, c", "- sites.xlsx, row 4, c", "- options.xlsx, row 2,"
     ]  # fmt: skip
-    assert sorted(file.name for file in out.iterdir()) == ["quality.html", "quality.xlsx"]
+    assert sorted(file.name for file in out.iterdir()) == ["quality.html", "quality.xlsx"], (
+        "and no rejects of an earlier run"
+    )
     page = (out / "quality.html").read_text(encoding="utf-8")
     assert "<b>when" not in page and "&lt;b&gt;when we like" in page
     change(small_study, 'file = "options.xlsx"', 'file = "gone.xlsx"')
     done = planner("check", small_study, "--lang", "en", "--out", out)
     assert done.returncode == 1 and "gone.xlsx" in done.stderr and "sites.xlsx" in done.stderr
+
+
+def test_rows_left_out_are_written_also_when_the_check_fails(small_study: Path, tmp_path: Path):
+    file = small_study / "candidates.csv"
+    file.write_text(
+        file.read_text(encoding="utf-8-sig") + "C3,无坐标,超市,,共享,,,,,,\n合计,,,,,,,3,,,\n", encoding="utf-8"
+    )
+    small.edit_cell(small_study / "sites.xlsx", "F3", "随时")
+    done = planner("check", small_study, "--out", tmp_path / "out", "--lang", "zh")
+    assert done.returncode == 1 and "rejects.xlsx" in done.stderr
+    sheet = openpyxl.load_workbook(tmp_path / "out" / "rejects.xlsx")["candidates.csv"]
+    cells = {row[0]: row for row in sheet.iter_rows(min_row=2, values_only=True)}
+    assert sorted(cells) == [4, 5] and "C3" in cells[4] and "无坐标" in cells[4]
+    book = openpyxl.load_workbook(tmp_path / "out" / "quality.xlsx")
+    files = [row[:4] for row in book[say("zh", "check.title_files")].iter_rows(min_row=2, values_only=True)]
+    assert ("candidates.csv", 2, 2, 0) in files and ("sites.xlsx", 0, 0, 1) in files
+
+
+def test_what_cells_hold_does_not_command_the_terminal(small_study: Path, tmp_path: Path):
+    evil = "\x1b[2J\x1b]0;hacked\x07\x9b31m店\u202etxt\r\n- all is well"
+    file = small_study / "candidates.csv"
+    row = f'C3,"{evil}",超市,,共享,,"{evil}",,,,\n'
+    file.write_text(file.read_text(encoding="utf-8-sig") + row, encoding="utf-8")
+    done = planner("check", small_study, "--out", tmp_path / "out", "--lang", "en")
+    assert done.returncode == 0 and "店" in done.stdout and "\n- all is well" not in done.stdout
+    small.edit_cell(small_study / "sites.xlsx", "F3", "\x9b31m" + "随时\u202e")
+    failed = planner("check", small_study, "--out", tmp_path / "out", "--lang", "en")
+    assert failed.returncode == 1 and "随时" in failed.stderr
+    for sign in "\x1b\x07\x9b\u202e\r":
+        assert sign not in done.stdout + failed.stderr
+    source = Path(cli.__file__).read_text(encoding="utf-8")
+    assert source.count("typer.echo(") == 1, "all that is printed goes one way"
 
 
 @pytest.mark.parametrize(

@@ -98,18 +98,28 @@ def fault_sections(found: Survey, *, lang: Lang) -> tuple[Section, ...]:
         lang: language of headings and words; the survey's own.
     """
     head, findings = _headings(lang), list(found.findings.values())
-    rejects = [frame for f in findings for frame in (f.rejects, f.asides) if len(frame)]
-    warnings = [warning for f in findings for warning in f.warnings]
+    tables = [f for f in findings if f.kind != "layer"]
+    warnings = [warning for f in findings for warning in f.warnings] + list(found.warnings)
     return (
         Section("faults", _faults(found, lang, head)),
+        Section("files", head(
+            file=[f.file for f in tables], used=[f.used for f in tables],
+            rejected=[len(f.rejects) + len(f.asides) for f in tables], faulty=[len({fault.row for fault in f.faults}) for f in tables],
+        )),
         Section("warnings", head(note=list(dict.fromkeys(warnings)))),
-        Section("rejects", _rejects(pd.concat(rejects) if rejects else pd.DataFrame(columns=list(REJECT_COLUMNS)), head)),
+        Section("rejects", _rejects(unused(found), head)),
         Section("evidence", _evidence(_weighed(findings), head)),
         Section("headings", head(
             file=[f.file for f in findings for _ in f.fields], heading=[h for f in findings for h in f.fields.values()],
             field=[name for f in findings for name in f.fields],
         )),
     )  # fmt: skip
+
+
+def unused(found: Survey) -> pd.DataFrame:
+    """Return the rows that are left out as far as the files could be read (`tables.REJECT_COLUMNS`)."""
+    rejects = [frame for f in found.findings.values() for frame in (f.rejects, f.asides) if len(frame)]
+    return pd.concat(rejects) if rejects else pd.DataFrame(columns=list(REJECT_COLUMNS))
 
 
 def faults(found: Survey) -> list[tuple[str, int | str, str, str, InputError]]:

@@ -101,3 +101,9 @@ def _days(lang: Lang, first: str, last: str | None) -> str:
 def harmless(text: object) -> str:
     """Return text without the control characters that XML, and so xlsx and docx, cannot hold."""
     return re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "", str(text))
+
+
+def on_a_terminal(text: str) -> str:
+    """Return text on one line, in which no sign moves a terminal's cursor, changes its colours or turns the direction of writing."""
+    flat = re.sub(r"[\t\n\x0b\x0c\r\x85\u2028\u2029]+", " ", text)
+    return re.sub("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", "\ufffd", flat)
