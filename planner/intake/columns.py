@@ -47,6 +47,8 @@ def amounts(
         first = int(wrong.argmax())
         row, heading = table.rows.index[first], table.headings[field]
         cell = str(table.rows[field].iloc[first])
+        if row in table.unsaved.get(field, ()):
+            raise InputError("cell_formula", file=table.file, row=row, column=heading)
         if not cell.strip():
             raise InputError("cell_empty", file=table.file, row=row, column=heading)
         raise InputError(key, file=table.file, row=row, column=heading, text=cell)

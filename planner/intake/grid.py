@@ -10,12 +10,13 @@ import io
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import python_calamine
 
@@ -32,6 +33,11 @@ _CHUNK = 1 << 22
 _BLANKS = bytes.maketrans(b"\t\r\n", b"   ")
 _OLE2, _ZIP = b"\xd0\xcf\x11\xe0", b"PK\x03\x04"
 
+# A cell with a formula and nothing, or nothing but an empty value, behind it.
+_VALUELESS = re.compile(
+    rb"<(?:\w+:)?c\s([^<>]*)>\s*<(?:\w+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*(?:/>|>\s*</(?:\w+:)?v>)\s*)?</"
+)
+
 Merge = tuple[int, int, int, int]
 
 
@@ -43,14 +49,14 @@ class Grid:
         sheet: the sheet's name; empty where a file has none.
         rows: row by row from the file's first row on; rows may differ in length.
         merges: merged ranges as first row, first column, last row, last column, from 0.
-        hidden_formulas: whether formulas stand in the sheet, whose values may not have been saved.
+        unsaved: row and column, from 0, of the cells that hold a formula whose value was not saved: they read as blank.
         others: names of the workbook's other sheets that people see.
     """
 
     sheet: str
     rows: list[list[str]]
     merges: tuple[Merge, ...] = ()
-    hidden_formulas: bool = False
+    unsaved: frozenset[tuple[int, int]] = frozenset()
     others: tuple[str, ...] = ()
 
 
@@ -156,8 +162,8 @@ def _csv_rows(text: str, file: str) -> list[list[str]]:
     return rows
 
 
-def _weigh_xlsx(path: Path) -> bool:
-    """Refuse a workbook that is none, or not safe to read; return whether formulas stand in it."""
+def _weigh_xlsx(path: Path) -> Mapping[str, frozenset[tuple[int, int]]]:
+    """Refuse a workbook that is none, or not safe to read; return where in each sheet formulas stand whose values were not saved."""
     try:
         with zipfile.ZipFile(path) as archive:
             refuse_bomb(archive, path.name)
@@ -168,11 +174,29 @@ def _weigh_xlsx(path: Path) -> bool:
             for info in parts:
                 if info not in sheets and _holds_entities(archive, info):
                     raise InputError("xml_bomb", file=path.name)
-            return sum(_weigh_sheet(archive, info, path.name) for info in sheets) > 0
+            unsaved = {info.filename: _weigh_sheet(archive, info, path.name) for info in sheets}
+            return {name: unsaved.get(part, frozenset()) for name, part in _parts(archive) if any(unsaved.values())}
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, PlannerError):
             raise
         raise InputError("xlsx_unreadable", file=path.name) from error
+
+
+def _parts(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
+    """Return each sheet's name and the part of a workbook that holds it."""
+    listed, links = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+    if not {listed, links} <= set(archive.namelist()):
+        return []
+    try:
+        book, targets = (ElementTree.fromstring(archive.read(part)) for part in (listed, links))
+    except ElementTree.ParseError:
+        return []
+    part_of = {link.get("Id"): link.get("Target", "") for link in targets}
+    found = []
+    for sheet in book.iterfind(".//{*}sheet"):
+        target = next((part_of.get(value, "") for key, value in sheet.attrib.items() if key.endswith("}id")), "")
+        found.append((sheet.get("name", ""), target[1:] if target.startswith("/") else f"xl/{target}"))
+    return found
 
 
 def refuse_bomb(archive: zipfile.ZipFile, file: str) -> None:
@@ -192,13 +216,13 @@ def _holds_entities(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
         return b"<!ENTITY" in part.read(65_536)
 
 
-def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> bool:
-    """Refuse a sheet whose filled range would not fit into memory; return whether it holds formulas.
+def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> frozenset[tuple[int, int]]:
+    """Refuse a sheet whose filled range would not fit into memory; return where formulas stand whose values were not saved.
 
     Quick bounds come first: only a sheet that is large by them has each of its cells looked at, for empty ones with a format count
     for nothing.
     """
-    cells, last_row, widest, formulas = 0, 0, 26, False
+    cells, last_row, widest, unsaved = 0, 0, 26, set[tuple[int, int]]()
     unnumbered, rows, most = 0, 0, 0
     for raw in _blocks(archive, info):
         block = _usual(raw)
@@ -209,7 +233,8 @@ def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> 
             # Cells that don't say where they stand follow one another.
             unnumbered, rows = unnumbered + bare, rows + block.count(b"<row")
             most = max(most, *map(_cells, block.split(b"<row")))
-        formulas = formulas or b"<f>" in block or b"<f " in block
+        if b"<f" in block or b":f" in block:
+            unsaved |= _unsaved(block)
         last_row = max(last_row, max(map(int, re.findall(rb'r="(\d{1,7})"', block)), default=0))
         widest = max(widest, max(map(_column, set(re.findall(rb'r="([A-Za-z]{2,3})\d', block))), default=0))
     if unnumbered and max(unnumbered, (last_row + rows) * most) > MAX_CELLS:
@@ -228,7 +253,17 @@ def _weigh_sheet(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> 
                 break
         if max(values, filled, last_row * widest) > MAX_CELLS or last_row > MAX_ROWS:
             raise InputError("too_many_cells", file=file, rows=MAX_ROWS, cells=MAX_CELLS)
-    return formulas
+    return frozenset(unsaved)
+
+
+def _unsaved(block: bytes) -> set[tuple[int, int]]:
+    """Return row and column, from 0, of the formulas in a block that have no value; one that gave an empty text has."""
+    found = set()
+    for cell in _VALUELESS.finditer(block):
+        place = re.search(rb'\br="([A-Za-z]{1,3})(\d{1,7})"', cell[1])
+        if place and not re.search(rb"""\bt=["']str""", cell[1]):
+            found.add((int(place[2]) - 1, _column(place[1]) - 1))
+    return found
 
 
 def _blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -268,7 +303,7 @@ def _column(letters: bytes) -> int:
     return number
 
 
-def _read_book(path: Path, sheet: str | None, formulas: bool = False) -> Grid:
+def _read_book(path: Path, sheet: str | None, unsaved: Mapping[str, frozenset[tuple[int, int]]] | None = None) -> Grid:
     # From the bytes, not the path: the reader would go by the file's name, which may be wrong.
     with _readable_book(path), path.open("rb") as file, python_calamine.CalamineWorkbook.from_filelike(file) as book:
         if sheet is not None and sheet not in book.sheet_names:
@@ -283,7 +318,7 @@ def _read_book(path: Path, sheet: str | None, formulas: bool = False) -> Grid:
         name, others = table.name, tuple(other for other in seen if other != table.name)
     for row in rows:
         row[:] = [cell if type(cell) is str else _cell_text(cell) for cell in row]
-    return Grid(name, rows, merges, formulas, others)
+    return Grid(name, rows, merges, (unsaved or {}).get(name, frozenset()), others)
 
 
 @contextmanager

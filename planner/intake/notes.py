@@ -3,6 +3,7 @@
 The one place where reading keeps a record; `read_inputs` turns it into frames of `Inputs`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -38,6 +39,14 @@ class Notes:
         self.headings += [(table.file, name, heading) for name, heading in table.recognised.items()]
         for key, rows in table.aside.groupby("reason", sort=True):
             self.reject(table, rows, str(key))
+        if table.beyond:
+            last = next((head for head in reversed(table.headings.values()) if head), "")
+            self.warn("cells_beyond", file=table.file, rows=some(table.beyond), heading=last)
+        # Where coordinates are missing each row says so.
+        for column, at in table.unsaved.items():
+            if column not in ("lon", "lat", "coordinates"):
+                head = table.headings.get(column) or column
+                self.warn("formula_unsaved", file=table.file, rows=some(at), column=head)
         if table.unread:
             named = (say(self.lang, "quality.sheet_rows", sheet=s, rows=n) for s, n in table.unread.items())
             self.warn("sheets_unread", file=table.file, sheet=table.sheet, others=", ".join(named))
@@ -72,6 +81,6 @@ class Notes:
                 self.evidence.append(row)
 
 
-def some(rows: pd.Index) -> str:
+def some(rows: pd.Index | Sequence[int]) -> str:
     """Return the first row numbers, for a sentence."""
     return ", ".join(str(row) for row in rows[:5]) + (" …" if len(rows) > 5 else "")

@@ -108,7 +108,13 @@ def locate_rows(
     first, second = coordinates(table)
     unread = first.isna() | second.isna()
     nought = ~unread & (first == 0) & (second == 0)
-    for rows, key in ((unread, _why_unread(table)), (nought, "zero_coordinate")):
+    unsaved = [row for field in ("lon", "lat", "coordinates") for row in table.unsaved.get(field, ())]
+    formula = unread & table.rows.index.isin(unsaved)
+    for rows, key in (
+        (unread & ~formula, "no_coordinate"),
+        (formula, "no_coordinate_formula"),
+        (nought, "zero_coordinate"),
+    ):
         notes.reject(table, table.rows[rows], key)
     kept = ~(unread | nought)
     table, a, b = _only(table, kept), first[kept].to_numpy(), second[kept].to_numpy()
@@ -152,10 +158,6 @@ def coordinates(table: RawTable) -> tuple[pd.Series, pd.Series]:
         pairs = np.array([pair(str(cell)) for cell in rows.loc[missing, "coordinates"]]).reshape(-1, 2)
         first[missing], second[missing] = pairs[:, 0], pairs[:, 1]
     return first, second
-
-
-def _why_unread(table: RawTable) -> str:
-    return "no_coordinate_formula" if table.hidden_formulas else "no_coordinate"
 
 
 def _straighten(

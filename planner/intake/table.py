@@ -42,7 +42,8 @@ class RawTable:
             column ``reason``.
         headings: column -> the user's heading as written.
         units: column -> what stands in the heading's brackets.
-        hidden_formulas: whether formulas stand in the sheet, whose values may not have been saved.
+        unsaved: column -> rows, from the header on, in which it has a formula whose value was not saved, and so nothing.
+        beyond: rows that hold something right of the last heading, which is not read.
         title: what stands above the header.
         unread: other sheets of the workbook that hold a table too, where none was asked for by name, each with its number of rows.
     """
@@ -54,7 +55,8 @@ class RawTable:
     aside: pd.DataFrame
     headings: dict[str, str]
     units: dict[str, str]
-    hidden_formulas: bool = False
+    unsaved: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    beyond: tuple[int, ...] = ()
     title: str = ""
     unread: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -94,7 +96,8 @@ def read_table(
         found = None if sheet or error.key not in ("no_header", "table_empty") else _tables(path, grid.others, columns)
         if not found:
             raise
-        table, *rest = found
+        first, *rest = found
+        table = table_of(read_grid(path, first.sheet), path.name, columns=columns or {})
     else:
         rest = _tables(path, grid.others, columns) if not sheet else []
     return replace(table, unread={other.sheet: len(other.rows) for other in rest})
@@ -142,7 +145,8 @@ def table_of(grid: Grid, file: str, *, columns: Mapping[str, str], header: int |
         aside=frame[reasons != ""].assign(reason=reasons[reasons != ""]),
         headings=dict(zip(names, headings, strict=True)),
         units=units,
-        hidden_formulas=grid.hidden_formulas,
+        unsaved=_unsaved(grid, first, names),
+        beyond=_beyond(grid, last + 1, len(names)),
         title=" ".join(cell.strip() for row in grid.rows[:first] for cell in row if cell.strip())[:1000],
     )
 
@@ -211,15 +215,31 @@ def _body(grid: Grid, start: int, names: list[str]) -> dict[int, list[str]]:
             for below in range(top + 1, min(bottom + 1, len(grid.rows))):
                 filled.setdefault(below, {})[left] = grid.rows[top][left] if left < len(grid.rows[top]) else ""
     body: dict[int, list[str]] = {}
+    held = {row for row, _ in grid.unsaved}
     for n in range(start, len(grid.rows)):
         row = grid.rows[n]
-        # A row that only merged cells reach is blank.
-        if (row and row[0].strip()) or "".join(row[:width]).strip():
+        # A row that only merged cells reach is blank; one of formulas without values is not.
+        if (row and row[0].strip()) or "".join(row[:width]).strip() or n in held:
             cells = row if len(row) == width else [*row[:width], *[""] * (width - len(row))]
             for column, value in filled.get(n, {}).items():
                 cells[column] = cells[column] or value
             body[n + 1] = cells
     return body
+
+
+def _unsaved(grid: Grid, start: int, names: list[str]) -> dict[str, tuple[int, ...]]:
+    """Return column -> rows, by their number in the file, in which it has a formula without a value."""
+    found: dict[str, list[int]] = {}
+    for row, column in sorted(grid.unsaved):
+        if row >= start:
+            found.setdefault(names[column] if column < len(names) else f"column {column + 1}", []).append(row + 1)
+    return {name: tuple(rows) for name, rows in found.items()}
+
+
+def _beyond(grid: Grid, start: int, width: int) -> tuple[int, ...]:
+    """Return the rows, by their number in the file, that hold something right of the headings."""
+    rows = enumerate(grid.rows[start:], start + 1)
+    return tuple(n for n, row in rows if len(row) > width and "".join(row[width:]).strip())
 
 
 def _no_data(frame: pd.DataFrame, headings: list[str]) -> pd.Series:

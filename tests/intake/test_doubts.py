@@ -1,10 +1,13 @@
 """What looks wrong without being so for certain: it is said, with file and row, and nothing else happens."""
 
+import re
+import zipfile
 from pathlib import Path
 
 import pytest
 import small_study as small
 
+from planner.errors import InputError
 from planner.intake import Inputs, read_inputs, read_table
 from planner.study import load_study
 
@@ -195,3 +198,62 @@ def test_a_row_of_units_is_no_place_and_its_units_hold(small_study: Path):
     inputs = couriers(small_study, ["0.0003", 0.0004], heads=heads)
     assert inputs.demand.query("group == 'couriers'")["weight"].tolist() == pytest.approx([3, 4])
     assert inputs.rejects["row"].tolist() == [2] and "单位" in inputs.rejects["reason"][0]
+
+
+# --- what would otherwise go unread without a word -------------------------------------------------------------------
+
+
+def test_cells_right_of_the_last_heading_are_told(small_study: Path):
+    file = small_study / "candidates.csv"
+    row = candidate("C3", "甲,乙店", "A", 0)
+    file.write_text(file.read_text(encoding="utf-8-sig") + row + "\n\n,,,,,,,,,,,,多出来的\n", encoding="utf-8-sig")
+    inputs = read(small_study)
+    assert warned(inputs, "candidates.csv", "4, 6", "纬度") and "cells_beyond" in inputs.topics
+    assert inputs.rejects["row"].tolist() == [4], "the comma within a name has moved its coordinates"
+
+
+def formulas(file: Path, cells: dict[str, str], sheet: str | None = None) -> None:
+    """Put formulas into a workbook, as somebody does whose program doesn't compute them."""
+    import openpyxl
+
+    workbook = openpyxl.load_workbook(file)
+    for cell, formula in cells.items():
+        (workbook[sheet] if sheet else workbook.active)[cell] = formula
+    workbook.save(file)
+
+
+def test_formulas_without_values_are_told_column_by_column(small_study: Path):
+    formulas(small_study / "sites.xlsx", {"F3": '="24/"&7', "I3": "=A1", "I4": "=A1"})
+    inputs = read(small_study)
+    told = [w for w, topic in zip(inputs.warnings, inputs.topics, strict=True) if topic == "formula_unsaved"]
+    assert len(told) == 2 and "第 3 行「开放时间」" in told[0] and "第 3, 4 行「地址」" in told[1]
+
+
+def test_a_formula_for_a_coordinate_sets_its_row_aside_and_for_an_amount_stops(small_study: Path):
+    formulas(small_study / "sites.xlsx", {"J4": "=K4"})
+    rejects = read(small_study).rejects
+    assert rejects["row"].tolist() == [4] and "公式" in rejects["reason"][0] and "Excel" in rejects["repair"][0]
+    formulas(small_study / "options.xlsx", {"G3": "=4*0.5"})
+    with pytest.raises(InputError) as caught:
+        read(small_study)
+    assert (caught.value.key, caught.value.values["row"]) == ("cell_formula", 3)
+
+
+def test_formulas_of_another_sheet_or_with_values_are_no_doubt(tmp_path: Path):
+    import openpyxl
+
+    file = book(tmp_path / "a.xlsx", 城区=[HEAD, ROW], 说明=[["x"]])
+    formulas(file, {"B2": "=1+1"}, "说明")
+    assert read_table(file).unsaved == {}
+    formulas(file, {"B2": "=1+1"}, "城区")
+    assert read_table(file).unsaved == {"name": (2,)}
+    # Saved by Excel: a value, or the empty text that a formula gave.
+    for saved in (b'<c r="B2"><f>1+1</f><v>2</v></c>', b'<c r="B2" t="str"><f>1+1</f><v></v></c>'):
+        with zipfile.ZipFile(file) as old:
+            parts = {name: old.read(name) for name in old.namelist()}
+        parts = {n: re.sub(rb'<c r="B2"[^>]*><f>1\+1</f><v ?/?>(</v>)?</c>', saved, part) for n, part in parts.items()}
+        with zipfile.ZipFile(tmp_path / "b.xlsx", "w") as new:
+            for name, part in parts.items():
+                new.writestr(name, part)
+        assert read_table(tmp_path / "b.xlsx").unsaved == {}
+        assert openpyxl.load_workbook(tmp_path / "b.xlsx")["城区"]["B2"].value == "=1+1"
