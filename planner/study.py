@@ -102,6 +102,7 @@ class Table(_Settings):
         crs: coordinate system of its coordinates where they are metres and it isn't found out.
         columns: field -> heading, where recognising the headings must be overruled: ``columns = { lon = "东经" }``.
         header: number of the header's row in the file, where finding it must be overruled.
+        sheet: of a workbook or, of a file of several layers, the layer.
     """
 
     file: str

@@ -131,6 +131,38 @@ def _detail(error: Exception, path: Path) -> str:
     return line.replace(str(path), path.name).replace(str(path.parent), "")[:200]
 
 
+def unread_layers(path: Path, layer: str | None = None) -> tuple[str, ...]:
+    """Return the names of what lies in a file of layers beside the one that is read; nothing where one was asked for by name.
+
+    Of a kmz that is any other kml than the first, whatever was asked for.
+    """
+    match path.suffix.lower():
+        case ".kmz":
+            with zipfile.ZipFile(path) as archive:
+                return tuple(_kmls(archive)[1:])
+        case ".gpkg" | ".fgb" if layer is None:
+            return tuple(_drawn(path)[1:])
+    return ()
+
+
+def _drawn(path: Path) -> list[str]:
+    """Return the layers of a file that hold shapes; a GeoPackage has tables beside them."""
+    return [str(name) for name, shape in pyogrio.list_layers(path) if shape is not None]
+
+
+def _kmls(archive: zipfile.ZipFile) -> list[str]:
+    """Return the kmls in a kmz, the one that holds the map first: doc.kml, or else that nearest to the top."""
+    names = [name for name in archive.namelist() if name.lower().endswith(".kml")]
+    return sorted(names, key=lambda name: (name.lower() != "doc.kml", name.count("/")))
+
+
+def note_unread(path: Path, file: str, layer: str | None, notes: Notes, *, setting: str = "layer") -> None:
+    """Note layers that nobody asked for and nothing was read of."""
+    if others := unread_layers(path, layer):
+        key = "kmls_unread" if path.suffix.lower() == ".kmz" else "layers_unread"
+        notes.warn(key, file=file, others=", ".join(others), setting=setting)
+
+
 def _open(path: Path, file: str, layer: str | None) -> gpd.GeoDataFrame:
     match path.suffix.lower():
         case ".parquet":
@@ -138,14 +170,17 @@ def _open(path: Path, file: str, layer: str | None) -> gpd.GeoDataFrame:
         case ".zip":
             return _open_zip(path, file, layer)
         case ".kmz":
-            return _open_kml(_member(path, file, ".kml"), file, layer)
+            return _open_kml(_kml_of(path, file), file, layer)
         case ".kml":
             return _open_kml(path.read_bytes(), file, layer)
         case ".geojson" | ".json":
             return _open_geojson(decode(path.read_bytes(), file), file, layer)
         case ".shp":
             return gpd.read_file(path, encoding=_shapefile_encoding(path))
-    return gpd.read_file(path, layer=layer)
+    there = _drawn(path)
+    if layer is not None and layer not in there:
+        raise InputError("layer_missing", file=file, layer=layer, found=", ".join(there) or "–")
+    return gpd.read_file(path, layer=layer or next(iter(there), None))
 
 
 def _open_geojson(text: str, file: str, layer: str | None) -> gpd.GeoDataFrame:
@@ -162,7 +197,10 @@ def _open_kml(raw: bytes, file: str, layer: str | None) -> gpd.GeoDataFrame:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "layer.kml")
         copy.write_bytes(raw)
-        names = [layer] if layer else pyogrio.list_layers(copy)[:, 0].tolist()
+        there = pyogrio.list_layers(copy)[:, 0].tolist()
+        if layer is not None and layer not in there:
+            raise InputError("layer_missing", file=file, layer=layer, found=", ".join(there) or "–")
+        names = [layer] if layer else there
         folders = [gpd.read_file(copy, layer=name) for name in names]
     folders = [marks for marks in folders if isinstance(marks, gpd.GeoDataFrame) and len(marks)]
     if not folders:
@@ -170,12 +208,12 @@ def _open_kml(raw: bytes, file: str, layer: str | None) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(pd.concat(folders, ignore_index=True), crs=folders[0].crs)
 
 
-def _member(path: Path, file: str, suffix: str) -> bytes:
+def _kml_of(path: Path, file: str) -> bytes:
     with zipfile.ZipFile(path) as archive:
         refuse_bomb(archive, file)
-        names = [name for name in archive.namelist() if name.lower().endswith(suffix)]
+        names = _kmls(archive)
         if not names:
-            raise InputError("layer_unreadable", file=file, detail=f"no {suffix}")
+            raise InputError("layer_unreadable", file=file, detail="no .kml")
         return archive.read(names[0])
 
 
@@ -235,6 +273,7 @@ def read_streets(study: Study, settings: Streets, zones: gpd.GeoDataFrame, notes
     extract = settings.file.lower().endswith(osm.SUFFIXES)
     layer = (settings.file, settings.layer, settings.crs)
     frame = _walkable(study, settings, zones) if extract else read_layer(study, *layer)
+    note_unread(study.path(settings.file), settings.file, settings.layer, notes)
     lines = frame[frame.geom_type.isin(["LineString", "MultiLineString"]) & ~frame.is_empty]
     if lines.empty:
         raise InputError("layer_not_lines", file=settings.file)
@@ -306,6 +345,7 @@ def no_polygons(study: Study) -> gpd.GeoDataFrame:
 def read_polygons(study: Study, settings: Layer, notes: Notes) -> gpd.GeoDataFrame:
     """Return valid polygons: id, name, source, geometry. What had to be repaired or left out is noted."""
     whole = read_layer(study, settings.file, settings.layer, settings.crs)
+    note_unread(study.path(settings.file), settings.file, settings.layer, notes)
     frame = whole[whole.geom_type.isin(["Polygon", "MultiPolygon"]) & ~whole.is_empty]
     if frame.empty:
         raise InputError("layer_not_polygons", file=settings.file)

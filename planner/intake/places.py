@@ -26,7 +26,7 @@ from planner.intake.age import note_age
 from planner.intake.cells import angles, money, pair, plain
 from planner.intake.grid import Grid
 from planner.intake.headings import bare, declared_datum
-from planner.intake.layers import LAYER_SUFFIXES, likely_crs, read_raw_layer
+from planner.intake.layers import LAYER_SUFFIXES, likely_crs, note_unread, read_raw_layer
 from planner.intake.notes import Notes, some
 from planner.intake.table import RawTable, read_table, table_of
 from planner.study import STUDY_FILE, Action, Mode, Role, Study, Table, Tier
@@ -58,6 +58,7 @@ def read_places(study: Study, settings: Table, notes: Notes) -> RawTable:
     path = study.path(settings.file)
     if path.suffix.lower() in LAYER_SUFFIXES:
         table = _read_layer_table(path, settings)
+        note_unread(path, settings.file, settings.sheet, notes, setting="sheet")
     else:
         table = read_table(path, settings.sheet, columns=settings.columns, header=settings.header)
     # A file in a folder keeps its path in every sentence, and of a workbook with several sheets the sheet is named.
@@ -74,7 +75,7 @@ def table_of_layer(path: Path, settings: Table) -> Grid:
     Raises:
         InputError: unreadable, or without a coordinate system.
     """
-    layer = gpd.GeoDataFrame(read_raw_layer(path, settings.file))
+    layer = gpd.GeoDataFrame(read_raw_layer(path, settings.file, settings.sheet))
     if layer.crs is None and settings.crs is None:
         bounds = "–".join(f"{number:.10g}" for number in layer.total_bounds)
         raise InputError("layer_no_crs", file=settings.file, numbers=bounds, likely=likely_crs(layer))
@@ -86,7 +87,7 @@ def table_of_layer(path: Path, settings: Table) -> Grid:
     # A layer made from a table has that table's columns of numbers still; where its points are is what holds.
     heads = [f"原{c}" if bare(str(c)) in ("经度", "纬度") else str(c) for c in cells.columns] + ["经度", "纬度"]
     rows = [[*row, x, y] for row, x, y in zip(cells.to_numpy().tolist(), lon, lat, strict=True)]
-    return Grid("", [heads, *rows])
+    return Grid(settings.sheet or "", [heads, *rows])
 
 
 def _read_layer_table(path: Path, settings: Table) -> RawTable:

@@ -1,9 +1,12 @@
 """Layers of any make: what is noticed in them, refused and repaired. The corpus has more of them."""
 
 import warnings
+import zipfile
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
+import pyogrio
 import pytest
 import shapely
 import small_study as small
@@ -161,3 +164,51 @@ def test_sites_from_a_phone(small_study: Path):
     assert sites["name"].tolist()[:2] == straight["name"].tolist()[:2]
     assert sites["source"].tolist()[:2] == ["phone.kml#1", "phone.kml#2"]
     assert sites.distance(straight).max() < 0.01
+
+
+def extra(file: Path, name: str) -> None:
+    """Put another layer, and a table without shapes, into a GeoPackage."""
+    points = [shapely.Point(small.node(letter)) for letter in "FJ"]
+    sites = {"编号": ["S1", "S2"], "名称": ["甲", "乙"], "类别": ["银行", "银行"]}
+    gpd.GeoDataFrame(sites, geometry=points, crs=small.CRS).to_file(file, layer=name)
+    pyogrio.write_dataframe(pd.DataFrame({"styleName": ["a"]}), file, layer="layer_styles")
+
+
+def told(folder: Path, topic: str) -> list[str]:
+    inputs = read_inputs(load_study(folder))
+    return [warning for warning, of in zip(inputs.warnings, inputs.topics, strict=True) if of == topic]
+
+
+def test_layers_that_nobody_read_are_told_and_can_be_named(small_study: Path):
+    for file in ("zones.gpkg", "streets.gpkg"):
+        extra(small_study / file, "现状站点")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        said = told(small_study, "layers_unread")
+    assert len(said) == 2 and all("现状站点" in line and "layer_styles" not in line for line in said)
+    settings = small_study / "study.toml"
+    toml = settings.read_text("utf-8").replace('"zones.gpkg"', '"zones.gpkg"\nlayer = "zones"')
+    toml = toml.replace('"streets.gpkg"', '"streets.gpkg"\nlayer = "streets"')
+    settings.write_text(toml.replace('"sites.xlsx"', '"zones.gpkg"\nsheet = "现状站点"'), "utf-8")
+    assert told(small_study, "layers_unread") == []
+    assert read_inputs(load_study(small_study)).sites["source"][0] == "zones.gpkg!现状站点#1"
+    settings.write_text(settings.read_text("utf-8").replace('layer = "zones"', 'layer = "zone"'), "utf-8")
+    with pytest.raises(InputError) as caught:
+        read_inputs(load_study(small_study))
+    assert caught.value.key == "layer_missing" and "zones, 现状站点" in caught.value.text("zh")
+
+
+def test_a_second_kml_of_a_kmz_is_told(small_study: Path):
+    def marks(letters: str) -> str:
+        mark = "<Placemark><name>{}点</name><Point><coordinates>{},{}</coordinates></Point></Placemark>"
+        inside = "".join(mark.format(letter, *small.lonlat(letter)) for letter in letters)
+        return f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{inside}</Document></kml>'
+
+    with zipfile.ZipFile(small_study / "phone.kmz", "w") as archive:
+        archive.writestr("files/more.kml", marks("A"))
+        archive.writestr("doc.kml", marks("FJ"))
+    settings = small_study / "study.toml"
+    settings.write_text(settings.read_text("utf-8").replace("sites.xlsx", "phone.kmz"), "utf-8")
+    assert read_inputs(load_study(small_study)).sites["name"].tolist()[:2] == ["F点", "J点"]
+    said = told(small_study, "kmls_unread")
+    assert len(said) == 1 and "phone.kmz" in said[0] and "files/more.kml" in said[0]
