@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import shapely
 from pyproj import CRS, Transformer
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from planner import datum, evidence
@@ -38,6 +40,8 @@ _FAR_M = 100_000.0
 # Two rows of one name this near to each other are one place written down twice.
 _SAME_PLACE_M = 30.0
 _SAME_NAME = 0.8
+# More names than this on one spot are addresses found only to the town, which is told; only equal ones are put together there.
+_CROWD, _LONGEST_NAME = 100, 200
 # A name this long that stands twice, within this distance, names one place: chains number or place their branches. K.
 _LONG_NAME, _NEARBY_M = 5, 1_000.0
 # Without a word about the datum in study.toml, evidence this strong is not passed over.
@@ -472,10 +476,20 @@ def note_doubts(study: Study, sites: gpd.GeoDataFrame, water: gpd.GeoDataFrame, 
     """Note places that may be wrong: one written down twice, many on one spot, in the water, in another datum than the rest."""
     names = [_core(name) for name in sites["name"]]
     xy = shapely.get_coordinates(sites.geometry)
-    for one, other, apart_m in doubles(sites):
-        notes.warn("duplicate", one=_shown(sites, one), other=_shown(sites, other), m=apart_m)
-    for one, other, apart_m in _alike_pairs(sites, "candidate", "existing"):
-        notes.warn("candidate_stands", one=_shown(sites, one), other=_shown(sites, other), m=apart_m)
+    for group in _doubled(sites):
+        one, other, more = group[0], group[1], group[2:]
+        told: dict[str, object] = {"one": _shown(sites, one), "other": _shown(sites, other)}
+        if more:
+            notes.warn("duplicates", **told, count=len(group), rows=some(sites["source"].iloc[more]))
+        else:
+            notes.warn("duplicate", **told, m=math.dist(xy[one], xy[other]))
+    kinds = sites["status"].to_numpy()
+    for group in _alike_groups(sites):
+        standing, planned = ([n for n in group if kinds[n] == status] for status in ("existing", "candidate"))
+        if standing and planned:
+            one, other, count = planned[0], standing[0], len(planned)
+            told = {"one": _shown(sites, one), "other": _shown(sites, other), "m": math.dist(xy[one], xy[other])}
+            notes.warn("candidates_stand" if count > 1 else "candidate_stands", **told, count=count)
     spot = (
         pd.Series([tuple(p) for p in np.round(xy, 2)]).to_frame("at").groupby("at", sort=False)["at"].transform("size")
     )
@@ -491,23 +505,71 @@ def note_doubts(study: Study, sites: gpd.GeoDataFrame, water: gpd.GeoDataFrame, 
 
 
 def doubles(sites: gpd.GeoDataFrame) -> list[tuple[int, int, float]]:
-    """Return pairs of rows, by position, that look like one place written down twice, and how far apart they are in metres."""
-    return [pair for status in ("existing", "candidate") for pair in _alike_pairs(sites, status, status)]
+    """Return pairs of rows, by position, that look like one place written down twice, and how far apart they are in metres.
+
+    Of several rows of one place each is paired with the first.
+    """
+    xy = shapely.get_coordinates(sites.geometry)
+    return [(group[0], n, math.dist(xy[group[0]], xy[n])) for group in _doubled(sites) for n in group[1:]]
 
 
-def _alike_pairs(sites: gpd.GeoDataFrame, status: str, against: str) -> list[tuple[int, int, float]]:
-    """Return pairs of rows, by position, of one status and another (or the same) on one spot and with alike names."""
-    names, xy = [_core(name) for name in sites["name"]], shapely.get_coordinates(sites.geometry)
-    own, others = (np.flatnonzero((sites["status"] == s).to_numpy()) for s in (status, against))
-    if not len(own) or not len(others):
+def _doubled(sites: gpd.GeoDataFrame) -> list[list[int]]:
+    """Return groups of rows, by position, of one status that look like one place."""
+    found = []
+    for status in ("existing", "candidate"):
+        rows = np.flatnonzero((sites["status"] == status).to_numpy())
+        found += [[int(rows[n]) for n in group] for group in _alike_groups(sites.iloc[rows])]
+    return found
+
+
+def _alike_groups(sites: gpd.GeoDataFrame) -> list[list[int]]:
+    """Return groups of rows, by position, in which each stands on one spot with another that has an alike name.
+
+    Rows of one name come together first, around one of them, so that a thousand of them on a spot are a thousand steps and not a
+    million; only that one is held against other names.
+    """
+    names, xy = pd.Series([_core(name) for name in sites["name"]]), shapely.get_coordinates(sites.geometry)
+    links, stars = list[tuple[int, int]](), list[np.ndarray]()
+    for name, of_name in names.groupby(names, sort=False):
+        own = _stars(xy, of_name.index.to_numpy()) if name else []
+        links += [(int(star[0]), int(row)) for star in own for row in star[1:]] + _touching(xy, own)
+        stars += own
+    # 1号 and 2号 of a place are two places.
+    digits = names[[int(star[0]) for star in stars]].str.replace(r"\D", "", regex=True).reset_index(drop=True)
+    for _, of_digits in digits.groupby(digits, sort=False):
+        at = xy[[stars[n][0] for n in of_digits.index]]
+        crowd = cKDTree(at).query_ball_point(at, 3 * _SAME_PLACE_M, return_length=True)
+        calm = [stars[n] for n in of_digits.index[crowd <= _CROWD]]
+        links += _touching(xy, calm, names)
+    one, other = np.array(links, dtype=int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(links)), (one, other)), shape=(len(names), len(names)))
+    group_of = connected_components(graph, directed=False)[1]
+    groups = names.groupby(group_of, sort=False)
+    return [rows.index.tolist() for _, rows in groups if len(rows) > 1]
+
+
+def _stars(xy: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
+    """Return rows around the first of them that none has taken yet, it first, until all are taken."""
+    tree, left, stars = cKDTree(xy[rows]), np.ones(len(rows), dtype=bool), list[np.ndarray]()
+    for n in range(len(rows)):
+        if left[n]:
+            near = np.array(tree.query_ball_point(xy[rows[n]], _SAME_PLACE_M))
+            left[n] = False
+            stars.append(np.append(rows[n], rows[near[left[near]]]))
+            left[near] = False
+    return stars
+
+
+def _touching(xy: np.ndarray, stars: list[np.ndarray], names: pd.Series | None = None) -> list[tuple[int, int]]:
+    """Return the first rows of stars of which a row of one stands on one spot with a row of the other; of alike ``names`` if given."""
+    if len(stars) < 2:
         return []
-    found = cKDTree(xy[own]).query_ball_tree(cKDTree(xy[others]), _SAME_PLACE_M)
-    pairs = [(int(own[a]), int(others[b])) for a, near in enumerate(found) for b in sorted(near)]
-    return [
-        (one, other, math.dist(xy[one], xy[other]))
-        for one, other in pairs
-        if (one < other or status != against) and _alike(names[one], names[other])
-    ]
+    first = [int(star[0]) for star in stars]
+    near = list(cKDTree(xy[first]).query_pairs(3 * _SAME_PLACE_M))
+    if names is not None:
+        near = [(a, b) for a, b in near if _alike(names[first[a]], names[first[b]])]
+    apart_m = [cKDTree(xy[stars[a]]).query(xy[stars[b]])[0].min() for a, b in near]
+    return [(first[a], first[b]) for (a, b), m in zip(near, apart_m, strict=True) if m <= _SAME_PLACE_M]
 
 
 def _note_mixed(study: Study, sites: gpd.GeoDataFrame, names: list[str], xy: np.ndarray, notes: Notes) -> None:
@@ -537,15 +599,13 @@ def _shown(sites: gpd.GeoDataFrame, n: int) -> str:
 
 
 def _core(name: str) -> str:
-    """Return a name without brackets, spaces and signs."""
-    return re.sub(r"\(.*?\)|\W", "", plain(name)).lower()
+    """Return a name without brackets, spaces and signs; of a text that is no name any more, its beginning."""
+    return re.sub(r"\([^()]*\)|\W", "", plain(name[:_LONGEST_NAME])).lower()
 
 
 def _alike(one: str, other: str) -> bool:
-    if not one or not other:
-        return False
-    # 1号 and 2号 of a place are two places.
-    if re.sub(r"\D", "", one) != re.sub(r"\D", "", other):
+    # The ratio is at most twice the shorter's share of both.
+    if 2 * min(len(one), len(other)) < _SAME_NAME * (len(one) + len(other)):
         return False
     return one == other or difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() >= _SAME_NAME
 

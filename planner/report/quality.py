@@ -36,7 +36,7 @@ MOST_ROWS = 1_000
 _TOPICS: dict[str, frozenset[str]] = {
     "place": frozenset({"read_as", "datum_contradicted", "axes_swapped", "in_water", "datum_mixed", "datum_pasted", "same_spot",
                         "approximate"}),
-    "double": frozenset({"duplicate", "same_name", "candidate_stands"}),
+    "double": frozenset({"duplicate", "duplicates", "same_name", "candidate_stands", "candidates_stand"}),
     "people": frozenset({"weight_heavy", "weight_zero", "weight_apart", "weight_alike", "people_unplaced",
                          "people_outside_zones", "road_ends"}),
     "scope": frozenset({"total_differs", "people_outside", "swept_little", "swept_much", "zones_overlap", "zones_holes", "no_zones"}),

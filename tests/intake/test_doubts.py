@@ -1,14 +1,20 @@
 """What looks wrong without being so for certain: it is said, with file and row, and nothing else happens."""
 
 import re
+import time
 import zipfile
 from pathlib import Path
 
+import geopandas as gpd
+import numpy as np
+import pandas as pd
 import pytest
+import shapely
 import small_study as small
 
 from planner.errors import InputError
 from planner.intake import Inputs, read_inputs, read_table
+from planner.intake.places import _alike_groups
 from planner.study import load_study
 
 
@@ -257,3 +263,43 @@ def test_formulas_of_another_sheet_or_with_values_are_no_doubt(tmp_path: Path):
                 new.writestr(name, part)
         assert read_table(tmp_path / "b.xlsx").unsaved == {}
         assert openpyxl.load_workbook(tmp_path / "b.xlsx")["城区"]["B2"].value == "=1+1"
+
+
+# --- many rows of one place ------------------------------------------------------------------------------------------
+
+
+def crowd(folder: Path, names: list[str], *, apart_m: float = 0.0) -> Inputs:
+    return candidates(folder, *(candidate(f"X{n}", name, "A", apart_m * n) for n, name in enumerate(names)))
+
+
+def test_many_rows_of_one_name_on_one_spot_are_told_once(small_study: Path):
+    inputs = crowd(small_study, ["东门便民驿站"] * 300 + ["东门便民驿站点"])
+    assert inputs.topics.count("duplicates") == 1 and inputs.topics.count("duplicate") == 0
+    assert warned(inputs, "疑似重复", "301 ", "candidates.csv#4", "candidates.csv#5", "candidates.csv#6")
+
+
+def test_a_row_that_is_one_place_with_two_others_makes_one_group(small_study: Path):
+    inputs = crowd(
+        small_study, ["东门便民驿站", "东门便民驿站", "南门公厕", "东门便民驿站点", "东门便民驿站"], apart_m=11
+    )
+    assert warned(inputs, "疑似重复", "4 ", "#4", "#5", "#7", "#8"), "the last is near the third and not near the first"
+    file = small_study / "candidates.csv"
+    file.write_text(file.read_text("utf-8-sig").replace("东门便民驿站", "人民路休息点"), "utf-8-sig")
+    small.edit_cell(small_study / "sites.xlsx", "J3", small.lonlat("A")[0])
+    small.edit_cell(small_study / "sites.xlsx", "K3", small.lonlat("A")[1])
+    assert warned(read(small_study), "候选点", "4 行", "sites.xlsx#3")
+
+
+def test_twenty_thousand_names_on_one_spot_are_no_matter_of_minutes():
+    count = 20_000
+    for names in (
+        [f"驿站{n}" for n in range(count)],
+        ["".join("甲乙丙丁戊己庚辛壬癸"[int(d)] for d in f"{n:06d}") for n in range(count)],
+        ["东门便民驿站"] * count,
+    ):
+        sites = pd.DataFrame({"name": names, "status": "candidate", "source": [f"a.csv#{n}" for n in range(count)]})
+        points = shapely.points(np.random.default_rng(1).uniform(0, 15, (count, 2)))
+        began = time.process_time()
+        groups = _alike_groups(gpd.GeoDataFrame(sites, geometry=points, crs=small.CRS))
+        assert time.process_time() - began < 15
+        assert [len(group) for group in groups] == ([count] if len(set(names)) == 1 else [])
