@@ -333,34 +333,29 @@ def sort_rows(first: Counts, lo: int, hi: int, demand: Pairs, site: Pairs, dista
         longest = max(longest, first[row + 1] - first[row])
     bins = np.zeros(2 * longest + 2, dtype=np.int64)
     keys, binned = np.empty(longest, dtype=np.uint64), np.empty(longest, dtype=np.uint64)
-    for row in range(lo, hi):
-        begin, n = first[row], first[row + 1] - first[row]
+    for row in range(U64(lo), U64(hi)):
+        begin = U64(first[row])
+        n = U64(first[row + ONE]) - begin
         for i in range(n):
             keys[i] = U64(distance[begin + i]) << HALF | U64(site[begin + i])
             demand[begin + i] = row
-        if n <= 24:
-            _place_by_rank(keys[:n], begin, site, distance)
+        if n <= U64(24):
+            # A few keys go behind as many as are smaller: that compares all, but never guesses.
+            for i in range(n):
+                key, at = keys[i], U64(begin)
+                for j in range(n):
+                    at += U64(keys[j] < key)
+                site[at], distance[at] = key & LOW, key >> HALF
             continue
         _bin(keys[:n], bins, binned)
         for i in range(n):
-            key, j = binned[i], i
-            while j > 0 and binned[j - 1] > key:
-                binned[j] = binned[j - 1]
-                j -= 1
-            binned[j] = key
+            key, at = binned[i], U64(i)
+            while at > U64(0) and binned[at - ONE] > key:
+                binned[at] = binned[at - ONE]
+                at -= ONE
+            binned[at] = key
         for i in range(n):
             site[begin + i], distance[begin + i] = binned[i] & LOW, binned[i] >> HALF
-
-
-@compiled
-def _place_by_rank(keys: Keys, begin: int, site: Pairs, distance: Whole) -> None:
-    """Write a few keys where they belong: each behind as many as are smaller. Compares all, but never guesses."""
-    for i in range(len(keys)):
-        rank = U64(0)
-        for j in range(len(keys)):
-            rank += U64(keys[j] < keys[i])
-        at = U64(begin) + rank
-        site[at], distance[at] = keys[i] & LOW, keys[i] >> HALF
 
 
 @compiled
@@ -576,25 +571,6 @@ def assign_k(
                 distance = _between(demand[d], sites[s])
                 if distance <= U64(limit):
                     _insert(best[d], distance << HALF | U64(s))
-
-
-@compiled
-def search_one(
-    site: Whole, demand: Whole, first_arc: Whole, arcs: Keys, limit: int,
-    nearest: Whole, buckets: Whole, queue: Keys, after: Whole,
-) -> tuple[Counts, Whole, bool]:  # fmt: skip
-    """Return the demand places within ``limit`` of one site, in their order, the lengths to them, and whether there was room."""
-    n = _sow(site, nearest, buckets, queue, after)
-    n = _spread(first_arc, arcs, U32(limit + 1), n, nearest, buckets, queue, after)
-    found, length, n_found = np.empty(len(demand), dtype=np.int64), np.empty(len(demand), dtype=np.uint32), 0
-    for d in range(len(demand)):
-        distance = _through_ends(demand[d], nearest)
-        if demand[d, EDGE] == site[EDGE]:
-            distance = min(distance, _between(demand[d], site))
-        if distance <= U64(limit):
-            found[n_found], length[n_found] = d, U32(distance)
-            n_found += 1
-    return found[:n_found].copy(), length[:n_found].copy(), bool(n < U64(queue.size))
 
 
 @compiled

@@ -245,12 +245,21 @@ class Positions:
         offset_m: (n,) metres along that edge from its start.
         access_m: (n,) metres between the point and the street.
         xy: (n, 2) where the points lie in the network's CRS; needed where there are no streets (``edge`` is -1 there).
+
+    The arrays can't be written to: searches keep what they have made of them (`planner.reach.prepare`).
     """
 
     edge: Ints
     offset_m: Floats
     access_m: Floats
     xy: Floats | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Show the arrays as they are, read-only."""
+        for name in ("edge", "offset_m", "access_m"):
+            shown = np.asarray(getattr(self, name)).view()
+            shown.flags.writeable = False
+            object.__setattr__(self, name, shown)
 
     def __len__(self) -> int:
         """Return the number of points."""

@@ -9,7 +9,9 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
+from weakref import WeakKeyDictionary, ref
 
 import geopandas as gpd
 import numpy as np
@@ -83,7 +85,7 @@ def nearest(network: Network, demand: Positions, sites: Positions, *, access_sha
     """
     if network.detour_factor is not None:
         return _straight_nearest(_xy(demand), _xy(sites), network.detour_factor)
-    from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
+    from_, to = place_sites(network, sites, access_share), prepare(network, demand, access_share).places
     best = np.full(len(to), kernels.FREE, dtype=np.uint64)
     if len(from_):
         label = _label_nodes(network, from_)
@@ -134,7 +136,7 @@ def k_nearest(
     """
     if network.detour_factor is not None:
         return _straight_k_nearest(_xy(demand), _xy(sites), k, network.detour_factor)
-    from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
+    from_, to = place_sites(network, sites, access_share), prepare(network, demand, access_share).places
     n = min(k, len(from_))  # nodes hold as many; a caller who wants all asks for more than there are
     best = np.full((len(to), n), kernels.FREE, dtype=np.uint64)
     if n > 0:
@@ -160,7 +162,7 @@ def reach(
     """
     if network.detour_factor is not None:
         return _straight_reach(_xy(demand), _xy(sites), cutoff_m, network.detour_factor)
-    from_, to = place_sites(network, sites, access_share), place_demand(network, demand, access_share)
+    from_, to = place_sites(network, sites, access_share), prepare(network, demand, access_share)
     # Searches that follow each other along the curve find their streets still in the cache: 1.3× at a million nodes.
     order = np.argsort(from_[:, kernels.START], kind="stable")
     limit = whole_limit(cutoff_m)
@@ -173,9 +175,9 @@ def reach(
         part.pairs_of_demand[:] = begin[:-1] - part.pairs_of_demand
     on_all_cores(lambda numbers: _scatter(numbers, parts, order, site, distance), range(len(parts)))
     who = np.empty(first[-1], dtype=np.int32)
-    on_all_cores(lambda rows: _sort_rows(rows, first, who, site, distance), range(0, len(to), BLOCK_ROWS))
+    on_all_cores(lambda rows: _sort_rows(rows, first, who, site, distance), range(0, len(demand), BLOCK_ROWS))
     return Reach(
-        n_demand=len(to),
+        n_demand=len(demand),
         n_sites=len(from_),
         cutoff_m=cutoff_m,
         demand=who,
@@ -282,13 +284,11 @@ def _search_one(
     network: Network, demand: Positions, site: Positions, limit: int, access_share: float
 ) -> tuple[Ints, Whole]:
     """Return the demand places within the limit of one site, and the lengths to them."""
-    from_, to = place_sites(network, site, access_share), place_demand(network, demand, access_share)
-    room, enough, chains = QUEUE_ROOM, False, network.chains
-    while not enough:
-        state = kernels.scratch(chains.n_nodes, min(longest_step(chains.length, from_), limit), limit, room)
-        who, length, enough = kernels.search_one(from_[0], to, chains.first_arc, chains.arcs, limit, *state)
-        room *= 2
-    return who, length
+    from_, to = place_sites(network, site, access_share), prepare(network, demand, access_share)
+    pieces = [piece for part in _search(network, to, from_, limit) for piece in part.pieces]
+    who, length = (np.concatenate(column) for column in list(zip(*pieces, strict=True))[2:])
+    order = np.argsort(who)
+    return who[order].astype(np.int64), length[order]
 
 
 def straight_nearest(
@@ -419,9 +419,37 @@ def place_sites(network: Network, positions: Positions, access_share: float) -> 
     return _places(network, positions, access_share, True)
 
 
-def place_demand(network: Network, positions: Positions, access_share: float) -> Whole:
-    """Return where searches lead, in the form of `kernels`."""
-    return _places(network, positions, access_share, False)
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Demand as the searches want it: made once for each `Positions`, for it is searched for again and again.
+
+    Attributes:
+        network, access_share: what it was made for.
+        places: (n_demand, 7) where searches lead, in the form of `kernels`.
+    """
+
+    network: "ref[Network]"
+    access_share: float
+    places: Whole
+
+    @cached_property
+    def at_nodes(self) -> tuple[Whole, Whole]:
+        """The places at each node: `kernels.list_at_nodes`."""
+        network = self.network()
+        assert network is not None
+        return kernels.list_at_nodes(self.places, network.chains.n_nodes)
+
+
+_prepared: "WeakKeyDictionary[Positions, Prepared]" = WeakKeyDictionary()
+
+
+def prepare(network: Network, demand: Positions, access_share: float) -> Prepared:
+    """Return where searches lead; 90 bytes a place are kept for as long as its positions are."""
+    known = _prepared.get(demand)
+    if known is None or known.network() is not network or known.access_share != access_share:
+        known = Prepared(ref(network), access_share, _places(network, demand, access_share, False))
+        _prepared[demand] = known
+    return known
 
 
 def _places(network: Network, positions: Positions, access_share: float, are_sites: bool) -> Whole:
@@ -468,15 +496,15 @@ class Found:
     pieces: list[tuple[int, Ints, Whole, Whole]]
 
 
-def _search(network: Network, demand: Whole, sites: Whole, limit: int) -> list[Found]:
+def _search(network: Network, demand: Prepared, sites: Whole, limit: int) -> list[Found]:
     """Search from each site; return what each thread found."""
     chains = network.chains
-    graph = (demand, *kernels.list_at_nodes(demand, chains.n_nodes), chains.first_arc, chains.arcs, limit)
+    graph = (demand.places, *demand.at_nodes, chains.first_arc, chains.arcs, limit)
     longest = min(longest_step(chains.length, sites), limit)
     search_block: Callable[..., int] = kernels.search_block
 
     def search(blocks: Iterator[int]) -> Found:
-        found, queue_room, pair_room = Found(np.zeros(len(demand), np.int64), []), QUEUE_ROOM, BLOCK_PAIRS
+        found, queue_room, pair_room = Found(np.zeros(len(demand.places), np.int64), []), QUEUE_ROOM, BLOCK_PAIRS
         state = kernels.scratch(chains.n_nodes, longest, limit, queue_room)
         pairs = np.empty(0, np.uint32), np.empty(0, np.uint32)
         for block in blocks:

@@ -515,3 +515,29 @@ def test_all_searches_agree_where_there_are_no_streets(district: tuple, cutoff_m
     more = add_site(fewer, network, demand, take(sites, [len(sites) - 1]))
     assert same(more, found)
     assert more.approximate
+
+
+def test_what_is_kept_of_a_demand_is_for_one_network_and_one_share_of_the_way_to_the_street() -> None:
+    town = toy("""
+        A--a--b--B
+    """)
+    network, demand, sites = located(town)
+    away = Positions(demand.edge, demand.offset_m, np.full(len(demand), 10.0))
+    assert list(nearest(network, away, sites)[1]) == [310, 310]
+    assert list(nearest(network, away, sites, access_share=0.0)[1]) == [300, 300]
+    assert list(nearest(network, away, sites)[1]) == [310, 310]
+    stretched = town.streets.set_geometry(town.streets.affine_transform([2, 0, 0, 1, 0, 0]))
+    longer = from_lines(stretched)
+    there = locate(longer, town.sites.affine_transform([2, 0, 0, 1, 0, 0]))
+    assert triplets(reach(network, demand, sites, cutoff_m=2000)) != triplets(
+        reach(longer, demand, there, cutoff_m=2000)
+    )
+    fresh = take(demand, np.arange(len(demand)))
+    assert triplets(reach(longer, demand, there, cutoff_m=2000)) == triplets(reach(longer, fresh, there, cutoff_m=2000))
+
+
+def test_positions_cannot_be_changed_behind_the_back_of_a_search() -> None:
+    offset_m = np.array([10.0])
+    places = Positions(np.array([0]), offset_m, np.zeros(1))
+    with pytest.raises(ValueError, match="read-only"):
+        places.offset_m[0] = 20.0
