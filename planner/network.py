@@ -104,7 +104,9 @@ def from_lines(lines: gpd.GeoDataFrame, *, oneway: str | None = None) -> Network
     """
     crs = _metres(lines.crs)
     shapes, row, dropped = _single_lines(np.asarray(lines.geometry.array))
-    ends = np.concatenate([shapely.get_coordinates(shapely.get_point(shapes, i)) for i in (0, -1)])
+    xy, of = shapely.get_coordinates(shapes, return_index=True)
+    first = np.searchsorted(of, np.arange(len(shapes) + 1))
+    ends = xy[np.concatenate([first[:-1], first[1:] - 1])]
     start, stop, xy = _number_nodes(ends)
     length_m = shapely.length(shapes)
 
@@ -190,7 +192,9 @@ def _single_lines(geometry: NDArray[np.object_]) -> tuple[NDArray[np.object_], I
     kind = shapely.get_type_id(geometry)
     empty = shapely.is_missing(geometry) | shapely.is_empty(geometry)
     is_line = np.isin(kind, [1, 2, 5]) & ~empty
-    parts, part_of = shapely.get_parts(shapely.force_2d(geometry[is_line]), return_index=True)
+    lines = geometry[is_line]
+    flat = shapely.force_2d(lines) if (shapely.get_coordinate_dimension(lines) != 2).any() else lines
+    parts, part_of = shapely.get_parts(flat, return_index=True)
     row = np.flatnonzero(is_line)[part_of]
     with np.errstate(invalid="ignore", over="ignore"):
         length_m = shapely.length(parts)
