@@ -175,17 +175,7 @@ def _pieces(
 def _edges_along(network: Network, chain: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints, Ints, Ints]:
     """Return the edges under stretches of chains: the stretch each belongs to, its number, and from where to where on it (mm)."""
     chains = network.chains
-    key = chain.astype(np.uint64) << np.uint64(32)
-    first = np.searchsorted(chains.edge_key, key | low.astype(np.uint64), side="right") - 1
-    n = np.searchsorted(chains.edge_key, key | high.astype(np.uint64)) - first
-    stretch = np.repeat(np.arange(len(chain)), n)
-    edge = chains.edge_at[np.arange(len(stretch)) + np.repeat(first - (np.cumsum(n) - n), n)]
-    *_, begin, length, way = chains.edges[edge].astype(np.int64).T
-    from_, to = np.maximum(low[stretch] - begin, 0), np.minimum(high[stretch] - begin, length)
-    back = way & int(kernels.AGAINST) > 0
-    from_[back], to[back] = (length - to)[back], (length - from_)[back]
-    there = from_ < to
-    return stretch[there], edge[there], from_[there], to[there]
+    return kernels.cut_at_edges(chain, low, high, chains.first_edge, chains.edge_at, chains.edges)
 
 
 def _cut(network: Network, edge: Ints, from_m: Floats, to_m: Floats) -> Lines:

@@ -46,7 +46,7 @@ class Chains:
         first_chain, chain_at: chains ``chain_at[first_chain[v]:first_chain[v + 1]]`` are walked to node ``v``, dead ends among them.
         edges: (n_edges, 7) what a search wants of an edge in one row: start, stop, number and length of its chain, how far along that it
             begins, its own length, and whether it is drawn against its chain, a one-way, on a dead end (bits, see `planner.kernels`).
-        edge_at, edge_key: (n_edges,) the edges in the order in which they lie on their chains, and chain << 32 | begin of each.
+        first_edge, edge_at: edges ``edge_at[first_edge[c]:first_edge[c + 1]]`` lie on chain ``c``, in this order.
     """
 
     n_nodes: int
@@ -60,8 +60,8 @@ class Chains:
     arcs: Keys
     first_chain: Whole
     chain_at: Whole
-    edge_at: Ints
-    edge_key: Keys
+    first_edge: Whole
+    edge_at: Whole
 
     @property
     def n_chains(self) -> int:
@@ -89,9 +89,7 @@ def link(start: Ints, stop: Ints, length: Whole, oneway: Flags, n_nodes: int) ->
     n_kept = int(kept[-1]) if n_nodes else 0
     start, stop = kept[begins] - 1, kept[ends_at] - 1
     way = against * AGAINST + oneway * ONE_WAY + dead_end[chain] * DEAD_END
-    key = chain.astype(U64) << HALF | begin.astype(U64)
-    # Of edges that begin at one place on a chain the last is the one that a search finds; only that one has a length.
-    order = np.lexsort([length, key])
+    order = np.lexsort([length, begin, chain])
     return Chains(
         n_kept,
         np.column_stack([start[chain], stop[chain], chain, total[chain], begin, length, way]).astype(U32),
@@ -102,8 +100,8 @@ def link(start: Ints, stop: Ints, length: Whole, oneway: Flags, n_nodes: int) ->
         dead_end,
         *_arcs(start, stop, total, one, ~dead_end, n_kept),
         *_list_at_nodes(start, stop, n_kept, one | (start == stop)),
-        order,
-        key[order],
+        np.searchsorted(chain[order], np.arange(n_chains + 1)).astype(U32),
+        order.astype(U32),
     )
 
 

@@ -720,6 +720,31 @@ def reach_chains(
 
 
 @compiled
+def cut_at_edges(
+    chain: Counts, low: Counts, high: Counts, first_edge: Whole, edge_at: Whole, edges: Whole
+) -> tuple[Counts, Counts, Counts, Counts]:
+    """Cut stretches of chains where their edges end: the stretch each piece is of, its edge, and from where to where on that.
+
+    The last three arguments are attributes of `planner.chains.Chains`; lengths are whole millimetres.
+    """
+    room = 0
+    for i in range(len(chain)):
+        room += I64(first_edge[chain[i] + 1]) - I64(first_edge[chain[i]])
+    pieces, n = np.empty((4, room), dtype=np.int64), 0
+    for i in range(len(chain)):
+        for at in range(U64(first_edge[chain[i]]), U64(first_edge[chain[i] + 1])):
+            edge = U64(edge_at[at])
+            begin, length, way = I64(edges[edge, 4]), I64(edges[edge, 5]), edges[edge, 6]
+            from_, to = max(low[i] - begin, I64(0)), min(high[i] - begin, length)
+            if from_ < to:
+                if way & AGAINST:
+                    from_, to = length - to, length - from_
+                pieces[0, n], pieces[1, n], pieces[2, n], pieces[3, n] = i, edge, from_, to
+                n += 1
+    return pieces[0, :n], pieces[1, :n], pieces[2, :n], pieces[3, :n]
+
+
+@compiled
 def stamp(field: Grid, west: float, south: float, cell_m: float, segments: Floats, beyond_m: float) -> None:
     """Lower a raster of distances to the line segments (rows of x0, y0, x1, y1) in all cells within ``beyond_m`` of one."""
     n_rows, n_columns = field.shape
