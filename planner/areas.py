@@ -24,6 +24,7 @@ Lines = NDArray[np.object_]
 
 BLOCK_SITES = 64
 BLOCK_PIECES = 1 << 16
+MOST_CELLS = 1 << 27  # of the raster that areas are drawn from: 1 GiB
 
 
 def reached_streets(
@@ -77,7 +78,7 @@ def service_areas(
         One row a site and cutoff, the lowest first; columns ``site``, ``cutoff_m``, geometry (MultiPolygon).
 
     Raises:
-        ValueError: a cutoff is negative or no number, or the cell isn't below the frontage.
+        ValueError: a cutoff is negative or no number, the cell isn't below the frontage, or an area has too many cells.
     """
     cutoffs = _ascending(cutoffs_m)
     if not 0 < cell_m < frontage_m:
@@ -229,6 +230,10 @@ def _contours(
     corners = segments.reshape(-1, 2)
     west, south = (np.floor((corners.min(axis=0) - beyond_m) / cell_m) - 1) * cell_m
     n_columns, n_rows = (np.ceil((corners.max(axis=0) + beyond_m - [west, south]) / cell_m) + 2).astype(int)
+    if n_rows * n_columns > MOST_CELLS:
+        raise ValueError(
+            f"an area of {n_columns:,} × {n_rows:,} cells is too large to draw: take a larger cell_m than {cell_m}"
+        )
     field = np.full((n_rows, n_columns), beyond_m)
     x, y = west + cell_m * np.arange(n_columns), south + cell_m * np.arange(n_rows)
     areas = []

@@ -727,7 +727,7 @@ def cut_at_edges(
 
     The last three arguments are attributes of `planner.chains.Chains`; lengths are whole millimetres.
     """
-    room = 0
+    room = I64(0)
     for i in range(len(chain)):
         room += I64(first_edge[chain[i] + 1]) - I64(first_edge[chain[i]])
     pieces, n = np.empty((4, room), dtype=np.int64), 0
@@ -735,7 +735,7 @@ def cut_at_edges(
         for at in range(U64(first_edge[chain[i]]), U64(first_edge[chain[i] + 1])):
             edge = U64(edge_at[at])
             begin, length, way = I64(edges[edge, 4]), I64(edges[edge, 5]), edges[edge, 6]
-            from_, to = max(low[i] - begin, I64(0)), min(high[i] - begin, length)
+            from_, to = I64(max(low[i] - begin, 0)), I64(min(high[i] - begin, length))
             if from_ < to:
                 if way & AGAINST:
                     from_, to = length - to, length - from_

@@ -6,7 +6,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely import Point
+from shapely import LineString, Point
 from test_reach import districts, located
 from toys import CRS, grid, toy
 
@@ -172,3 +172,12 @@ def test_without_streets_areas_are_circles_of_the_straight_line_that_a_walk_stan
     assert list(merged["site"]) == [-1, -1]
     assert merged.area.sum() == pytest.approx(areas.geometry[1].union(areas.geometry[3]).area)
     assert reached_streets(network, sites, 500).empty
+
+
+def test_an_area_too_large_to_draw_is_refused_with_advice() -> None:
+    street = gpd.GeoDataFrame(geometry=[LineString([(0, 0), (700_000, 700_000)])], crs=CRS)
+    network = from_lines(street)
+    site = Positions(np.array([0]), np.zeros(1), np.zeros(1))
+    with pytest.raises(ValueError, match="larger cell_m than 10"):
+        service_areas(network, site, 900_000)
+    assert len(service_areas(network, site, 900_000, cell_m=1000, frontage_m=2500)) == 1
