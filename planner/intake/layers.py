@@ -288,6 +288,12 @@ def read_streets(study: Study, settings: Streets, zones: gpd.GeoDataFrame, notes
         )
     classes = lines[settings.class_column].astype(str)
     lines, classes = lines[~classes.isin(settings.exclude)], classes[~classes.isin(settings.exclude)]
+    with np.errstate(invalid="ignore"):
+        length_m = shapely.length(lines.geometry.to_numpy())
+    walked = np.isfinite(length_m) & (length_m > 0)
+    if not walked.all():
+        notes.warn("streets_no_length", file=settings.file, rows=some(lines.index[~walked]), count=int((~walked).sum()))
+        lines, classes = lines[walked], classes[walked]
     if lines.empty:
         raise InputError("layer_all_excluded", file=settings.file)
     own_ids = "id" in lines.columns and lines["id"].notna().all() and lines["id"].is_unique

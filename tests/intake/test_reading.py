@@ -289,6 +289,18 @@ def test_points_where_lines_should_be(small_study: Path):
     refused(small_study, "layer_not_lines")
 
 
+def test_a_street_without_a_length_is_told_and_left_out(small_study: Path):
+    frame = gpd.read_file(small_study / "streets.gpkg")
+    (small_study / "streets.gpkg").unlink()
+    start = shapely.get_point(frame.geometry.iloc[0], 0)
+    frame.loc[len(frame)] = {**frame.iloc[0], "geometry": shapely.LineString([start, start])}
+    frame.to_file(small_study / "streets.gpkg")
+    inputs = read(small_study)
+    assert len(inputs.streets) == len(frame) - 1
+    told = f"streets.gpkg 中有 1 条线没有长度或坐标不是有限的数（第 {len(frame)} 个），未作为街道。"
+    assert told in inputs.warnings
+
+
 @pytest.mark.parametrize("name", ["streets.gpkg", "sites.xlsx", "zones.gpkg"])
 def test_a_file_that_is_not_what_its_name_says(small_study: Path, name: str):
     (small_study / name).write_bytes(b"\x00\x01not a table or layer")
