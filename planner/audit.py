@@ -13,6 +13,7 @@ from planner.errors import InputError
 from planner.network import Network, Positions
 
 FAR_M = 100.0
+NEAR_M = 1.0
 
 
 def audit_positions(
@@ -76,17 +77,21 @@ def _crossed(
     return crossed
 
 
-def audit_crossings(network: Network) -> gpd.GeoDataFrame:
-    """Find where edges meet without a common end point, so that nobody can turn from one into the other.
+def audit_crossings(network: Network, *, near_m: float = NEAR_M) -> gpd.GeoDataFrame:
+    """Find where edges meet, or all but meet, without a common end point, so that nobody can turn from one into the other.
 
-    A ``crossing`` may be a bridge or a missing junction; a ``touch`` (one ends on the other's side) is a gap in most data; an
-    ``overlap`` is a street drawn twice.
+    A ``crossing`` may be a bridge or a missing junction; a ``touch`` (one ends on the other's side) and a ``near`` (a dead end stops
+    short of the other) are gaps in most data; an ``overlap`` is a street drawn twice.
+
+    Args:
+        near_m: a dead end at most this many metres from a street that it does not meet is near it.
 
     Returns:
         Columns ``kind``, ``edge``, ``other`` (``edge`` < ``other``), geometry (Point; LineString for an overlap), by edge.
     """
     lines = np.asarray(network.edges.geometry.array)
-    edge, other = shapely.STRtree(lines).query(lines, "intersects")
+    tree = shapely.STRtree(lines)
+    edge, other = tree.query(lines, "intersects")
     edge, other = edge[edge < other], other[edge < other]
     order = np.lexsort([other, edge])
     edge, other = edge[order], other[order]
@@ -97,8 +102,31 @@ def audit_crossings(network: Network) -> gpd.GeoDataFrame:
     at_ends = [~is_line & (_apart(parts, ends[those], lines[those]) == 0) for those in (edge, other)]
     kind = np.select([is_line, at_ends[0] ^ at_ends[1], ~at_ends[0]], ["overlap", "touch", "crossing"], "junction")
     there = kind != "junction"
-    columns = {"kind": kind[there], "edge": edge[there], "other": other[there]}
-    return gpd.GeoDataFrame(columns, geometry=parts[there], crs=network.crs)
+    points, dead_end, beside = _dead_ends_near(network, lines, tree, near_m)
+    columns = {
+        "kind": np.concatenate([kind[there], np.full(len(points), "near")]),
+        "edge": np.concatenate([edge[there], np.minimum(dead_end, beside)]),
+        "other": np.concatenate([other[there], np.maximum(dead_end, beside)]),
+    }
+    found = gpd.GeoDataFrame(columns, geometry=np.concatenate([parts[there], points]), crs=network.crs)
+    return found.sort_values(["edge", "other"], kind="stable", ignore_index=True)
+
+
+def _dead_ends_near(
+    network: Network, lines: NDArray[np.object_], tree: shapely.STRtree, near_m: float
+) -> tuple[NDArray[np.object_], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the dead ends that stop short of an edge which theirs does not meet: the end, its edge, that edge."""
+    start, stop = network.start, network.stop
+    met = np.bincount(np.concatenate([start, stop]), minlength=network.n_nodes)
+    own = np.concatenate([np.flatnonzero(met[start] == 1), np.flatnonzero(met[stop] == 1)])
+    node = np.concatenate([start[met[start] == 1], stop[met[stop] == 1]])
+    points = shapely.points(network.node_x[node], network.node_y[node])
+    end, other = tree.query(points, "dwithin", near_m)
+    edge = own[end]
+    joined = (start[edge, None] == np.column_stack([start[other], stop[other]])).any(axis=1)
+    joined |= (stop[edge, None] == np.column_stack([start[other], stop[other]])).any(axis=1)
+    apart = ~joined & ~shapely.intersects(lines[edge], lines[other])
+    return points[end[apart]], edge[apart], other[apart]
 
 
 def _apart(points: NDArray[np.object_], ends: NDArray[np.object_], lines: NDArray[np.object_]) -> NDArray[np.float64]:

@@ -75,6 +75,24 @@ def test_crossings_touches_and_overlaps_are_told_from_junctions() -> None:
     assert found.geometry[1].length == pytest.approx(20)
 
 
+def test_dead_ends_that_stop_just_short_of_a_street_are_near_it() -> None:
+    network = from_lines(
+        gpd.GeoDataFrame(
+            geometry=[
+                LineString([(0, 0), (100, 0)]),
+                LineString([(50, 0.9), (50, 60)]),  # stops 90 cm short of the first
+                LineString([(70, -1.1), (70, -60)]),  # too far to be a slip
+                LineString([(0, 0), (40, 0.5)]),  # ends beside the street that it begins at
+            ],
+            crs=CRS,
+        )
+    )
+    found = audit_crossings(network)
+    assert list(zip(found.kind, found.edge, found.other, strict=True)) == [("near", 0, 1)]
+    assert found.geometry[0] == Point(50, 0.9)
+    assert list(audit_crossings(network, near_m=2.0).kind) == ["near", "near"]
+
+
 def test_a_bridge_is_reported_as_a_crossing() -> None:
     found = audit_crossings(
         from_lines(

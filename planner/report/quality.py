@@ -18,7 +18,7 @@ import pandas as pd
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
-from planner.audit import audit_positions
+from planner.audit import audit_crossings, audit_positions
 from planner.errors import InputError
 from planner.intake import Inputs
 from planner.pipeline import Walks
@@ -32,6 +32,8 @@ from planner.workspace.survey import Findings, Survey
 # The walk from a place to its street: farther than this, a street is missing or the place is wrong.
 FAR_FROM_STREET_M = 100.0
 MOST_ROWS = 1_000
+# How streets may fail to meet, the likeliest fault first: a crossing is a bridge as often as not.
+_JOINTS = ("near", "touch", "overlap", "crossing")
 # What a warning speaks of, in the order of reading; whatever is not named here speaks of the files and their words.
 _TOPICS: dict[str, frozenset[str]] = {
     "place": frozenset({"read_as", "datum_contradicted", "axes_swapped", "in_water", "datum_mixed", "datum_pasted", "same_spot",
@@ -86,6 +88,7 @@ def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) 
         Section("headings", head(file=inputs.headings["file"], heading=inputs.headings["heading"], field=inputs.headings["field"])),
         Section("snap", _snap(inputs, walks, lang, head)),
         Section("suspects", _suspects(inputs, walks, lang, head)),
+        Section("joints", _joints(inputs, walks, lang, head)),
         Section("scopes", _scopes(study, inputs, lang, head)),
     )  # fmt: skip
 
@@ -259,6 +262,24 @@ def _suspects(inputs: Inputs, walks: Walks, lang: Lang, head: Head) -> pd.DataFr
         parts.append(shown[shown["doubt"] != ""])
     doubtful = pd.concat(parts).sort_values("access_m", ascending=False, kind="stable").head(MOST_ROWS)
     return head(**{str(column): doubtful[column].to_list() for column in doubtful})
+
+
+def _joints(inputs: Inputs, walks: Walks, lang: Lang, head: Head) -> pd.DataFrame:
+    """Return where streets meet, or all but meet, and nobody can turn from one into the other."""
+    columns = ("joint", "street", "source", "other_street", "other_source", "lon", "lat")
+    if walks.network.detour_factor is not None:
+        return head(**{column: [] for column in columns})
+    found = audit_crossings(walks.network)
+    found = found.sort_values("kind", key=lambda kind: kind.map(_JOINTS.index), kind="stable").head(MOST_ROWS)
+    edges = walks.network.edges
+    name, source = edges["name"].to_numpy(), edges["source"].to_numpy()
+    at = found.geometry.representative_point().to_crs("EPSG:4326")
+    here, there = found["edge"].to_numpy(), found["other"].to_numpy()
+    kind = [say(lang, f"check.joint_{kind}") for kind in found["kind"]]
+    lonlat = at.x.round(6).to_list(), at.y.round(6).to_list()
+    return head(
+        **dict(zip(columns, (kind, name[here], source[here], name[there], source[there], *lonlat), strict=True))
+    )
 
 
 def _scopes(study: Study, inputs: Inputs, lang: Lang, head: Head) -> pd.DataFrame:

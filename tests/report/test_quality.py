@@ -3,6 +3,7 @@ from pathlib import Path
 import geopandas as gpd
 import openpyxl
 import pandas as pd
+import pytest
 import shapely
 import small_study as small
 
@@ -47,6 +48,21 @@ def test_the_report_tells_counts_rejects_evidence_and_snaps(small_study: Path, t
         assert named and all(cell.data_type == "s" for cell in named)
         text = page.read_text(encoding="utf-8")
         assert "<script>" not in text and "&lt;script&gt;" in text
+
+
+def test_streets_that_fail_to_meet_are_told_with_their_place(small_study: Path):
+    streets = gpd.read_file(small_study / "streets.gpkg")
+    middle = streets.geometry.iloc[0].interpolate(0.5, normalized=True)
+    alley = streets.iloc[[0]].assign(name="断头巷", geometry=[shapely.LineString([(middle.x, middle.y - 80), middle])])
+    pd.concat([streets, alley], ignore_index=True).to_file(small_study / "streets.gpkg")
+    study = load_study(small_study)
+    inputs = read_inputs(study)
+    table = next(s.table for s in quality_sections(study, inputs, walk(study, inputs), lang="zh") if s.key == "joints")
+    told = table[table["另一条路"] == "断头巷"]
+    assert told["情况"].tolist() == [say("zh", "check.joint_touch")]
+    assert told["另一条路来源"].tolist() == [f"streets.gpkg#{len(streets) + 1}"]
+    lon, lat = gpd.GeoSeries([middle], crs=small.CRS).to_crs("EPSG:4326").get_coordinates().iloc[0]
+    assert told[["经度", "纬度"]].to_numpy()[0] == pytest.approx([lon, lat], abs=1e-6)
 
 
 def test_places_on_an_island_of_the_network_or_across_water_are_doubtful(small_study: Path):
