@@ -692,12 +692,13 @@ def run_id(study: Study, inputs: Inputs) -> str:
 
 def _annotated(inputs: Inputs, moments: dict[int, Coverage], gap_of: list[NDArray[np.object_]]) -> gpd.GeoDataFrame:
     """Return the demand with its existing coverage, its gap and the moment from which it is covered."""
-    today, ids = moments[0], inputs.sites["id"].to_numpy()
+    # Where no site is near the last of these is meant, also where there is no site at all.
+    today, ids = moments[0], np.array([*inputs.sites["id"], None], dtype=object)
     covered_from = np.full(len(inputs.demand), -1)
     for year in sorted(moments, reverse=True):
         covered_from[moments[year].covered] = year
     return inputs.demand.assign(
-        nearest_site=np.where(today.nearest >= 0, ids[today.nearest], None),
+        nearest_site=ids[today.nearest],
         nearest_m=today.nearest_m,
         sites_within=today.sites_within,
         covered=today.covered,

@@ -57,14 +57,16 @@ _STRAY = 0.2
 _EARTH = (-180.0, -85.0, 180.0, 85.0)
 
 
-def read_places(study: Study, settings: Table, notes: Notes) -> RawTable:
+def read_places(study: Study, settings: Table, notes: Notes, *, may_be_empty: bool = False) -> RawTable:
     """Read a table of the study: a sheet, a csv, or a layer of points."""
     path = study.path(settings.file)
     if path.suffix.lower() in LAYER_SUFFIXES:
         table = _read_layer_table(path, settings)
         note_unread(path, settings.file, settings.sheet, notes, setting="sheet")
     else:
-        table = read_table(path, settings.sheet, columns=settings.columns, header=settings.header)
+        table = read_table(
+            path, settings.sheet, columns=settings.columns, header=settings.header, may_be_empty=may_be_empty
+        )
     # A file in a folder keeps its path in every sentence, and of a workbook with several sheets the sheet is named.
     file = f"{settings.file}!{table.sheet}" if settings.sheet and table.sheet else settings.file
     table = RawTable(**{**vars(table), "file": file})
@@ -334,9 +336,15 @@ def _metres(median_m: float) -> str:
 def read_sites(
     study: Study, settings: Table, status: str, ground: Ground, zones: gpd.GeoDataFrame, notes: Notes
 ) -> gpd.GeoDataFrame:
-    """Return a table of existing sites or candidates; rows without a place, or far from all streets, become rejects."""
-    table = read_places(study, settings, notes)
+    """Return a table of existing sites or candidates; rows without a place, or far from all streets, become rejects.
+
+    A table of existing sites may hold none: where there is no site yet, all is to be built.
+    """
+    table = read_places(study, settings, notes, may_be_empty=status == "existing")
     columns.need(table, "name")
+    if table.rows.empty and table.aside.empty:
+        notes.warn("no_sites", file=table.file)
+        return as_table(pd.DataFrame(columns=list(SITE_COLUMNS)), SITE_COLUMNS, study.crs)
     table, points = locate_rows(study, settings, table, ground, zones, notes)
     table, points = _within_reach(study, table, points, ground, notes)
     file, sites = table.file, pd.DataFrame(index=table.rows.index)
@@ -407,6 +415,8 @@ def known_services() -> set[str]:
 
 def refuse_unoffered(study: Study, sites: gpd.GeoDataFrame, options: pd.DataFrame) -> None:
     """Refuse a standard that requires what no place and no option offers: nothing could ever count as effective."""
+    if sites.empty and options.empty:
+        return  # nothing stands and nothing is planned: gaps alone are asked for
     offered = frozenset[str]().union(*map(service_set, [*sites["services"], *options["services"]]))
     for service in study.standard.services:
         if service not in offered:

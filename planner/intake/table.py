@@ -75,7 +75,12 @@ class RawTable:
 
 
 def read_table(
-    path: Path, sheet: str | None = None, *, columns: Mapping[str, str] | None = None, header: int | None = None
+    path: Path,
+    sheet: str | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    header: int | None = None,
+    may_be_empty: bool = False,
 ) -> RawTable:
     """Read a sheet or a csv as text under the headings it has.
 
@@ -83,7 +88,8 @@ def read_table(
         path: xlsx, xls, csv, tsv or txt.
         sheet: name of the sheet; if not given, the first one that holds a table.
         columns: field -> the user's heading, where recognising must be overruled.
-        header: number of the header's row in the file, where finding must be overruled.
+        header: number of the header's row in the file, where finding it must be overruled.
+        may_be_empty: whether a header without rows will do.
 
     Raises:
         InputError: not a table, no such sheet or heading, no known headings, too large, no rows, or a heading that stands twice.
@@ -94,10 +100,12 @@ def read_table(
     except InputError as error:
         # A cover or a page of notes may lie on top.
         found = None if sheet or error.key not in ("no_header", "table_empty") else _tables(path, grid.others, columns)
-        if not found:
+        if not found and not (may_be_empty and error.key == "table_empty"):
             raise
-        first, *rest = found
-        table = table_of(read_grid(path, first.sheet), path.name, columns=columns or {})
+        if found:
+            grid, header = read_grid(path, found[0].sheet), None
+        table = table_of(grid, path.name, columns=columns or {}, header=header, may_be_empty=may_be_empty)
+        rest = (found or [])[1:]
     else:
         rest = _tables(path, grid.others, columns) if not sheet else []
     return replace(table, unread={other.sheet: len(other.rows) for other in rest})
@@ -114,7 +122,9 @@ def _tables(path: Path, sheets: Sequence[str], columns: Mapping[str, str] | None
     return found
 
 
-def table_of(grid: Grid, file: str, *, columns: Mapping[str, str], header: int | None = None) -> RawTable:
+def table_of(
+    grid: Grid, file: str, *, columns: Mapping[str, str], header: int | None = None, may_be_empty: bool = False
+) -> RawTable:
     """Return the rows of a grid under the header that is found in it."""
     first, last = (header - 1, header - 1) if header else _find_header(grid, columns, file)
     if last >= len(grid.rows):
@@ -129,7 +139,7 @@ def table_of(grid: Grid, file: str, *, columns: Mapping[str, str], header: int |
     names = [fields.get(n, heading or f"column {n + 1}") for n, heading in enumerate(headings)]
     names = [f"{name} " if name in HEADINGS and n not in fields else name for n, name in enumerate(names)]
     body = _body(grid, last + 1, names)
-    if not body:
+    if not body and not may_be_empty:
         raise InputError("table_empty", file=file)
     frame = pd.DataFrame(list(body.values()), index=list(body), columns=names, dtype=object)
     reasons = _no_data(frame, headings)

@@ -242,7 +242,7 @@ def _survey_table(study: Study, role: str, settings: Table, ground: Ground, zone
     base: dict[str, Any] = {"role": role, "kind": kind, "file": settings.file}
     try:
         base["sheets"] = _sheets(study, settings)
-        table = read_places(study, settings, notes)
+        table = read_places(study, settings, notes, may_be_empty=role == "sites")
     except InputError as error:
         return Findings(**base, problem=error, preview=_preview(study, settings))
     base |= {
@@ -324,7 +324,7 @@ def _read(
         one = study.model_copy(update={"demand": (settings,)})
         return read_demand(one, ground, zones, area, notes)["source"].nunique(), ()
     sites = read_sites(study, settings, "existing" if role == "sites" else "candidate", ground, zones, notes)
-    rows = sites["source"].str.rpartition("#")[2].astype(int).tolist()
+    rows = [int(source.rpartition("#")[2]) for source in sites["source"]]
     names = sites["name"].tolist()
     return len(sites), tuple(Double(rows[a], names[a], rows[b], names[b], metres) for a, b, metres in doubles(sites))
 
