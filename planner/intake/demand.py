@@ -280,8 +280,8 @@ def _ledger_demand(
     people = _ledger_people(table, settings, notes)
     texts = (columns.text(table, field).tolist() for field in ("road", "road_from", "road_to", "road_span"))
     named, rows = NamedRoads(streets), list[tuple[int, int, shapely.LineString, str, float]]()
-    lost, whole = dict[tuple[str, str], list[int]](), list[int]()
-    for n, (road, start, end) in enumerate(ends_of(*texts)):
+    lost, whole, unsplit = dict[tuple[str, str], list[int]](), list[int](), list[int]()
+    for n, (road, start, end, unread) in enumerate(ends_of(*texts)):
         found = named.stretch(road, start, end)
         pieces = _pieces_within(found, settings.piece_m, zones, area)
         length_m = sum(piece.length for _, piece, _ in pieces)
@@ -292,10 +292,16 @@ def _ledger_demand(
             lost.setdefault((key, like), []).append(n)
         elif found.whole:
             whole.append(n)
+        elif unread:
+            unsplit.append(n)
     for (key, like), unmatched in lost.items():
         notes.reject(table, table.rows.iloc[unmatched], key, name=like)
     if whole:
         notes.warn("road_ends", file=table.file, count=len(whole), rows=some(table.rows.index[whole]))
+    if unsplit:
+        said = columns.text(table, "road_span").iloc[unsplit[0]][:40]
+        rows_said = some(table.rows.index[unsplit])
+        notes.warn("road_unsplit", file=table.file, count=len(unsplit), rows=rows_said, text=said)
     unplaced = sum(float(people[unmatched].sum()) for unmatched in lost.values())
     if unplaced > 0:
         notes.warn("people_unplaced", file=table.file, people=unplaced)

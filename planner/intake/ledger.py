@@ -23,7 +23,18 @@ from shapely.ops import substring
 from planner.intake.cells import plain
 
 # A road name's branches stand in brackets or behind it: 人民路(东段), 人民路辅路.
-_BRANCH = re.compile(r"\(.*?\)|[东西南北中]?段$|辅路$|\s")
+_LONGEST_NAME = 200
+_BRANCH = re.compile(r"\([^()]*\)|[东西南北中]?段$|辅路$|\s")
+# Words around an end that are no part of a road's name: 自解放路起至建设路口止.
+_ABOUT = re.compile(r"^(?:从|自|由|起于|起自)|(?:起|止|为止)$|(?<=[路街道])口$")
+# 东起解放路,西至建设路; 东至解放路、西至建设路.
+_SIDES = re.compile(
+    r"[东西南北](?:起|至|到|起于|起自)\s*([^,、;\s]+)[,、;\s]+[东西南北](?:至|到|止|讫|止于|止至)\s*(\S+)"
+)
+# Words for all of a road.
+_WHOLE = re.compile(
+    r"(?:全线|全路|全路段|全段|全程|全长|整条|整条路|整路|whole|entire|all|full length|-|—|/|无)?", re.IGNORECASE
+)
 # What stands between the two ends of a stretch written in one cell: 解放路至建设路, 解放路—建设路. A single hyphen or "to" only between
 # blanks or Chinese, for names hold them too.
 _TO = re.compile(r"\s*(?:至|到|~|→|—+|–|－+|--+)\s*|\s+(?:-|to)\s+|(?<=[^\x00-\x7f])-(?=[^\x00-\x7f])")
@@ -73,6 +84,10 @@ class NamedRoads:
         near = difflib.get_close_matches(_core(road), self._numbers, n=1, cutoff=0.5)
         return near[0] if near else ""
 
+    def _end(self, name: str) -> list[int]:
+        """Return the streets of a name as it stands, or else without the words around it."""
+        return self._numbers.get(_core(name)) or self._numbers.get(_core(_ABOUT.sub("", plain(name))), [])
+
     def stretch(self, road: str, start: str, end: str) -> Stretch:
         """Return the lines of a road between its crossings with two others; all of them where no ends are named.
 
@@ -85,31 +100,34 @@ class NamedRoads:
         everything = Stretch(own, self._lines[own].tolist())
         if not own or not (_core(start) or _core(end)):
             return everything
-        others = [shapely.union_all(self._lines[self._numbers.get(_core(name), [])]) for name in (start, end)]
+        others = [shapely.union_all(self._lines[self._end(name)]) for name in (start, end)]
         found = _between(everything, others)
         return replace(everything, whole=True) if found is None else found
 
 
 def ends_of(
     roads: Sequence[str], starts: Sequence[str], ends: Sequence[str], spans: Sequence[str]
-) -> list[tuple[str, str, str]]:
-    """Return (road, start, end) of each row, where both ends may stand in one cell or behind the road in brackets.
+) -> list[tuple[str, str, str, bool]]:
+    """Return (road, start, end, unsplit) of each row, where both ends may stand in one cell or behind the road in brackets.
 
-    人民路 with 解放路至建设路 beside it and 人民路(解放路-建设路) say the same.
+    人民路 with 解放路至建设路 beside it and 人民路(解放路-建设路) say the same. ``unsplit`` is whether a cell speaks of ends that were
+    not found in it: neither two of them, nor a word for the whole road.
     """
     found = []
     for road, start, end, span in zip(roads, starts, ends, spans, strict=True):
-        bracket = re.search(r"\((.*?)\)", plain(road))
+        bracket = re.search(r"\(([^()]*)\)", plain(road))
         for text in (span, bracket[1] if bracket else ""):
-            parts = [part for part in _TO.split(plain(text)) if part.strip()]
+            sides = _SIDES.fullmatch(plain(text))
+            parts = list(sides.groups()) if sides else [part for part in _TO.split(plain(text)) if part.strip()]
             if not (start or end) and len(parts) == 2:
                 start, end = parts
-        found.append((road or span, start, end))
+        unsplit = bool(road) and not (start or end) and not _WHOLE.fullmatch(plain(span))
+        found.append((road or span, start, end, unsplit))
     return found
 
 
 def _core(name: str) -> str:
-    return _BRANCH.sub("", plain(name))
+    return _BRANCH.sub("", plain(name[:_LONGEST_NAME]))
 
 
 def _between(road: Stretch, others: Sequence[shapely.Geometry]) -> Stretch | None:

@@ -101,7 +101,7 @@ def test_a_road_drawn_with_gaps_is_bridged():
      ("人民路", "", "", "解放路→建设路")],
 )  # fmt: skip
 def test_ends_may_stand_in_one_cell_or_behind_the_road(row: tuple[str, str, str, str]):
-    road, start, end = ends_of(*([cell] for cell in row))[0]
+    road, start, end, _ = ends_of(*([cell] for cell in row))[0]
     assert (road.replace("（", "(").partition("(")[0], start, end) == ("人民路", "解放路", "建设路")
 
 
@@ -109,8 +109,8 @@ def test_ends_may_stand_in_one_cell_or_behind_the_road(row: tuple[str, str, str,
     ("span", "ends"), [("全线", ("", "")), ("Rue Saint-Roman to Quai Kennedy", ("Rue Saint-Roman", "Quai Kennedy"))]
 )
 def test_what_is_no_stretch_is_none(span: str, ends: tuple[str, str]):
-    assert ends_of(["a"], [""], [""], [span])[0][1:] == ends
-    assert ends_of([""], [""], [""], ["人民路"])[0] == ("人民路", "", "")
+    assert ends_of(["a"], [""], [""], [span])[0][1:3] == ends
+    assert ends_of([""], [""], [""], ["人民路"])[0] == ("人民路", "", "", False)
 
 
 def test_workers_lie_on_their_stretch_and_unmatched_rows_are_named(small_study: Path):
@@ -186,3 +186,38 @@ def test_rows_say_what_was_wrong_with_their_road(small_study: Path):
     assert inputs.rejects["row"].tolist() == [3, 4] and "人民路" in inputs.rejects["reason"][0]
     ends, unplaced = inputs.warnings
     assert "5" in ends and "台账.xlsx" in ends and "9.0" in unplaced
+
+
+@pytest.mark.parametrize(
+    ("span", "unsplit"),
+    [("乙路/丁路附近", True),
+     ("乙路", True), ("甲路至乙路至丁路", True), ("全线", False), ("", False), ("乙路至丁路", False), ("-", False)],
+)  # fmt: skip
+def test_a_span_that_names_no_two_ends_is_told(small_study: Path, span: str, unsplit: bool):
+    name_streets(small_study)
+    rows = [["道路名称", "起止点", "人数"], ["人民路", span, 3], ["三路", "甲路至乙路", 3]]
+    small.book(small_study / "台账.xlsx", rows)
+    toml = (small_study / "study.toml").read_text(encoding="utf-8")
+    start, end = toml.index('kind = "line"'), toml.index("[[demand]]", toml.index('kind = "line"'))
+    ledger = 'kind = "ledger"\ngroup = "sweepers"\nfile = "台账.xlsx"\n'
+    (small_study / "study.toml").write_text(toml[:start] + ledger + toml[end:], encoding="utf-8")
+    inputs = read_inputs(load_study(small_study))
+    told = [w for w, topic in zip(inputs.warnings, inputs.topics, strict=True) if topic == "road_unsplit"]
+    assert len(told) == unsplit and all("第 2 行" in w and span in w for w in told)
+    of_road = inputs.demand[inputs.demand["source"] == "台账.xlsx#2"]
+    assert of_road["length_m"].sum() == pytest.approx(600 if span == "乙路至丁路" else 900)
+
+
+@pytest.mark.parametrize(
+    "span", ["自乙路起至丁路止", "乙路口至丁路口", "西起乙路,东至丁路", "西至乙路、东至丁路", "从乙路到丁路"]
+)
+def test_ends_are_found_within_the_words_around_them(small_study: Path, span: str):
+    road, start, end, unsplit = ends_of(["人民路"], [""], [""], [span])[0]
+    assert stretch(name_streets(small_study), road, start, end) == ({"FG", "GH"}, 600, False) and not unsplit
+
+
+def test_a_road_that_begins_like_such_a_word_keeps_its_name():
+    streets = lines(
+        a=[(0, 0), (1000, 0)], 自强路=[(200, -90), (200, 90)], 强路=[(400, -90), (400, 90)], c=[(700, -90), (700, 90)]
+    )
+    assert stretch(streets, "a", "自强路", "c")[1] == 500
