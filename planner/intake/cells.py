@@ -44,6 +44,8 @@ _NUMBER = re.compile(
     r"(?:约|近|大约|[¥$])?\s*([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d+)?)\s*[余多]?\s*"
     r"([^\d\s.,+-]*?2?)(?:左右|/年|每年)?"
 )
+# Longer than any map link; what looks for two numbers in a cell takes the square of its length.
+_LONGEST_PAIR = 1_000
 _DEGREE_SIGNS = str.maketrans({"º": "°", "˚": "°", "゜": "°", "’": "'", "‘": "'", "′": "'",
                                "“": '"', "”": '"', "″": '"', "´": "'", "`": "'"})  # fmt: skip
 _ANGLE = re.compile(
@@ -152,6 +154,8 @@ def pair(text: str) -> tuple[float, float]:
     numbers.
     """
     cell = plain(text)
+    if len(cell) > _LONGEST_PAIR:
+        return math.nan, math.nan
     if cell.startswith(("http:", "https:")):
         found = re.search(r"(-?\d{1,3}\.\d{3,})(?:,|%2C)(-?\d{1,3}\.\d{3,})", cell)
         return (float(found[1]), float(found[2])) if found else (math.nan, math.nan)

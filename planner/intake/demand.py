@@ -384,13 +384,19 @@ def _zone_demand(
     people = columns.amounts(table, "weight", PEOPLE, "cell_weight")
     _sum(people.to_numpy(), _MOST_PEOPLE, table.file)
     _note_total(table, "weight", PEOPLE, notes)
-    id_of = dict(zip(zones["name"], zones["id"], strict=True)) | dict(zip(zones["id"], zones["id"], strict=True))
-    zone = columns.text(table, "zone").map(lambda cell: id_of.get(cell, "") if cell else "")
+    named, own = zones["name"].str.strip(), dict(zip(zones["id"], zones["id"], strict=True))
+    once = ~named.duplicated(keep=False)
+    id_of = dict(zip(named[once], zones["id"][once], strict=True)) | own
+    said = columns.text(table, "zone")
+    zone = said.map(lambda cell: id_of.get(cell, "") if cell else "")
+    several = (zone == "") & said.isin(named[~once])
     under = _spread_over(study, settings, number, ground, zones, area, notes)
     weighs = under.groupby("zone")["weight"].sum()
     nothing = (zone != "") & ~(zone.map(weighs).fillna(0.0) > 0) & (people > 0)
     nobody = (zone != "") & (people == 0)
-    for rows, key in ((zone == "", "zone_unknown"), (nothing, "zone_bare"), (nobody, "zone_nobody")):
+    unknown = (zone == "") & ~several
+    reasons = ((unknown, "zone_unknown"), (several, "zone_several"), (nothing, "zone_bare"), (nobody, "zone_nobody"))
+    for rows, key in reasons:
         notes.reject(table, table.rows[rows], key)
     lost = float(people[(zone == "") | nothing].sum())
     if lost > 0:

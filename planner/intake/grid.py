@@ -121,7 +121,7 @@ def decode(raw: bytes, file: str) -> str:
     """Return text in the first encoding that fits: UTF-8 with or without a mark, UTF-16 with one, GB18030.
 
     Raises:
-        InputError: none fits.
+        InputError: none fits, or some lines are in one and some in another, as where two files were put together.
     """
     marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     for encoding in ("utf-16",) if marked else ("utf-8-sig", "gb18030"):
@@ -130,8 +130,45 @@ def decode(raw: bytes, file: str) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
+            if encoding == "gb18030":
+                _refuse_mixed(raw, file)
             return text
+    if not marked:
+        _refuse_mixed(raw, file)
     raise InputError("csv_unreadable", file=file)
+
+
+def _refuse_mixed(raw: bytes, file: str) -> None:
+    """Refuse a text that isn't UTF-8 as a whole but has lines that can't be anything else."""
+    first, count = dict[str, int](), Counter[str]()
+    for row, line in enumerate(io.BytesIO(raw), 1):
+        if kind := _kind_of_line(line):
+            first.setdefault(kind, row)
+            count[kind] += 1
+    if len(count) == 2:
+        odd = min(count, key=lambda kind: (count[kind], -first[kind]))
+        raise InputError("csv_mixed", file=file, row=first[odd], count=count[odd])
+
+
+def _kind_of_line(line: bytes) -> str:
+    """Return the encoding that a line must be in; "" where that can't be told.
+
+    A line of GB18030 is UTF-8 too by chance where it is short, but not with two Chinese characters or more and with bytes that no
+    common character has.
+    """
+    if line.isascii():
+        return ""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "gb18030"
+    if sum("\u3000" <= sign <= "\u9fff" or sign >= "\uff00" for sign in text) < 2:
+        return ""
+    try:
+        line.decode("gb2312")
+    except UnicodeDecodeError:
+        return "utf-8"
+    return ""
 
 
 def delimiter(text: str) -> str:

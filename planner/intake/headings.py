@@ -91,7 +91,7 @@ _DATUM_WORDS = {
 
 def bare(heading: str) -> str:
     """Return a heading without case, spaces, signs, datum words and brackets: "建设费(万元)*" -> "建设费"."""
-    short = re.sub(r"\(.*?\)|[\s_\-*:°]", "", plain(heading).lower())
+    short = re.sub(r"\([^()]*\)|[\s_\-*:°]", "", plain(heading).lower())
     stripped = re.sub("|".join(re.sub(r"\[.*?\]\?", "", words) for words in _DATUM_WORDS.values()), "", short)
     return stripped or short
 

@@ -426,6 +426,10 @@ def read_zones(study: Study, notes: Notes) -> gpd.GeoDataFrame:
         first = int((zones["id"] == zones["id"].iloc[n]).to_numpy().argmax())
         file, _, row = zones["source"].iloc[n].rpartition("#")
         raise InputError("id_twice", file=file, row=row, id=zones["id"].iloc[n], first=zones["source"].iloc[first])
+    named = zones["name"].str.strip()
+    for name, rows in zones[(named != "") & named.duplicated(keep=False)].groupby(named, sort=False):
+        of = ", ".join(rows["id"])
+        notes.warn("zones_one_name", file=study.zones.file, name=name, count=len(rows), ids=of)
     zones = _apart(zones, study.zones.file, notes)
     holes = shapely.get_parts(shapely.polygons(shapely.get_parts(_rings(zones.union_all()))))
     sizes = shapely.area(holes) if len(holes) else np.zeros(0)

@@ -299,9 +299,8 @@ def _named_zones(table: RawTable, zones: gpd.GeoDataFrame) -> np.ndarray | None:
     """Return for each row the polygon of the zone that it names, None where it names none."""
     if "zone" not in table.rows.columns or zones.empty:
         return None
-    by_name = dict(zip(zones["id"], zones.geometry, strict=True)) | dict(
-        zip(zones["name"], zones.geometry, strict=True)
-    )
+    once = zones[~zones["name"].duplicated(keep=False)]
+    by_name = dict(zip(once["name"], once.geometry, strict=True)) | dict(zip(zones["id"], zones.geometry, strict=True))
     by_name.pop("", None)
     named = [by_name.get(str(cell).strip()) for cell in table.rows["zone"]]
     return np.array(named, dtype=object) if any(zone is not None for zone in named) else None
@@ -311,7 +310,7 @@ def _named_streets(table: RawTable, ground: Ground) -> np.ndarray | None:
     """Return for each row the street that its name or address speaks of ("解放路支行", "人民路12号"), None where it names none."""
     if not ground.named:
         return None
-    texts = columns.text(table, "name") + " " + columns.text(table, "address")
+    texts = columns.text(table, "name").str[:_LONGEST_NAME] + " " + columns.text(table, "address").str[:_LONGEST_NAME]
     named = [ground.street_in(text) for text in texts]
     return np.array(named, dtype=object) if any(street is not None for street in named) else None
 

@@ -41,7 +41,8 @@ _TOPICS: dict[str, frozenset[str]] = {
     "double": frozenset({"duplicate", "duplicates", "same_name", "candidate_stands", "candidates_stand"}),
     "people": frozenset({"weight_heavy", "weight_zero", "weight_apart", "weight_alike", "people_unplaced",
                          "people_outside_zones", "road_ends", "road_unsplit"}),
-    "scope": frozenset({"total_differs", "people_outside", "swept_little", "swept_much", "zones_overlap", "zones_holes", "no_zones"}),
+    "scope": frozenset({"total_differs", "people_outside", "swept_little", "swept_much", "zones_overlap", "zones_holes", "zones_one_name",
+                        "no_zones"}),
     "age": frozenset({"stale_title", "stale_rows"}),
     "file": frozenset(),
 }  # fmt: skip

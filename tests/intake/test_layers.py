@@ -212,3 +212,18 @@ def test_a_second_kml_of_a_kmz_is_told(small_study: Path):
     assert read_inputs(load_study(small_study)).sites["name"].tolist()[:2] == ["F点", "J点"]
     said = told(small_study, "kmls_unread")
     assert len(said) == 1 and "phone.kmz" in said[0] and "files/more.kml" in said[0]
+
+
+def test_zones_of_one_name_are_told_and_people_known_by_that_name_are_not_guessed(small_study: Path):
+    (small_study / "zones.gpkg").unlink()
+    zones().assign(id=["W", "O"], name=["街道", "街道 "]).to_file(small_study / "zones.gpkg")
+    said = told(small_study, "zones_one_name")
+    assert len(said) == 1 and "zones.gpkg" in said[0] and "W, O" in said[0]
+    wrote(small_study / "people.csv", "镇街,人数\n街道,5\nO,7\n")
+    toml = (small_study / "study.toml").read_text("utf-8")
+    more = '[[demand]]\nkind = "zone"\ngroup = "couriers"\nfile = "people.csv"\n[standard]'
+    (small_study / "study.toml").write_text(toml.replace("[standard]", more), "utf-8")
+    inputs = read_inputs(load_study(small_study))
+    assert inputs.rejects["row"].tolist() == [2] and "几个分区" in inputs.rejects["reason"][0]
+    by_zone = inputs.demand[inputs.demand["source"] == "people.csv#3"].groupby("zone")["weight"].sum()
+    assert by_zone.to_dict() == {"O": pytest.approx(7)}

@@ -1,5 +1,8 @@
 """Tables as people type them: sheets, rows and cells. The corpus has more of them."""
 
+import random
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,9 @@ from hypothesis import strategies as st
 from planner.errors import InputError
 from planner.intake import grid
 from planner.intake.cells import METRES, PEOPLE, angle, money, number, pair
-from planner.intake.grid import Grid
-from planner.intake.headings import field_of
+from planner.intake.grid import Grid, _kind_of_line
+from planner.intake.headings import bare, field_of
+from planner.intake.places import _core
 from planner.intake.table import read_table, table_of
 
 
@@ -139,3 +143,38 @@ def test_a_box_may_be_typed_in_full_width():
     from planner.gather.region import region_of
 
     assert region_of("１２０.１，２９.２，１２０.４，２９.４").crs == "EPSG:4549"
+
+
+UTF8, GBK = "utf-8", "gb18030"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "row"),
+    [((UTF8, UTF8, UTF8, GBK), 4), ((GBK, GBK, UTF8, GBK), 3), ((UTF8, GBK, GBK, GBK), 1), ((UTF8, GBK), 2), ((GBK, UTF8), 2),
+     ((GBK,) * 4, 0), ((UTF8,) * 4, 0)],
+)  # fmt: skip
+def test_two_encodings_in_one_file_are_refused_with_the_row(tmp_path: Path, kinds: tuple[str, ...], row: int):
+    lines = ["名称,经度,纬度\n", *(f"{'甲乙丙丁'[n]}站,120.{n},30.1\n" for n in range(len(kinds) - 1))]
+    (tmp_path / "a.csv").write_bytes(b"".join(line.encode(kind) for line, kind in zip(lines, kinds, strict=True)))
+    if not row:
+        assert read_table(tmp_path / "a.csv").rows["name"].tolist() == ["甲站", "乙站", "丙站"]
+        return
+    with pytest.raises(InputError) as caught:
+        read_table(tmp_path / "a.csv")
+    assert (caught.value.key, caught.value.values["row"]) == ("csv_mixed", row)
+
+
+def test_no_line_of_common_characters_is_taken_for_utf_8():
+    # 联通 is UTF-8 by chance; so are one in thousands of short lines.
+    common = [bytes([high, low]).decode("gb2312") for high in range(0xB0, 0xD7) for low in range(0xA1, 0xFF)]
+    draw = random.Random(1)
+    lines = ["联通", *("".join(draw.choices(common, k=draw.randint(2, 6))) for _ in range(20_000))]
+    assert {_kind_of_line(line.encode("gb18030")) for line in lines} <= {"", "gb18030"}
+
+
+@pytest.mark.parametrize("sign", ["(", "纬度", "lat1", "a(", "1 ", "°", "http:1"])
+@pytest.mark.parametrize("read", [pair, angle, bare, field_of, _core])
+def test_a_cell_of_30_kb_is_no_matter_of_seconds(read: Callable[[str], object], sign: str):
+    cell, began = (sign * 30_000)[:30_000], time.process_time()
+    read(cell)
+    assert time.process_time() - began < 0.3
