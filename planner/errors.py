@@ -10,6 +10,12 @@ from typing import ClassVar
 from planner.words import Lang, say
 
 
+class Words(tuple[str, ...]):
+    """Keys of the catalogue that a sentence lists, each in the sentence's own language."""
+
+    __slots__ = ()
+
+
 class PlannerError(Exception):
     """Base of every error the planner raises on purpose.
 
@@ -27,7 +33,12 @@ class PlannerError(Exception):
 
     def text(self, lang: Lang) -> str:
         """Return the sentence in ``lang``."""
-        return say(lang, f"error.{self.key}", **self.values)
+        comma = say(lang, "document.list_comma")
+        spoken = {
+            name: comma.join(say(lang, word) for word in value) if isinstance(value, Words) else value
+            for name, value in self.values.items()
+        }
+        return say(lang, f"error.{self.key}", **spoken)
 
 
 class InputError(PlannerError, ValueError):

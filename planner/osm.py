@@ -138,7 +138,7 @@ def refuse_no_extract(file: Path) -> None:
         InputError: it is none, or isn't there.
     """
     if not file.exists():
-        raise InputError("file_missing", file=file.name, folder=str(file.parent))
+        raise InputError("osm_missing", file=file.name, folder=str(file.absolute().parent))
     if not file.is_file() or not file.name.lower().endswith(SUFFIXES):
         raise InputError("osm_unreadable", file=file.name, detail=", ".join(SUFFIXES))
 

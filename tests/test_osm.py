@@ -128,7 +128,7 @@ def test_what_is_no_extract_is_refused(tmp_path: Path) -> None:
     no_streets = extract(tmp_path, {1: ([1, 2], "building=yes")})
     for file, key in [
         (damaged, "osm_unreadable"),
-        (tmp_path / "missing.osm.pbf", "file_missing"),
+        (tmp_path / "missing.osm.pbf", "osm_missing"),
         (Path(__file__), "osm_unreadable"),
         (no_streets, "osm_no_streets"),
     ]:

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from planner.errors import InputError
+from planner.errors import InputError, Words
 from planner.hours import in_osm_syntax
 from planner.intake.cells import SEATS, SQUARE_METRES, is_empty, numbers, plain
 from planner.intake.headings import HEADINGS
 from planner.intake.table import RawTable
-from planner.words import meanings, say
+from planner.words import meanings
 
 
 def need(table: RawTable, *fields: str) -> None:
@@ -81,7 +81,7 @@ def identifiers(table: RawTable, field: str, section: str, known: tuple[str, ...
         found = [words.get(part.lower(), part) for part in parts]
         for part, identifier in zip(parts, found, strict=True):
             if known is not None and identifier not in known:
-                choices = "、".join(say("zh", f"{section}.{k}") for k in known)
+                choices = Words(f"{section}.{k}" for k in known)
                 raise InputError(
                     "word_unknown", file=table.file, row=row, column=table.headings[field], word=part, choices=choices
                 )

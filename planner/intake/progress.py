@@ -6,7 +6,7 @@ refused with file, row and column: a plan made on half of it would be wrong. Whi
 
 import pandas as pd
 
-from planner.errors import InputError
+from planner.errors import InputError, Words
 from planner.intake import columns
 from planner.intake.cells import is_empty, money, plain
 from planner.intake.notes import Notes
@@ -72,7 +72,7 @@ def _state(table: RawTable, row: int, cell: str) -> str:
     for state in STATES:
         if text in {state, *(say(lang, f"progress.{state}") for lang in LANGS), *_WORDS[state]}:
             return state
-    choices = "、".join(say("zh", f"progress.{state}") for state in STATES)
+    choices = Words(f"progress.{state}" for state in STATES)
     if not text:
         raise InputError("cell_empty", file=table.file, row=row, column=table.headings["progress"])
     raise InputError(

@@ -442,3 +442,10 @@ def test_hours_that_change_with_the_season_are_those_of_the_season_planned(tmp_p
     inputs = read_inputs(load_study(folder))
     assert week_mask(inputs.sites["opening_hours"].iloc[0]).sum() == half_hours
     assert any("随季节变化" in warning and month in warning for warning in inputs.warnings)
+
+
+def test_what_may_be_typed_is_listed_in_the_language_of_the_sentence(small_study: Path):
+    small.edit_cell(small_study / "sites.xlsx", "E3", "随便")
+    error = refused(small_study, "word_unknown")
+    assert "自建、联建" in error.text("zh") and "自建" not in error.text("en")
+    assert "self-built, jointly" in error.text("en")
