@@ -488,7 +488,7 @@ def _list_faults(study: "Study", out: Path, first: InputError) -> NoReturn:
         _echo(f"- {error.text(speech)}", err=True)
 
     def write(folder: Path) -> None:
-        write_quality(fault_sections(found, lang=speech), study.name, folder, lang=speech)
+        write_quality(fault_sections(study, found, lang=speech), study.name, folder, lang=speech)
         if len(rejects):
             write_rejects(rejects, folder / "rejects.xlsx", lang=speech)
 

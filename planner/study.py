@@ -21,7 +21,9 @@ Role = Literal["rest_station", "service_centre", "venue"]
 Action = Literal["build", "extend_hours", "upgrade", "close"]
 State = Literal["planned", "begun", "open", "closed"]
 Objective = Literal["effective", "share", "backup", "served", "mean_walk", "worst_walk", "fairest", "least_cost"]
-Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000", "auto"]
+# Of a layer nothing is found out: its shapes are no places that lie beside streets.
+LayerDatum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000"]
+Datum = LayerDatum | Literal["auto"]
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
@@ -64,6 +66,7 @@ class Streets(_Settings):
         exclude: classes nobody walks on.
         source: what the base map credits.
         crs: the layer's coordinate system, where its file names none or a wrong one.
+        datum: in which datum its degrees, or what became of them, were drawn.
     """
 
     file: str
@@ -73,6 +76,7 @@ class Streets(_Settings):
     exclude: tuple[str, ...] = ("motorway", "motorway_link")
     source: str = "© OpenStreetMap contributors (ODbL)"
     crs: str | None = None
+    datum: LayerDatum = "WGS-84"
 
 
 class Layer(_Settings):
@@ -83,6 +87,7 @@ class Layer(_Settings):
         county_column: of zones, the county 县区 that each lies in, where the layer says so.
         residents_column: of zones, who lives there, where the layer says so: norms that go by residents need it.
         crs: the layer's coordinate system, where its file names none or a wrong one.
+        datum: in which datum its degrees, or what became of them, were drawn.
     """
 
     file: str
@@ -92,6 +97,7 @@ class Layer(_Settings):
     county_column: str = "county"
     residents_column: str = "residents"
     crs: str | None = None
+    datum: LayerDatum = "WGS-84"
 
 
 class Table(_Settings):

@@ -22,6 +22,7 @@ from planner import datum, osm
 from planner.errors import InputError
 from planner.intake.age import note_year
 from planner.intake.grid import decode, refuse_bomb, refuse_unfit
+from planner.intake.headings import declared_datum
 from planner.intake.notes import Notes, some
 from planner.study import Layer, Streets, Study
 from planner.tables import ZONE_COLUMNS, as_table
@@ -37,7 +38,9 @@ _HOLE_M2 = 100.0
 _SCALE_ERROR = 0.01
 
 
-def read_layer(study: Study, file: str, layer: str | None = None, crs: str | None = None) -> gpd.GeoDataFrame:
+def read_layer(
+    study: Study, file: str, layer: str | None = None, crs: str | None = None, shifted: datum.Datum = "WGS-84"
+) -> gpd.GeoDataFrame:
     """Read a vector layer into the study's CRS; the index is the number of the feature in the file, from 1.
 
     Args:
@@ -45,6 +48,7 @@ def read_layer(study: Study, file: str, layer: str | None = None, crs: str | Non
         file: name within the study's folder.
         layer: which layer of the file; all folders of a kml, the first layer of anything else if not given.
         crs: the layer's true coordinate system, where the file names none or a wrong one.
+        shifted: the datum it was drawn in, whatever its CRS says: no CRS knows of GCJ-02.
 
     Raises:
         InputError: unreadable, unsafe, empty, without a CRS or with one that its numbers belie, or with numbers that are no place.
@@ -60,9 +64,23 @@ def read_layer(study: Study, file: str, layer: str | None = None, crs: str | Non
         raise InputError("layer_wrong_crs", file=file, crs=_name(frame.crs), numbers=_numbers(frame))
     if frame.crs.is_geographic and np.abs(frame.total_bounds).max() > 360:
         raise InputError("layer_wrong_crs", file=file, crs=_name(frame.crs), numbers=_numbers(frame))
+    if shifted in ("GCJ-02", "BD-09"):
+        frame = frame.to_crs("EPSG:4326")
+        straight = shapely.transform(
+            shapely.force_2d(frame.geometry.to_numpy()),
+            lambda xy: np.column_stack(datum.to_wgs84(xy[:, 0], xy[:, 1], shifted)),
+        )
+        frame = frame.set_geometry(gpd.GeoSeries(straight, index=frame.index, crs=frame.crs))
     placed = frame.to_crs(study.crs)
     _refuse_no_place(placed, file, study.crs)
     return placed
+
+
+def _refuse_stated(settings: Layer | Streets) -> None:
+    """Refuse a layer whose name says that it is shifted where study.toml says nothing of its datum."""
+    stated = declared_datum(f"{PurePosixPath(settings.file).stem} {settings.layer or ''}")
+    if stated in ("GCJ-02", "BD-09") and "datum" not in settings.model_fields_set:
+        raise InputError("datum_stated", file=settings.file, stated=stated)
 
 
 def _refuse_no_place(frame: gpd.GeoDataFrame, file: str, crs: str) -> None:
@@ -271,7 +289,8 @@ def read_streets(study: Study, settings: Streets, zones: gpd.GeoDataFrame, notes
     out of the zones and in again.
     """
     extract = settings.file.lower().endswith(osm.SUFFIXES)
-    layer = (settings.file, settings.layer, settings.crs)
+    layer = (settings.file, settings.layer, settings.crs, settings.datum)
+    _refuse_stated(settings)
     frame = _walkable(study, settings, zones) if extract else read_layer(study, *layer)
     note_unread(study.path(settings.file), settings.file, settings.layer, notes)
     lines = frame[frame.geom_type.isin(["LineString", "MultiLineString"]) & ~frame.is_empty]
@@ -350,7 +369,8 @@ def no_polygons(study: Study) -> gpd.GeoDataFrame:
 
 def read_polygons(study: Study, settings: Layer, notes: Notes) -> gpd.GeoDataFrame:
     """Return valid polygons: id, name, source, geometry. What had to be repaired or left out is noted."""
-    whole = read_layer(study, settings.file, settings.layer, settings.crs)
+    _refuse_stated(settings)
+    whole = read_layer(study, settings.file, settings.layer, settings.crs, settings.datum)
     note_unread(study.path(settings.file), settings.file, settings.layer, notes)
     frame = whole[whole.geom_type.isin(["Polygon", "MultiPolygon"]) & ~whole.is_empty]
     if frame.empty:

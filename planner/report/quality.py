@@ -21,6 +21,7 @@ from openpyxl.utils import get_column_letter
 from planner.audit import audit_crossings, audit_positions
 from planner.errors import InputError
 from planner.intake import Inputs
+from planner.osm import SUFFIXES
 from planner.pipeline import Walks
 from planner.report.archive import write_package
 from planner.report.cells import put_text
@@ -86,6 +87,7 @@ def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) 
         Section("warnings", _warnings(inputs, lang, head)),
         Section("rejects", _rejects(inputs.rejects, head)),
         Section("evidence", _evidence(inputs.evidence, head)),
+        Section("layers", _layers(study, lang, head)),
         Section("headings", head(file=inputs.headings["file"], heading=inputs.headings["heading"], field=inputs.headings["field"])),
         Section("snap", _snap(inputs, walks, lang, head)),
         Section("suspects", _suspects(inputs, walks, lang, head)),
@@ -94,10 +96,11 @@ def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) 
     )  # fmt: skip
 
 
-def fault_sections(found: Survey, *, lang: Lang) -> tuple[Section, ...]:
+def fault_sections(study: Study, found: Survey, *, lang: Lang) -> tuple[Section, ...]:
     """Return the sections of the report on files that cannot be used yet: what has to be put right comes first.
 
     Args:
+        study: the settings.
         found: what a survey found.
         lang: language of headings and words; the survey's own.
     """
@@ -113,6 +116,7 @@ def fault_sections(found: Survey, *, lang: Lang) -> tuple[Section, ...]:
         Section("warnings", head(note=list(dict.fromkeys(warnings)))),
         Section("rejects", _rejects(unused(found), head)),
         Section("evidence", _evidence(_weighed(findings), head)),
+        Section("layers", _layers(study, lang, head)),
         Section("headings", head(
             file=[f.file for f in findings for _ in f.fields], heading=[h for f in findings for h in f.fields.values()],
             field=[name for f in findings for name in f.fields],
@@ -195,6 +199,21 @@ def _evidence(evidence: pd.DataFrame, head: Head) -> pd.DataFrame:
         points=evidence["points"],
         chosen=["✓" if chosen else "" for chosen in evidence["chosen"]],
     )
+
+
+def _layers(study: Study, lang: Lang, head: Head) -> pd.DataFrame:
+    """Return as what each layer was read, and that nothing speaks for it: lines and borders are no places beside streets."""
+    rows = []
+    for role in ("streets", "zones", "water"):
+        layer = getattr(study, role)
+        if layer is not None:
+            osm = layer.file.lower().endswith(SUFFIXES)
+            key = "layer_osm" if osm else "layer_declared" if "datum" in layer.model_fields_set else "layer_unweighed"
+            rows.append(
+                (layer.file, say(lang, f"start.role_{role}"), layer.datum, say(lang, f"check.{key}", role=role))
+            )
+    file, what, reading, note = zip(*rows, strict=True) if rows else ((),) * 4
+    return head(file=file, what=what, reading=reading, note=note)
 
 
 def _weighed(findings: list[Findings]) -> pd.DataFrame:

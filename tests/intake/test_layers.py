@@ -5,16 +5,21 @@ import zipfile
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
 import shapely
 import small_study as small
-from corpus import lying, shapefile, wrote, zones
+from corpus import into, lying, places, shapefile, wrote, zones
 
+from planner import datum, embedded
 from planner.errors import InputError
+from planner.evidence import Ground
 from planner.intake import read_inputs, read_layer
-from planner.study import load_study
+from planner.intake.notes import Notes
+from planner.intake.places import read_sites
+from planner.study import Table, load_study
 from planner.words import LANGS
 
 
@@ -227,3 +232,54 @@ def test_zones_of_one_name_are_told_and_people_known_by_that_name_are_not_guesse
     assert inputs.rejects["row"].tolist() == [2] and "几个分区" in inputs.rejects["reason"][0]
     by_zone = inputs.demand[inputs.demand["source"] == "people.csv#3"].groupby("zone")["weight"].sum()
     assert by_zone.to_dict() == {"O": pytest.approx(7)}
+
+
+@pytest.mark.parametrize("shifted", ["GCJ-02", "BD-09"])
+def test_a_shifted_layer_is_put_right_where_the_study_says_so(small_study: Path, shifted: str):
+    straight = read_inputs(load_study(small_study))
+    for role in ("zones", "streets"):
+        file = small_study / f"{role}.gpkg"
+        frame = gpd.read_file(file).to_crs("EPSG:4326")
+        frame.geometry = shapely.transform(
+            frame.geometry.to_numpy(), lambda xy: np.column_stack(datum.from_wgs84(xy[:, 0], xy[:, 1], shifted))
+        )
+        file.unlink()
+        frame.to_file(file)
+    toml = (small_study / "study.toml").read_text("utf-8")
+    for role in ("zones", "streets"):
+        toml = toml.replace(f'"{role}.gpkg"', f'"{role}.gpkg"\ndatum = "{shifted}"')
+    (small_study / "study.toml").write_text(toml, "utf-8")
+    found = read_inputs(load_study(small_study))
+    for role in ("zones", "streets"):
+        before, after = (getattr(inputs, role).geometry.to_numpy() for inputs in (straight, found))
+        assert shapely.hausdorff_distance(before, after).max() < 0.05
+
+
+def test_a_layer_whose_name_says_that_it_is_shifted_asks(small_study: Path):
+    (small_study / "zones.gpkg").rename(small_study / "街道_高德.gpkg")
+    settings = small_study / "study.toml"
+    settings.write_text(settings.read_text("utf-8").replace("zones.gpkg", "街道_高德.gpkg"), "utf-8")
+    with pytest.raises(InputError) as caught:
+        read_inputs(load_study(small_study))
+    assert caught.value.key == "datum_stated" and "街道_高德.gpkg" in caught.value.text("zh")
+    named = '"街道_高德.gpkg"\ndatum = "WGS-84"'
+    settings.write_text(settings.read_text("utf-8").replace('"街道_高德.gpkg"', named), "utf-8")
+    assert len(read_inputs(load_study(small_study)).zones) == 2
+
+
+def test_points_of_a_layer_are_weighed_as_those_of_a_table(tmp_path: Path):
+    study = load_study(embedded.folder())
+    ground = Ground(gpd.read_file(embedded.folder() / "streets.gpkg").assign(name=""))
+    names, degrees = places()
+    moved = gpd.points_from_xy(*np.array(into("GCJ-02")(degrees), dtype=float).T, crs="EPSG:4326")
+    gpd.GeoDataFrame({"名称": names}, geometry=moved).to_file(tmp_path / "a.gpkg")
+    study, bare = study.model_copy(update={"folder": tmp_path}), gpd.GeoDataFrame({"id": [], "name": []}, geometry=[])
+    notes = Notes("zh")
+    with pytest.raises(InputError) as caught:
+        read_sites(study, Table(file="a.gpkg"), "candidate", ground, bare, notes)
+    assert caught.value.key == "datum_unsure" and "GCJ-02" in caught.value.text("zh")
+    sites = read_sites(study, Table(file="a.gpkg", datum="auto"), "candidate", ground, bare, notes)
+    true = gpd.GeoSeries(gpd.points_from_xy(*degrees.T), crs="EPSG:4326").to_crs(study.crs)
+    rows = sites["source"].str.rpartition("#")[2].astype(int) - 1
+    assert shapely.distance(sites.geometry.to_numpy(), true.to_numpy()[rows]).max() < 0.5
+    assert "read_as" in notes.topics

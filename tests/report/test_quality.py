@@ -41,6 +41,11 @@ def test_the_report_tells_counts_rejects_evidence_and_snaps(small_study: Path, t
         assert doubtful.iloc[0, 4] == say(lang, "check.doubt_far")
         assert tables["evidence"].iloc[:, 0].unique().tolist() == ["sites.xlsx", "candidates.csv", "couriers.csv"]
         assert len(tables["scopes"]) == 2
+        assert tables["layers"].iloc[:, 0].tolist() == ["streets.gpkg", "zones.gpkg"]
+        assert all(
+            "GCJ-02" in note and f"[{role}]" in note
+            for role, note in zip(("streets", "zones"), tables["layers"].iloc[:, 3], strict=True)
+        )
         book, page = write_quality(sections, study.name, tmp_path / lang, lang=lang)
         assert len(openpyxl.load_workbook(book).sheetnames) == len(sections)
         cells = [cell for row in openpyxl.load_workbook(book)[say(lang, "check.title_rejects")] for cell in row]
