@@ -288,48 +288,55 @@ def _totals(book: Book) -> None:
 
 
 def _funds(book: Book, sheet: Worksheet, spans: dict[str, str]) -> int:
-    """Write what each year costs beside its budget; returns the last row."""
-    settings = book.result.study.plan
+    """Write what each year costs beside its budget, as `Result.funds` says it; returns the last row."""
+    settings, funds, row = book.result.study.plan, book.result.funds, 3
     assert settings is not None
-    programme, row = book.result.programme, 3
+    keys = {
+        "year": "year",
+        "actions": "n_actions",
+        "capital_cost": "capital_of_year",
+        "operating_cost": "operating_of_year",
+        # Only where something was spent in vain.
+        **({"sunk": "sunk_of_year"} if funds["sunk"].any() else {}),
+        "spent": "spent",
+        "budget": "budget",
+        "left": "left",
+    }
+    forms = {"year": YEAR, "actions": WHOLE}
+    at_column = {column: get_column_letter(n) for n, column in enumerate(keys, 1)}
     _put(sheet, row, 1, book.say("funds"), "section")
-    keys = ("year", "n_actions", "capital_of_year", "operating_of_year", "spent", "budget", "left")
-    _heads(sheet, row + 1, map(book.say, keys))
-    left = 0.0
-    for n, (year, budget) in enumerate(zip(settings.years, settings.budget, strict=True)):
-        at = row + 2 + n
-        now, until = programme["year"] == year, programme["year"] <= year
-        capital = float(programme.loc[now, "capital_cost"].sum())
-        operating = float(programme.loc[until, "operating_cost"].sum())
-        before = f"G{at - 1}+" if settings.carry_over and n else ""
-        left = (left if before else 0.0) + budget - capital - operating
-        _put(sheet, at, 1, year, YEAR)
-        _formula(book, sheet, at, 2, f"=COUNTIF({spans['year']},A{at})", int(now.sum()), WHOLE)
-        _formula(book, sheet, at, 3, f"=SUMIF({spans['year']},A{at},{spans['capital_cost']})", capital, MONEY)
-        running = f'=SUMIF({spans["year"]},"<="&A{at},{spans["operating_cost"]})'
-        _formula(book, sheet, at, 4, running, operating, MONEY)
-        _formula(book, sheet, at, 5, f"=C{at}+D{at}", capital + operating, MONEY)
-        _put(sheet, at, 6, budget, MONEY, "input")
-        _formula(book, sheet, at, 7, f"={before}F{at}-E{at}", round(left, 9), MONEY)
-    first, end = row + 2, row + 1 + len(settings.years)
-    _put(sheet, end + 1, 1, book.say("total"), "sum")
-    capital, spent = float(programme["capital_cost"].sum()), sum(book.result.cost_by_year.values())
-    totals = (float(len(programme)), capital, spent - capital, spent, sum(settings.budget))
-    for n, value in enumerate(totals, 2):
-        letter = get_column_letter(n)
-        _formula(
-            book,
-            sheet,
-            end + 1,
-            n,
-            f"=SUM({letter}{first}:{letter}{end})",
-            value,
-            WHOLE if n == 2 else MONEY,
-            "sum",
-        )
-    _put(sheet, end + 1, 7, None, "sum")
-    _note(sheet, end + 2, book.say("carry_yes" if settings.carry_over else "carry_no"))
-    return end + 2
+    _heads(sheet, row + 1, map(book.say, keys.values()))
+    first = row + 2
+    for n, record in enumerate(funds.to_dict("records")):
+        at = first + n
+        cell = {column: f"{letter}{at}" for column, letter in at_column.items()}
+        # What runs costs the prices of the year; what is built is in money of its year already.
+        level = f"*(1+{settings.price_change!r})^{n}" if settings.price_change and n else ""
+        before = f"{at_column['left']}{at - 1}+" if settings.carry_over and n else ""
+        formulas = {
+            "actions": f"=COUNTIF({spans['year']},A{at})",
+            "capital_cost": f"=SUMIF({spans['year']},A{at},{spans['capital_cost']})",
+            "operating_cost": f'=SUMIF({spans["year"]},"<="&A{at},{spans["operating_cost"]}){level}',
+            "spent": "=" + "+".join(cell[c] for c in ("capital_cost", "operating_cost", "sunk") if c in cell),
+            "left": f"={before}{cell['budget']}-{cell['spent']}",
+        }
+        for place, column in enumerate(keys, 1):
+            form, value = forms.get(column, MONEY), record[column]
+            if column in formulas:
+                shown = value if column == "actions" else round(float(value), 9)
+                _formula(book, sheet, at, place, formulas[column], shown, form)
+            else:
+                _put(sheet, at, place, value, form, "input" if column == "budget" else "")
+    end = first + len(funds)
+    _put(sheet, end, 1, book.say("total"), "sum")
+    for place, column in enumerate([*keys][1:], 2):
+        if column == "left":
+            _put(sheet, end, place, None, "sum")
+            continue
+        span, total = f"{at_column[column]}{first}:{at_column[column]}{end - 1}", float(funds[column].sum())
+        _formula(book, sheet, end, place, f"=SUM({span})", total, forms.get(column, MONEY), "sum")
+    _note(sheet, end + 1, book.say("carry_yes" if settings.carry_over else "carry_no"))
+    return end + 1
 
 
 def _split(

@@ -13,8 +13,9 @@ from numbers_in import known_numbers
 from openpyxl.worksheet.worksheet import Worksheet
 from worlds import HOSTILE, WORLDS, hostile
 
-from planner.pipeline import Result
+from planner.pipeline import Result, run
 from planner.report.workbook import write_workbook
+from planner.study import load_study
 from planner.words import LANGS, Lang, say
 from planner.words.wording import harmless
 
@@ -255,3 +256,28 @@ def test_properties_hold_no_clock(small_result: Result, tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO((tmp_path / "programme.xlsx").read_bytes())) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert re.findall(rb"\d{4}-\d\d-\d\dT", archive.read("docProps/core.xml")) == [b"2000-01-01T"] * 2
+
+
+def test_the_funds_are_those_of_the_plan_at_the_prices_of_each_year(
+    small_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (small_study / "study.toml").read_text(encoding="utf-8")
+    text = text.replace("budget = [3.0, 3.0]", "budget = [3.0, 3.0]\nprice_change = 0.5")
+    (small_study / "study.toml").write_text(text, encoding="utf-8")
+    result = run(load_study(small_study))
+    without = result.funds
+    assert without["operating_cost"].tolist()[1] > result.programme["operating_cost"].sum() > 0
+    lost = without.assign(sunk=[0.25, 0.0], spent=without["spent"] + [0.25, 0.0], left=without["left"] - 0.25)
+    for funds in (without, lost):
+        monkeypatch.setattr(Result, "funds", property(lambda _, table=funds: table))
+        sheet = written(result, tmp_path, values=True)[say("zh", "workbook.sheet_totals")]
+        columns = [c for c in funds.columns if c != "sunk" or funds["sunk"].any()]
+        rows = [[cell.value for cell in row[: len(columns)]] for row in sheet.iter_rows(min_row=5, max_row=7)]
+        assert rows[:2] == [pytest.approx(row) for row in funds[columns].to_numpy().tolist()]
+        assert rows[2][1:-1] == pytest.approx(funds[columns[1:-1]].sum().tolist())
+        live = written(result, tmp_path)[sheet.title]
+        running = live.cell(6, columns.index("operating_cost") + 1).value
+        assert running.endswith("*(1+0.5)^1"), "a programme that somebody edits still follows the prices"
+        assert live.cell(6, columns.index("spent") + 1).value == "=" + "+".join(
+            f"{c}6" for c in "CDE"[: len(columns) - 5]
+        )
