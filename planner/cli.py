@@ -34,7 +34,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 Out = Annotated[Path, typer.Option(help="文件夹 / folder for the deliverables")]
 Language = Annotated[str | None, typer.Option("--lang", help="zh | en", metavar="zh|en")]
 Sheets = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--sheets",
         help="all,或其中几种 / all, or some of: existing,effective,gaps,layout,years,atlas",
@@ -254,14 +254,14 @@ def run(
 
 
 def _wanted(
-    sheets: str | None, pdf: bool, exchange: bool, time_limit: float | None, robust: int | None
+    sheets: list[str] | None, pdf: bool, exchange: bool, time_limit: float | None, robust: int | None
 ) -> dict[str, Any]:
     """Return what the command line asks for beyond the study's own settings."""
     from planner.study import SHEETS
 
     wanted: dict[str, Any] = {key: True for key, asked in (("pdf", pdf), ("exchange", exchange)) if asked}
-    if sheets is not None:
-        names = [name.strip() for name in sheets.split(",") if name.strip()]
+    if sheets:
+        names = [name.strip() for name in ",".join(sheets).split(",") if name.strip()]
         if not names or any(name not in (*SHEETS, "all") for name in names):
             raise typer.BadParameter(",".join(("all", *SHEETS)), param_hint="--sheets")
         wanted["sheets"] = SHEETS if "all" in names else tuple(name for name in SHEETS if name in names)

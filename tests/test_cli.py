@@ -11,6 +11,7 @@ import pytest
 import small_study as small
 
 from planner import cli
+from planner.study import SHEETS
 from planner.words import say
 
 
@@ -250,3 +251,15 @@ def test_ctrl_c_in_a_compiled_kernel_is_an_interruption(
         cli.main()
     assert end.value.code == (130 if cause else 3)
     assert (say(cli._state["lang"], "cli.interrupted") in capsys.readouterr().err) == bool(cause)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (["gaps", "layout"], ("gaps", "layout")),
+        (["layout,years", " existing"], ("existing", "layout", "years")),
+        (["gaps", "all"], SHEETS),
+    ],
+)
+def test_sheets_named_one_by_one_add_up(given: list[str], wanted: tuple[str, ...]):
+    assert cli._wanted(given, False, False, None, None)["sheets"] == wanted
