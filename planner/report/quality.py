@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -70,6 +71,7 @@ def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) 
     """
 
     head = _headings(lang)
+    joints = audit_crossings(walks.network) if walks.network.detour_factor is None else None
     kinds = inputs.sites["status"]
     counts = {
         "existing": int((kinds == "existing").sum()),
@@ -79,6 +81,7 @@ def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) 
         "zones": len(inputs.zones),
         "street_km": round(walks.network.length_km, 1),
         "components": walks.network.n_components,
+        "joints": 0 if joints is None else len(joints),
         "rejected": len(inputs.rejects),
     }
     return (
@@ -91,7 +94,7 @@ def quality_sections(study: Study, inputs: Inputs, walks: Walks, *, lang: Lang) 
         Section("headings", head(file=inputs.headings["file"], heading=inputs.headings["heading"], field=inputs.headings["field"])),
         Section("snap", _snap(inputs, walks, lang, head)),
         Section("suspects", _suspects(inputs, walks, lang, head)),
-        Section("joints", _joints(inputs, walks, lang, head)),
+        Section("joints", _joints(joints, walks, lang, head)),
         Section("scopes", _scopes(study, inputs, lang, head)),
     )  # fmt: skip
 
@@ -284,12 +287,11 @@ def _suspects(inputs: Inputs, walks: Walks, lang: Lang, head: Head) -> pd.DataFr
     return head(**{str(column): doubtful[column].to_list() for column in doubtful})
 
 
-def _joints(inputs: Inputs, walks: Walks, lang: Lang, head: Head) -> pd.DataFrame:
+def _joints(found: gpd.GeoDataFrame | None, walks: Walks, lang: Lang, head: Head) -> pd.DataFrame:
     """Return where streets meet, or all but meet, and nobody can turn from one into the other."""
     columns = ("joint", "street", "source", "other_street", "other_source", "lon", "lat")
-    if walks.network.detour_factor is not None:
+    if found is None:
         return head(**{column: [] for column in columns})
-    found = audit_crossings(walks.network)
     found = found.sort_values("kind", key=lambda kind: kind.map(_JOINTS.index), kind="stable").head(MOST_ROWS)
     edges = walks.network.edges
     name, source = edges["name"].to_numpy(), edges["source"].to_numpy()
