@@ -119,7 +119,8 @@ def _angle(text: str) -> tuple[float, str]:
     text = re.sub(r"\(?([东西南北])\)?$", lambda side: "EWSN"["东西南北".index(side[1])], text)
     text = re.sub(r"^(\d{1,3})-(\d{1,2})-(\d{1,2}(?:\.\d+)?)$", r"\1:\2:\3", text)
     if re.fullmatch(r"[+-]?\d+(\.\d+)?(E[+-]?\d+)?", text):
-        return float(text), ""
+        value = float(text)
+        return (value if math.isfinite(value) else math.nan), ""
     found = _ANGLE.fullmatch(text)
     if not found:
         return math.nan, ""

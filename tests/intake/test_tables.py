@@ -1,5 +1,6 @@
 """Tables as people type them: sheets, rows and cells. The corpus has more of them."""
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -178,3 +179,7 @@ def test_a_cell_of_30_kb_is_no_matter_of_seconds(read: Callable[[str], object], 
     cell, began = (sign * 30_000)[:30_000], time.process_time()
     read(cell)
     assert time.process_time() - began < 0.3
+
+
+def test_a_number_beyond_all_numbers_is_no_coordinate():
+    assert math.isnan(angle("1e400")) and math.isnan(pair("1e400,30.5")[0])
