@@ -6,9 +6,12 @@ that the numbers belie, is refused or found out by where the shapes fall; never 
 
 import io
 import json
+import os
 import struct
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import geopandas as gpd
@@ -164,8 +167,9 @@ def unread_layers(path: Path, layer: str | None = None) -> tuple[str, ...]:
 
 
 def _drawn(path: Path) -> list[str]:
-    """Return the layers of a file that hold shapes; a GeoPackage has tables beside them."""
-    return [str(name) for name, shape in pyogrio.list_layers(path) if shape is not None]
+    """Return the layers of a file that hold shapes, or all where none does; a GeoPackage has tables beside them."""
+    there = [str(name) for name, shape in pyogrio.list_layers(path) if shape is not None]
+    return [name for name in there if pyogrio.read_info(path, layer=name)["features"] != 0] or there
 
 
 def _kmls(archive: zipfile.ZipFile) -> list[str]:
@@ -212,7 +216,7 @@ def _open_geojson(text: str, file: str, layer: str | None) -> gpd.GeoDataFrame:
 def _open_kml(raw: bytes, file: str, layer: str | None) -> gpd.GeoDataFrame:
     if b"<!ENTITY" in raw or b"<!DOCTYPE" in raw:
         raise InputError("xml_bomb", file=file)
-    with tempfile.TemporaryDirectory() as folder:
+    with _unpacked() as folder:
         copy = Path(folder, "layer.kml")
         copy.write_bytes(raw)
         there = pyogrio.list_layers(copy)[:, 0].tolist()
@@ -226,6 +230,16 @@ def _open_kml(raw: bytes, file: str, layer: str | None) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(pd.concat(folders, ignore_index=True), crs=folders[0].crs)
 
 
+@contextmanager
+def _unpacked() -> Iterator[str]:
+    """Give a folder for what an archive holds; a reader's complaint does not name it."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            yield folder
+        except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+            raise ValueError(str(error).replace(f"{folder}{os.sep}", "")) from error
+
+
 def _kml_of(path: Path, file: str) -> bytes:
     with zipfile.ZipFile(path) as archive:
         refuse_bomb(archive, file)
@@ -237,7 +251,7 @@ def _kml_of(path: Path, file: str) -> bytes:
 
 def _open_zip(path: Path, file: str, layer: str | None) -> gpd.GeoDataFrame:
     """Read the shapefile in an archive; nothing is unpacked under a name that the archive chooses."""
-    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+    with zipfile.ZipFile(path) as archive, _unpacked() as folder:
         refuse_bomb(archive, file)
         shapes = [name for name in archive.namelist() if name.lower().endswith(".shp")]
         chosen = [name for name in shapes if layer in (None, PurePosixPath(name).stem)]

@@ -6,6 +6,7 @@ The one place where reading keeps a record; `read_inputs` turns it into frames o
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from planner.datum import Reading
@@ -81,6 +82,6 @@ class Notes:
                 self.evidence.append(row)
 
 
-def some(rows: pd.Index | Sequence[int]) -> str:
+def some(rows: pd.Index | np.ndarray | Sequence[int]) -> str:
     """Return the first row numbers, for a sentence."""
     return ", ".join(str(row) for row in rows[:5]) + (" …" if len(rows) > 5 else "")

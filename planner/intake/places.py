@@ -61,7 +61,7 @@ def read_places(study: Study, settings: Table, notes: Notes, *, may_be_empty: bo
     """Read a table of the study: a sheet, a csv, or a layer of points."""
     path = study.path(settings.file)
     if path.suffix.lower() in LAYER_SUFFIXES:
-        table = _read_layer_table(path, settings)
+        table = _read_layer_table(path, settings, notes)
         note_unread(path, settings.file, settings.sheet, notes, setting="sheet")
     else:
         table = read_table(
@@ -81,11 +81,18 @@ def table_of_layer(path: Path, settings: Table) -> Grid:
     Raises:
         InputError: unreadable, or without a coordinate system.
     """
+    return _cells_of(_in_degrees(path, settings), settings)
+
+
+def _in_degrees(path: Path, settings: Table) -> gpd.GeoDataFrame:
     layer = gpd.GeoDataFrame(read_raw_layer(path, settings.file, settings.sheet))
     if layer.crs is None and settings.crs is None:
         bounds = "–".join(f"{number:.10g}" for number in layer.total_bounds)
         raise InputError("layer_no_crs", file=settings.file, numbers=bounds, likely=likely_crs(layer))
-    degrees = (layer if settings.crs is None else layer.set_crs(settings.crs, allow_override=True)).to_crs("EPSG:4326")
+    return (layer if settings.crs is None else layer.set_crs(settings.crs, allow_override=True)).to_crs("EPSG:4326")
+
+
+def _cells_of(degrees: gpd.GeoDataFrame, settings: Table) -> Grid:
     where = degrees.geometry.representative_point()
     cells = pd.DataFrame(degrees.drop(columns=degrees.geometry.name)).astype(object)
     cells = cells.where(cells.notna(), "").astype(str)
@@ -96,9 +103,20 @@ def table_of_layer(path: Path, settings: Table) -> Grid:
     return Grid(settings.sheet or "", [heads, *rows])
 
 
-def _read_layer_table(path: Path, settings: Table) -> RawTable:
-    """Return a layer's features as a table with longitudes and latitudes; row n is feature n."""
-    table = table_of(table_of_layer(path, settings), settings.file, columns=settings.columns, header=1)
+def _read_layer_table(path: Path, settings: Table, notes: Notes) -> RawTable:
+    """Return a layer's features as a table with longitudes and latitudes; row n is feature n.
+
+    A line, or several points in one, is no place: one point of it stands for it, and that is told. Of an area that goes without saying.
+    """
+    degrees = _in_degrees(path, settings)
+    shapes = degrees.geometry
+    odd = shapes.geom_type.isin(["LineString", "MultiLineString", "GeometryCollection"]) | (
+        (shapes.geom_type == "MultiPoint") & (shapely.get_num_geometries(shapes.to_numpy()) > 1)
+    )
+    if odd.any():
+        rows = some(np.flatnonzero(odd) + 1)
+        notes.warn("no_points", file=settings.file, count=int(odd.sum()), rows=rows)
+    table = table_of(_cells_of(degrees, settings), settings.file, columns=settings.columns, header=1)
     return RawTable(
         **{**vars(table), "rows": table.rows.rename(lambda n: n - 1), "aside": table.aside.rename(lambda n: n - 1)}
     )

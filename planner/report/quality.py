@@ -39,6 +39,7 @@ _JOINTS = ("near", "touch", "overlap", "crossing")
 # What a warning speaks of, in the order of reading; whatever is not named here speaks of the files and their words.
 _TOPICS: dict[str, frozenset[str]] = {
     "place": frozenset({"read_as", "datum_contradicted", "axes_swapped", "in_water", "datum_mixed", "datum_pasted", "same_spot",
+                        "no_points",
                         "approximate"}),
     "double": frozenset({"duplicate", "duplicates", "same_name", "candidate_stands", "candidates_stand"}),
     "people": frozenset({"weight_heavy", "weight_zero", "weight_apart", "weight_alike", "people_unplaced",

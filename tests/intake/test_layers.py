@@ -1,5 +1,6 @@
 """Layers of any make: what is noticed in them, refused and repaired. The corpus has more of them."""
 
+import tempfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -283,3 +284,38 @@ def test_points_of_a_layer_are_weighed_as_those_of_a_table(tmp_path: Path):
     rows = sites["source"].str.rpartition("#")[2].astype(int) - 1
     assert shapely.distance(sites.geometry.to_numpy(), true.to_numpy()[rows]).max() < 0.5
     assert "read_as" in notes.topics
+
+
+def test_shapes_that_are_no_points_are_told(small_study: Path):
+    two, line = (
+        shapely.MultiPoint([small.node("F"), small.node("A")]),
+        shapely.LineString([small.node(c) for c in "AB"]),
+    )
+    shapes = [two, shapely.Point(small.node("J")), line, shapely.Point(small.node("K")).buffer(5)]
+    gpd.GeoDataFrame({"名称": list("甲乙丙丁")}, geometry=shapes, crs=small.CRS).to_file(small_study / "sites.gpkg")
+    settings = small_study / "study.toml"
+    settings.write_text(settings.read_text("utf-8").replace("sites.xlsx", "sites.gpkg"), "utf-8")
+    said = told(small_study, "no_points")
+    assert len(said) == 1 and "sites.gpkg" in said[0] and "第 1, 3 个" in said[0]
+
+
+def test_an_empty_layer_before_a_full_one_is_passed_over(small_study: Path):
+    full = gpd.read_file(small_study / "zones.gpkg")
+    (small_study / "zones.gpkg").unlink()
+    full.iloc[:0].to_file(small_study / "zones.gpkg", layer="草稿")
+    full.to_file(small_study / "zones.gpkg", layer="镇街")
+    assert len(read_inputs(load_study(small_study)).zones) == 2
+
+
+@pytest.mark.parametrize("name", ["a.kml", "a.kmz", "a.zip"])
+def test_what_a_reader_complains_of_names_no_folder(small_study: Path, name: str):
+    file = small_study / name
+    with zipfile.ZipFile(file, "w") as archive:
+        for part in ("doc.kml", "a.shp", "a.shx", "a.dbf"):
+            archive.writestr(part, "<kml><Document><broken")
+    if name == "a.kml":
+        file.write_text("<kml><Document><broken", "utf-8")
+    with pytest.raises(InputError) as caught:
+        read_layer(load_study(small_study), name)
+    assert caught.value.key == "layer_unreadable" and name in caught.value.text("en")
+    assert tempfile.gettempdir() not in caught.value.text("en")
