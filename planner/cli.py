@@ -601,6 +601,10 @@ def app_command(
         "theme.baseFontSize": 14,
     }
     options = [f"--{name}={value}" for name, value in settings.items()]
+    # The work begins while the server and the browser start. Imported before: two threads that import at once may see half of it.
+    from planner.pages import shared
+
+    shared.begin()
     # In this process, so that whoever stops the planner stops the server.
     streamlit.main(["run", entry, *options], prog_name="streamlit", standalone_mode=False)
 

@@ -222,6 +222,30 @@ class Result:
         )
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a study is today, before anything is planned. Plans with other budgets, rules or aims start from the same.
+
+    Attributes:
+        study: the settings with which it was measured.
+        inputs: the checked tables, less the sites that a progress table calls closed.
+        last: the earlier run that the study names, if any.
+        profiles: each group's work profile over the week.
+        walks: network, positions and reach.
+        today: the coverage.
+        gaps: ranked gaps, without remedies; ``gap_of`` tells each unit's (`planner.gaps.find_gaps`).
+    """
+
+    study: Study
+    inputs: Inputs
+    last: Last | None
+    profiles: dict[str, Floats]
+    walks: Walks
+    today: Coverage
+    gaps: gpd.GeoDataFrame
+    gap_of: tuple[NDArray[np.object_], NDArray[np.object_]]
+
+
 def run(study: Study, *, progress: Progress = quiet, listener: Listener | None = None) -> Result:
     """Run the whole method on a study.
 
@@ -233,6 +257,11 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
     Raises:
         InputError: the study's files are wrong.
     """
+    return plan_on(measured(study, progress=progress), study, progress=progress, listener=listener)
+
+
+def measured(study: Study, *, progress: Progress = quiet) -> Measured:
+    """Read a study's files and measure what there is today; arguments and errors as in `run`."""
     progress("read")
     inputs = read_inputs(study)
     check_rules(study, inputs)
@@ -251,18 +280,53 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
     today = cover(study, inputs.sites, inputs.demand, walks, profiles)
     radius_m = study.standard.service_radius_m
     gaps, *gap_of = find_gaps(inputs.demand, today, walks.network, walks.demand, inputs.sites, radius_m=radius_m)
+    return Measured(study, inputs, last, profiles, walks, today, gaps, (gap_of[0], gap_of[1]))
+
+
+def heeded(study: Study) -> Study:
+    """Return the study with no more of its plan than measuring heeds: studies that are alike in this are measured alike."""
+    plan = study.plan
+    if plan is None:
+        return study
+    # Notes on stale data speak of the years, costs are read in the unit, and a progress table belongs to the plan.
+    kept = PlanSettings.model_construct(years=plan.years, budget=(), cost_unit=plan.cost_unit, progress=plan.progress)
+    return study.model_copy(update={"plan": kept})
+
+
+def plan_on(
+    ground: Measured,
+    study: Study,
+    *,
+    solve: bool = True,
+    progress: Progress = quiet,
+    listener: Listener | None = None,
+) -> Result:
+    """Plan on what was measured.
+
+    Args:
+        ground: what was measured of this study, or of one that differs from it in nothing that is `heeded`.
+        study: whose plan is made.
+        solve: whether it is; else the result holds today alone, and its run_id says so.
+        progress, listener: as in `run`.
+
+    Raises:
+        InputError: the plan's rules speak of what isn't there.
+    """
+    inputs, walks, profiles, today, gap_of = ground.inputs, ground.walks, ground.profiles, ground.today, ground.gap_of
+    check_rules(study, inputs)
+    settings = study.plan if solve else None
 
     progress("plan")
     possible, record = open_actions(study, inputs)
-    gap_gains = _gap_gains(study, inputs, walks, profiles, today, gaps, gap_of, possible)
-    gaps = gaps.join(remedies(gap_gains, gaps["weight"].to_numpy(dtype=float), possible))
-    made, actions = make_plan(study, inputs, walks, profiles, possible, record, listener=listener)
+    gap_gains = _gap_gains(study, inputs, walks, profiles, today, ground.gaps, list(gap_of), possible)
+    gaps = ground.gaps.join(remedies(gap_gains, ground.gaps["weight"].to_numpy(dtype=float), possible))
+    made, actions = make_plan(study, settings, inputs, walks, profiles, possible, record, listener=listener)
 
     progress("programme")
-    changed = changes(record, actions, study.plan)
+    changed = changes(record if solve else None, actions, settings)
     moments, sites = {0: today}, inputs.sites.assign(year=0)
     figures = {0: _figures(study, sites, inputs.demand, walks, profiles, today)}
-    for year in study.plan.years if study.plan else ():
+    for year in settings.years if settings else ():
         taken = actions[actions["year"] <= year]
         sites = sites_after(inputs.sites, taken).assign(year=0)
         sites.loc[taken["place"], "year"] = taken["year"].to_numpy()
@@ -271,17 +335,17 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
     ends = {0: inputs.sites, max(moments): sites}
     why = _why(study, inputs, walks, profiles, possible, record, made, actions, sites, (gap_gains, gaps))
     sure = None
-    if made is not None and why is not None and study.plan is not None and study.plan.robustness:
+    if made is not None and why is not None and settings is not None and settings.robustness:
         progress("robustness")
         terrain = terrain_of(study, inputs.sites, inputs.zones, inputs.demand, walks, profiles, possible, record)
-        wobbled = robustness(terrain, study.plan, made, actions, trials=study.plan.robustness)
+        wobbled = robustness(terrain, settings, made, actions, trials=settings.robustness)
         sure = wobbled if len(wobbled.trials) else None
     return Result(
         study=study,
-        run_id=run_id(study, inputs),
+        run_id=run_id(study, inputs) if solve else f"{run_id(study, inputs)}-today",
         sites=sites,
         sites_today=inputs.sites,
-        demand=_annotated(inputs, moments, gap_of),
+        demand=_annotated(inputs, moments, list(gap_of)),
         zones=inputs.zones,
         water=inputs.water,
         streets=walks.network.edges,
@@ -298,7 +362,7 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
         coverage=moments,
         indicators=figures,
         profiles=profiles,
-        cost_by_year=_cost_by_year(study.plan, actions, record) if study.plan else {},
+        cost_by_year=_cost_by_year(settings, actions, record) if settings else {},
         verdicts=_judged(
             study, inputs, walks, ends, lambda ground, at: judge(study.standard.judge, ground, moments[at])
         ),
@@ -308,10 +372,10 @@ def run(study: Study, *, progress: Progress = quiet, listener: Listener | None =
         inputs=inputs.hashes,
         seasons=_seasons(study, inputs.demand, {0: today, max(moments): moments[max(moments)]}),
         evaluation=_evaluation(study, inputs, walks, profiles, today),
-        last=last,
+        last=ground.last,
         why=why,
         robustness=sure,
-        record=record,
+        record=record if solve else None,
         changes=changed,
         walks=walks,
     )
@@ -596,6 +660,7 @@ def open_actions(study: Study, inputs: Inputs) -> tuple[pd.DataFrame, Record | N
 
 def make_plan(
     study: Study,
+    settings: PlanSettings | None,
     inputs: Inputs,
     walks: Walks,
     profiles: dict[str, Floats],
@@ -607,7 +672,8 @@ def make_plan(
     """Make the best plan by the study's aim, rules and budgets.
 
     Args:
-        study: the settings; its plan may be None.
+        study: the settings.
+        settings: its plan; None makes none.
         inputs: the checked tables.
         walks: who can walk where.
         profiles: each group's work profile.
@@ -616,9 +682,8 @@ def make_plan(
         listener: told objective and bound while it is solved.
 
     Returns:
-        The plan and what it was made for, or None where the study asks for none; and its actions in the order of the programme.
+        The plan and what it was made for, or None where none is asked for; and its actions in the order of the programme.
     """
-    settings = study.plan
     if settings is None:
         return None, chosen_actions(None, None, pd.DataFrame(columns=list(ACTION_COLUMNS)), ())
     made = make(

@@ -60,7 +60,8 @@ ORDER = (
     "draw",
     "report",
     "deliver",
-    "cli pages",
+    "pages",
+    "cli",
     "__main__",
 )
 RANK = {name: rank for rank, line in enumerate(ORDER) for name in line.split()}

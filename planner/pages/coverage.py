@@ -18,7 +18,7 @@ MOST_BARS = 12
 
 def show() -> None:
     """Show the page."""
-    explore(shared.result(), shared.language())
+    explore(shared.result_so_far(), shared.language())
 
 
 @st.fragment

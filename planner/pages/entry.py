@@ -1,22 +1,29 @@
 """The app's entry: `streamlit run` takes this file or app.py; both call `run`."""
 
 import os
+from functools import partial
+from importlib import import_module
 
 import streamlit as st
 
-from planner.pages import coverage, documents, gaps, overview, plan, shared, start, whatif
+from planner.pages import shared
 from planner.words import say
 
-# What shows a page, its address, its word in the catalogue, its icon. A page that opens or changes a study comes first.
+# A page's module and address, its word in the catalogue, its icon. A page that opens or changes a study comes first.
 PAGES = (
-    (start.show, "start", "app.start", "folder_open"),
-    (overview.show, "overview", "app.overview", "map"),
-    (coverage.show, "coverage", "app.coverage", "schedule"),
-    (gaps.show, "gaps", "app.gaps", "location_off"),
-    (whatif.show, "whatif", "whatif.page", "edit_location_alt"),
-    (plan.show, "plan", "plan.page", "checklist"),
-    (documents.show, "documents", "app.documents", "description"),
+    ("start", "app.start", "folder_open"),
+    ("overview", "app.overview", "map"),
+    ("coverage", "app.coverage", "schedule"),
+    ("gaps", "app.gaps", "location_off"),
+    ("whatif", "whatif.page", "edit_location_alt"),
+    ("plan", "plan.page", "checklist"),
+    ("documents", "app.documents", "description"),
 )
+
+
+def show(name: str) -> None:
+    """Show a page; what it needs is imported when it is first asked for, so that nobody waits for the others'."""
+    import_module(f"planner.pages.{name}").show()
 
 
 def run() -> None:
@@ -27,20 +34,20 @@ def run() -> None:
     )
     pages = [
         st.Page(
-            show,
+            partial(show, address),
             title=say(lang, word),
             icon=f":material/{icon}:",
             url_path=address,
             # Whoever names no study is asked for one; the embedded study is one step away.
             default=address == ("overview" if os.environ.get("PLANNER_STUDY") else "start"),
         )
-        for show, address, word, icon in PAGES
+        for address, word, icon in PAGES
     ]
     # Leading to another page clears the address; a draft that it named is remembered.
     if st.query_params.get("draft"):
         st.session_state["draft"] = st.query_params["draft"]
     # So that a page can lead to another.
-    st.session_state["pages"] = dict(zip((address for _, address, _, _ in PAGES), pages, strict=True))
+    st.session_state["pages"] = dict(zip((address for address, _, _ in PAGES), pages, strict=True))
     page = st.navigation(pages, position="top")
     with shared.told_errors():
         shared.header(lang)

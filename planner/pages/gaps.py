@@ -15,7 +15,7 @@ TOP = 10
 
 def show() -> None:
     """Show the page."""
-    lang, result = shared.language(), shared.result()
+    lang, result = shared.language(), shared.result_so_far()
     gaps = result.gaps
     if not len(gaps):
         st.success(say(lang, "app.gaps_none"))

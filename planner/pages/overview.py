@@ -14,7 +14,7 @@ from planner.words.wording import sentences
 
 def show() -> None:
     """Show the page."""
-    lang, result = shared.language(), shared.result()
+    lang, result = shared.language(), shared.result_so_far()
     answers(result, lang)
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -74,7 +74,7 @@ def plan_sentences(result: Result, lang: Lang) -> list[str]:
     """Return what the plan begins with, where it ends, and how good it is."""
     plan, settings = result.plan, result.study.plan
     if plan is None or settings is None:
-        return [say(lang, "app.no_plan")]
+        return [say(lang, "app.no_plan" if settings is None else "app.plan_coming")]
     if not plan.found:
         return [say(lang, "app.no_plan_fits", reasons=shared.plain(sentences(lang, *result.plan_reasons(lang))))]
     if not len(result.actions):
@@ -105,8 +105,9 @@ def choose_moment(result: Result, lang: Lang, *, key: str = "moment") -> int:
         return say(lang, "web.year", year=moments[number]) if number else say(lang, "web.today")
 
     last = len(moments) - 1
+    # Another widget once there is a plan: what was chosen among fewer moments is no choice.
     chosen = st.segmented_control(
-        say(lang, "app.moment"), range(len(moments)), format_func=name, default=last, key=key, required=True,
+        say(lang, "app.moment"), range(len(moments)), format_func=name, default=last, key=f"{key} {moments}", required=True,
         label_visibility="collapsed",
     )  # fmt: skip
     return last if chosen is None else int(chosen)
@@ -116,7 +117,8 @@ def programme(result: Result, lang: Lang) -> str | None:
     """Show the construction programme; return the id of the site whose row is selected."""
     table = tables.programme(result, lang)
     if not len(table):
-        st.caption(say(lang, "app.nothing_planned"))
+        coming = result.plan is None and result.study.plan is not None
+        st.caption(say(lang, "app.plan_coming" if coming else "app.nothing_planned"))
         return None
     st.caption(say(lang, "app.programme_hint"))
     event = st.dataframe(

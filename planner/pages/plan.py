@@ -9,7 +9,6 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from planner import pipeline
 from planner.draw import style
 from planner.errors import PlannerError
 from planner.pages import asking, shared, tables, webmap
@@ -46,11 +45,6 @@ class Search:
         """Take note of where the search stands; tell it whether to stop."""
         self.standings.append(standing)
         return self.stop
-
-
-@st.cache_resource
-def _searches() -> dict[str, Search]:
-    return {}
 
 
 def show() -> None:
@@ -95,6 +89,7 @@ def buttons(changes: dict[str, Any], lang: Lang) -> Any:
     run = row.button(say(lang, "plan.run"), type="primary", icon=":material/play_arrow:", disabled=not changes)
     if run:
         asking.keep(asking.Asked(changes=changes, wanted=changes))
+        st.session_state["plan_again"] = True
     row.button(
         say(lang, "plan.save"), icon=":material/save:", disabled=not changes or embedded, on_click=save, args=(changes, lang),
         help=say(lang, "plan.save_embedded") if embedded else say(lang, "plan.save_help"),
@@ -137,10 +132,12 @@ def solved(study: Study, base: Result, changes: dict[str, Any], place: Any, lang
     The search goes on when the page is closed, and is the same for all who ask the same.
     """
     key = f"plan {shared.study_key(study)}"
-    search = _searches().setdefault(key, Search(shared.study_file(), changes))
-    job = shared.started(key, partial(_run, study, search))
+    search = Search(shared.study_file(), changes)
+    # One that failed says why until it is asked for again: tried anew by itself, it would fail and be tried for ever.
+    again = st.session_state.pop("plan_again", False)
+    job = shared.started(key, partial(_run, study, search), about=search, again=again)
     if not job.future.done():
-        watch(key, search, job, lang)
+        watch(key, job.about, job, lang)
         return None
     try:
         result: Result = job.future.result()
@@ -151,18 +148,15 @@ def solved(study: Study, base: Result, changes: dict[str, Any], place: Any, lang
 
 
 def _run(study: Study, search: Search, *, progress: Progress) -> Result:
-    return pipeline.run(study, progress=progress, listener=search.hear)
+    return shared.planned(study, progress=progress, listener=search.hear)
 
 
 def other_searches(study: Study, lang: Lang) -> None:
     """Lead to searches on this study that go on or are done, whoever began them: a tab that was closed loses none."""
-    searches = _searches()
-    for key in [key for key in searches if shared.job(key) is None]:
-        del searches[key]
     shown = f"plan {shared.study_key(study)}"
-    for key, search in searches.items():
-        job = shared.job(key)
-        if key == shown or search.file != shared.study_file() or not search.changes or job is None:
+    for key, job in shared.jobs().items():
+        search = job.about
+        if not isinstance(search, Search) or key == shown or search.file != shared.study_file() or not search.changes:
             continue
         words = "plan.other_done" if job.future.done() else "plan.other_going"
         row = st.container(horizontal=True, vertical_alignment="center")
@@ -179,12 +173,7 @@ def watch(key: str, search: Search, job: shared.Job, lang: Lang) -> None:
     """Show where a search stands, again and again until it is done."""
     if job.future.done():
         st.rerun()
-    steps = list(shared.RUN_STEPS)
-    step = job.steps[-1] if job.steps else steps[0]
-    # A step that only some studies ask for counts as the last.
-    number_of = steps.index(step) + 1 if step in steps else len(steps)
-    words = say(lang, "app.working", step=say(lang, f"step.{step}"), number=number_of, steps=len(steps))
-    st.progress(number_of / (len(steps) + 1), words)
+    st.progress(*shared.standing(job, shared.RUN_STEPS, lang))
     if search.standings:
         now = search.standings[-1]
         one, two, three, four = st.columns(4)

@@ -6,11 +6,10 @@ Long work is done once for all sessions, in a thread of its own: it goes on when
 import os
 import tempfile
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,28 +19,46 @@ import streamlit as st
 
 from planner import embedded, pipeline
 from planner.errors import InputError, PlannerError
-from planner.pipeline import Result
+from planner.pipeline import Measured, Progress, Result
+from planner.siting import Listener
 from planner.study import STUDY_FILE, Study, load_study
 from planner.words import LANGS, Lang, say
 from planner.workspace import draft, midway, shelf
 
 RUN_STEPS = ("read", "network", "coverage", "plan", "programme")
 LANGUAGE_NAMES: dict[Lang, str] = {"zh": "中文", "en": "English"}
-# What is kept in memory when it is done; the oldest goes when another comes.
-KEPT = 4
+# What is kept in memory when it is done; the one that nobody has asked for longest goes when another comes. Plans on the same files share
+# all that is large.
+KEPT = 8
+# A plan that takes no longer is waited for: a page that shows today and at once another figure is restless.
+PATIENCE_S = 0.3
 
 
 @dataclass(frozen=True)
 class Job:
-    """Work that is going on or done: its future, and the steps it has begun."""
+    """Work that is going on or done.
+
+    Attributes:
+        future: of what it gives.
+        steps: that it has begun.
+        about: what whoever began it says of it.
+    """
 
     future: Future[Any]
     steps: list[str] = field(default_factory=list)
+    about: Any = None
 
 
 @st.cache_resource
-def _jobs() -> tuple[dict[str, Job], threading.Lock, ThreadPoolExecutor]:
-    return {}, threading.Lock(), ThreadPoolExecutor(max_workers=2, thread_name_prefix="planner")
+def _jobs() -> tuple[dict[str, Job], threading.Lock, dict[bool, ThreadPoolExecutor]]:
+    # Searches may be long: nobody who only wants to see a study waits for others'.
+    threads = {is_search: ThreadPoolExecutor(2, thread_name_prefix="planner") for is_search in (False, True)}
+    return {}, threading.Lock(), threads
+
+
+@st.cache_resource
+def _grounds() -> dict[str, Future[Measured]]:
+    return {}
 
 
 def language() -> Lang:
@@ -173,6 +190,13 @@ def go_to(word: str) -> None:
         st.switch_page(pages[word])
 
 
+def begin() -> None:
+    """Begin with the result of the study that the app was started with, before anybody asks for it."""
+    with suppress(Exception):  # what is wrong is said on the page
+        shown = load_study(Path(os.environ.get("PLANNER_STUDY") or embedded_file()))
+        started(study_key(shown), partial(planned, shown))
+
+
 def result() -> Result:
     """Return the result of the study as its files are now; while it is being made, show how far it is.
 
@@ -180,8 +204,78 @@ def result() -> Result:
         InputError: the study's files are wrong.
     """
     shown = study()
-    made: Result = finished(study_key(shown), partial(pipeline.run, shown), RUN_STEPS)
+    made: Result = finished(study_key(shown), partial(planned, shown), RUN_STEPS)
     return made
+
+
+def result_so_far() -> Result:
+    """Return the result as `result` does, or, while its plan is still being solved, what is known of today; the page is then shown
+    anew when the plan is there.
+
+    Raises:
+        InputError: the study's files are wrong.
+    """
+    shown = study()
+    key = study_key(shown)
+    going, ground, place = started(key, partial(planned, shown)), None, st.empty()
+    while shown.plan is not None and not going.future.done() and (ground := measured_already(shown)) is None:
+        with place.container():
+            wait_a_little(going, RUN_STEPS)
+    wait([going.future], timeout=PATIENCE_S)
+    with place.container():
+        if going.future.done() or ground is None:
+            return result()
+        await_plan(going)
+    return today_of(key, ground, shown)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def today_of(key: str, _ground: Measured, _shown: Study) -> Result:
+    """Return what is known of today."""
+    return pipeline.plan_on(_ground, _shown, solve=False)
+
+
+@st.fragment(run_every=0.5)
+def await_plan(going: Job) -> None:
+    """Show how far the plan is, again and again until it is there."""
+    if going.future.done():
+        st.rerun()
+    lang = language()
+    st.progress(*standing(going, RUN_STEPS, lang))
+    st.caption(say(lang, "app.today_first"))
+
+
+def planned(shown: Study, *, progress: Progress, listener: Listener | None = None) -> Result:
+    """Return the result of a study; plans that differ in budgets, rules or aims alone share what is measured."""
+    return pipeline.plan_on(measured(shown, progress=progress), shown, progress=progress, listener=listener)
+
+
+def measured(shown: Study, *, progress: Progress) -> Measured:
+    """Return what a study is today: measured once for all plans on the same files. What failed is tried again."""
+    key, grounds, lock = _ground_key(shown), _grounds(), _jobs()[1]
+    with lock:
+        ground = grounds.get(key)
+        mine = ground is None or (ground.done() and ground.exception() is not None)
+        if ground is None or mine:
+            for old in [k for k, one in grounds.items() if one.done()][: max(0, len(grounds) - KEPT + 1)]:
+                del grounds[old]
+            ground = grounds[key] = Future()
+    if mine:
+        try:
+            ground.set_result(pipeline.measured(shown, progress=progress))
+        except BaseException as error:
+            ground.set_exception(error)
+    return ground.result()
+
+
+def measured_already(shown: Study) -> Measured | None:
+    """Return what a study is today, if that has been measured."""
+    ground = _grounds().get(_ground_key(shown))
+    return ground.result() if ground is not None and ground.done() and ground.exception() is None else None
+
+
+def _ground_key(shown: Study) -> str:
+    return study_key(pipeline.heeded(shown))
 
 
 def study_key(shown: Study) -> str:
@@ -197,38 +291,58 @@ def finished(key: str, work: Callable[..., Any], steps: Sequence[str]) -> Any:
         work: called with ``progress`` in a thread; it goes on when the page is closed.
         steps: names that ``progress`` is told, in their order.
     """
-    job = started(key, work)
+    going = started(key, work)
     # Always there: a place that comes and goes would move what follows, and the browser would make the map anew.
     place = st.empty()
-    if not job.future.done():
-        lang = language()
-        while not job.future.done():
-            number = min(max(1, len(job.steps)), len(steps))
-            step = say(lang, f"step.{job.steps[-1] if job.steps else steps[0]}")
-            with place.container():
-                words = say(lang, "app.working", step=step, number=number, steps=len(steps))
-                st.progress(number / (len(steps) + 1), words)
-                st.caption(say(lang, "app.goes_on"))
-            time.sleep(0.2)
+    while not going.future.done():
+        with place.container():
+            wait_a_little(going, steps)
         place.empty()
-    return job.future.result()
+    return going.future.result()
 
 
-def job(key: str) -> Job | None:
-    """Return the job of this key, if there is one."""
-    return _jobs()[0].get(key)
+def wait_a_little(going: Job, steps: Sequence[str]) -> None:
+    """Show how far a job is, for a moment."""
+    lang = language()
+    st.progress(*standing(going, steps, lang))
+    st.caption(say(lang, "app.goes_on"))
+    wait([going.future], timeout=0.2)
 
 
-def started(key: str, work: Callable[..., Any]) -> Job:
-    """Return the job of this key; if there is none, or it failed, begin it."""
+def standing(going: Job, steps: Sequence[str], lang: Lang) -> tuple[float, str]:
+    """Return how far a job is, as a fraction and in words."""
+    step = going.steps[-1] if going.steps else steps[0]
+    # A step that only some studies ask for counts as the last.
+    number = steps.index(step) + 1 if step in steps else len(steps)
+    words = say(lang, "app.working", step=say(lang, f"step.{step}"), number=number, steps=len(steps))
+    return number / (len(steps) + 1), words
+
+
+def jobs() -> dict[str, Job]:
+    """Return all jobs that go on or are kept, by their keys."""
+    return dict(_jobs()[0])
+
+
+def started(key: str, work: Callable[..., Any], *, about: Any = None, again: bool = True) -> Job:
+    """Return the job of this key; if there is none, begin it.
+
+    Args:
+        key: as in `finished`.
+        work: as in `finished`.
+        about: of a search, what is known of it while it goes on; it is the job's as long as that is kept.
+        again: whether one that failed is tried again; else it is returned, failed.
+    """
     jobs, lock, threads = _jobs()
     with lock:
-        if key not in jobs or (jobs[key].future.done() and jobs[key].future.exception()):
-            for old in [k for k, job in jobs.items() if job.future.done()][: max(0, len(jobs) - KEPT + 1)]:
+        there = jobs.pop(key, None)
+        if there is None or (again and there.future.done() and there.future.exception()):
+            for old in [k for k, one in jobs.items() if one.future.done()][: max(0, len(jobs) - KEPT + 1)]:
                 del jobs[old]
             begun: list[str] = []
-            jobs[key] = Job(threads.submit(work, progress=begun.append), begun)
-        return jobs[key]
+            there = Job(threads[about is not None].submit(work, progress=begun.append), begun, about)
+        # Last: the one that nobody has asked for longest goes first.
+        jobs[key] = there
+        return there
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -273,8 +387,11 @@ def header(lang: Lang) -> None:
 
 
 def footer(lang: Lang) -> None:
-    """Show where the data is from, the run and the standard."""
-    shown = result()
+    """Show where the data is from, the run and the standard, once there is a result."""
+    going = jobs().get(study_key(study()))
+    if going is None or not going.future.done():
+        return
+    shown: Result = going.future.result()
     words = {"credit": shown.study.base_map, "run_id": shown.run_id, "standard": shown.study.standard.name}
     st.caption(plain(say(lang, "app.footer", **words)))
 

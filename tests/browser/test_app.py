@@ -28,6 +28,11 @@ def opened(page, address: str):
 
 
 def ready(page) -> None:
+    # Today may come first; the plan's map takes its place.
+    page.get_by_text("下一步做什么？").or_(page.get_by_text("What next?")).or_(page.locator("iframe")).first.wait_for(
+        timeout=60_000
+    )
+    page.locator("[data-testid=stProgress]").first.wait_for(state="detached", timeout=60_000)
     page.frame_locator("iframe").first.locator("html[data-planner=ready]").wait_for(state="attached", timeout=60_000)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -9,11 +10,19 @@ import pytest
 import small_study as small
 from streamlit.testing.v1 import AppTest
 
+from planner.pages import shared, tables
+from planner.study import load_study
 from planner.words import LANGS, say
 from planner.words.wording import percent
 
 ENTRY = Path(__file__).parents[2] / "planner" / "pages" / "entry.py"
 PAGES = ("overview", "coverage", "gaps", "whatif", "plan", "documents")
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a browser nothing shows a page anew when the plan is there: the plan is waited for."""
+    monkeypatch.setattr(shared, "PATIENCE_S", 60)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +141,6 @@ def test_last_years_indicators_stand_beside_where_the_study_has_them(small_resul
     import dataclasses
 
     from planner.last import Last
-    from planner.pages import tables
 
     assert not [c for c in tables.indicators(small_result, "zh").columns if "上次" in c]
     last = Last("二五年", "abc", 400.0, {"share": 0.125, "mean_m": 321.0}, ())
@@ -180,12 +188,10 @@ def test_gaps_can_be_filtered(shared_study, monkeypatch, small_result):
 
 
 def test_two_sessions_share_one_result(shared_study, monkeypatch):
-    from planner.pages import shared
-
     app(shared_study, monkeypatch).run()
-    before = {key: job.future.result() for key, job in shared._jobs()[0].items()}
+    before = {key: job.future.result() for key, job in shared.jobs().items() if not job.future.exception()}
     app(shared_study, monkeypatch).run()
-    after = {key: job.future.result() for key, job in shared._jobs()[0].items()}
+    after = {key: job.future.result() for key, job in shared.jobs().items() if not job.future.exception()}
     assert before and before.keys() == after.keys()
     assert all(after[key] is before[key] for key in before)
 
@@ -213,3 +219,28 @@ def test_app_py_at_the_top_is_the_same_app(shared_study, monkeypatch):
     test = AppTest.from_file(str(ENTRY.parents[2] / "app.py"), default_timeout=60).run()
     assert not test.exception
     assert say("zh", "app.answer_covered") in words(test)
+
+
+def test_today_is_shown_while_the_plan_is_solved_then_the_plan(shared_study, monkeypatch, small_result):
+    import threading
+
+    from planner import pipeline
+
+    may, plan_on = threading.Event(), pipeline.plan_on
+    monkeypatch.setattr(
+        pipeline, "plan_on", lambda *a, **k: (k.get("solve", True) and may.wait(30), plan_on(*a, **k))[1]
+    )
+    monkeypatch.setattr(shared, "PATIENCE_S", 0)
+    study = shared_study.parent / "slow"
+    shutil.copytree(shared_study, study)
+    test = app(study, monkeypatch).run()
+    assert not test.exception and not test.error
+    assert say("zh", "app.plan_coming") in words(test)
+    indicators = test.dataframe[0].value
+    assert list(indicators.columns[1:]) == [say("zh", "web.today")]
+    assert indicators.iloc[1, 1] == percent(small_result.indicators[0]["effective_share"])
+    may.set()
+    shared.jobs()[shared.study_key(load_study(study))].future.result()
+    test.run()
+    assert not test.exception and say("zh", "app.plan_coming") not in words(test)
+    assert list(test.dataframe[0].value.columns[1:]) == [tables.moment_name(m, "zh") for m in small_result.indicators]

@@ -1,12 +1,15 @@
 """The plan page: what is asked for is what is solved; it is saved with its comments; it can be stopped."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import small_study as small
 from streamlit.testing.v1 import AppTest
 
+from planner.errors import InputError
 from planner.pages import asking, shared
 from planner.pages import plan as page_of
 from planner.pipeline import run
@@ -50,7 +53,7 @@ def press(test: AppTest, word: str, lang: str = "zh") -> AppTest:
 def finish(test: AppTest) -> AppTest:
     for key, job in list(shared._jobs()[0].items()):
         if key.startswith("plan "):
-            job.future.result()
+            job.future.exception()
     return test.run()
 
 
@@ -270,3 +273,41 @@ def test_the_embedded_study_is_not_changed(monkeypatch):
     midway.keep(file, token, "plan", asking.Asked(changes={"carry_over": False}))
     assert midway.recall(file, token, "plan", asking.Asked).changes == {"carry_over": False}
     assert not file.parent.exists()
+
+
+def test_a_search_that_fails_says_why_and_is_tried_again_only_when_asked(study, monkeypatch):
+    tried = []
+
+    def failing(*_, progress):
+        tried.append(1)
+        raise InputError("place_unknown", file="study.toml", place="C9")
+
+    monkeypatch.setattr(page_of, "_run", failing)
+    test = opened(study, monkeypatch, plan_forbidden=["C1"])
+    test = finish(press(test, "run"))
+    assert [error for error in test.error if "C9" in error.value] and len(tried) == 1
+    finish(press(test, "run"))
+    assert len(tried) == 2
+
+
+def test_plans_on_the_same_files_are_measured_once(study, monkeypatch):
+    from planner import pipeline
+
+    opened(study, monkeypatch)
+    monkeypatch.setattr(pipeline, "measured", lambda *_, **__: pytest.fail("measured again"))
+    test = opened(study, monkeypatch, plan_forbidden=["C1"])
+    test = finish(press(test, "run"))
+    assert not test.exception and not test.error
+    site = say("zh", "programme.site")
+    (shown,) = (frame.value for frame in test.dataframe if site in frame.value)
+    assert "C1" not in shown[site].tolist()
+
+
+def test_a_result_thrown_away_first_is_the_one_not_asked_for_longest(monkeypatch):
+    jobs, lock, threads = {}, threading.Lock(), dict.fromkeys((False, True), ThreadPoolExecutor(1))
+    monkeypatch.setattr(shared, "_jobs", lambda: (jobs, lock, threads))
+    for key in ("base", *map(str, range(shared.KEPT + 2))):
+        shared.started(key, lambda progress: None).future.result()
+        shared.started("base", lambda progress: pytest.fail("made again")).future.result()
+    assert "base" in jobs and len(jobs) == shared.KEPT
+    threads[False].shutdown()
