@@ -23,7 +23,7 @@ State = Literal["planned", "begun", "open", "closed"]
 Objective = Literal["effective", "share", "backup", "served", "mean_walk", "worst_walk", "fairest", "least_cost"]
 # Of a layer nothing is found out: its shapes are no places that lie beside streets.
 LayerDatum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000"]
-Datum = LayerDatum | Literal["auto"]
+Datum = Literal[LayerDatum, "auto"]
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
