@@ -417,6 +417,10 @@ def listing(
         if parts is not None and not (table and columns > 1 and any(row.lines > 1 for row in rows)):
             break
     else:
+        if table and any(row.lines > 1 for row in rows):
+            # Beside its tabs a long name has room in one column only.
+            columns, width = 1, column.width
+            rows = _rows(column, theme, said, frame, pt, width, table=table)
         parts = _cut(column, said, rows, columns, y - bottom, pt)
     ends = [y]
     for i, part in enumerate(parts):

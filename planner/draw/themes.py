@@ -271,7 +271,7 @@ def gaps(result: Result, lang: Lang) -> Theme:
         for rank, gap in enumerate(top.to_dict("records"), 1)
     )
     head = gaps_head(lang, top, result.gaps)
-    tabs = tuple(say(lang, f"sheet.tab_{key}") for key in ("people", "reason", "nearest"))
+    tabs = tuple(say(lang, f"sheet.tab_{key}") for key in ("people", "reason", "nearest")) if len(top) else ()
     return Theme(
         name="gaps",
         title=say(lang, "sheet.of", subject=subject(result, lang), kind=say(lang, "sheet.gaps_kind")),
@@ -296,6 +296,8 @@ def gaps(result: Result, lang: Lang) -> Theme:
 def gaps_head(lang: Lang, top: pd.DataFrame, gaps: pd.DataFrame) -> str:
     """Say how many of the gaps are listed, and how many people they stand for."""
     people, total = (figure(float(some["weight"].sum())) for some in (top, gaps))
+    if gaps.empty:
+        return say(lang, "sheet.gaps_none")
     key = "sheet.gaps_head" if len(top) < len(gaps) else "sheet.gaps_head_all"
     return say(lang, key, shown=len(top), count=len(gaps), people=people, total=total)
 

@@ -284,7 +284,7 @@ def _set_font(target: Any, chinese: str) -> None:
 
 def _set_properties(document: Document, result: Result, lang: Lang) -> None:
     core, epoch = document.core_properties, dt.datetime(2000, 1, 1)
-    core.title = harmless(say(lang, "document.title", study=result.study.name))[:255]
+    core.title = harmless(" ".join(say(lang, "document.title", study=result.study.name).split()))[:255]
     core.author = core.last_modified_by = harmless(result.study.map.compiling_unit)[:255]
     core.created = core.modified = epoch
     core.comments, core.identifier, core.revision = "", result.run_id, 1

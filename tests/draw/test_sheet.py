@@ -555,3 +555,22 @@ def test_the_legend_shows_each_tier_as_large_as_on_the_map(drawn):
     tiers = theme.marks.groupby("tier")["size"].first().to_dict()
     found = {round(d.bounds[2] - d.bounds[0], 1) for d in discs if d.bounds[0] < head[2]}
     assert {round(size * 5.6, 1) for size in tiers.values()} <= found
+
+
+def test_a_long_list_of_long_names_keeps_names_off_its_figures(small_result):
+    zones = small_result.zones.assign(name="特别特别长的街道名称" * 6)
+    gaps = pd.concat([small_result.gaps] * 3, ignore_index=True)
+    gaps["id"] = [f"G{i}" for i in range(len(gaps))]
+    result = dataclasses.replace(small_result, zones=zones, gaps=gaps)
+    _, base, axes = draw(result, "gaps", "en", "A4", "portrait")
+    beside = [(text, box) for text, box in texts(axes) if box[3] < base.frame.bottom]
+    assert clashes(beside, 0.15) == []
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_study_without_gaps_says_so(small_result, lang):
+    result = dataclasses.replace(small_result, gaps=small_result.gaps.iloc[:0])
+    result = dataclasses.replace(result, demand=result.demand.assign(gap=""))
+    *_, axes = draw(result, "gaps", lang)
+    shown = [text for text, _ in texts(axes)]
+    assert say(lang, "sheet.gaps_none") in shown and say(lang, "sheet.tab_reason") not in shown
