@@ -26,6 +26,17 @@ def show(name: str) -> None:
     import_module(f"planner.pages.{name}").show()
 
 
+def lead_on() -> None:
+    """Lead from the address that the page shown first would have if it were not the first: links that people keep name it."""
+    asked = st.query_params.to_dict()
+    st.switch_page(st.session_state["pages"][first()], query_params=asked)
+
+
+def first() -> str:
+    """Return which page is shown first: whoever names no study is asked for one; the embedded study is one step away."""
+    return "overview" if os.environ.get("PLANNER_STUDY") else "start"
+
+
 def run() -> None:
     """Show the page that was asked for; what goes wrong is said in a sentence."""
     lang = shared.language()
@@ -37,9 +48,8 @@ def run() -> None:
             partial(show, address),
             title=say(lang, word),
             icon=f":material/{icon}:",
-            url_path=address,
-            # Whoever names no study is asked for one; the embedded study is one step away.
-            default=address == ("overview" if os.environ.get("PLANNER_STUDY") else "start"),
+            url_path="" if address == first() else address,
+            default=address == first(),
         )
         for address, word, icon in PAGES
     ]
@@ -48,7 +58,7 @@ def run() -> None:
         st.session_state["draft"] = st.query_params["draft"]
     # So that a page can lead to another.
     st.session_state["pages"] = dict(zip((address for address, _, _ in PAGES), pages, strict=True))
-    page = st.navigation(pages, position="top")
+    page = st.navigation([*pages, st.Page(lead_on, url_path=first(), visibility="hidden")], position="top")
     with shared.told_errors():
         shared.header(lang)
         page.run()

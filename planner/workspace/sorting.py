@@ -4,15 +4,19 @@ Takes a study and the name of a file in it; gives a role ("streets", "sites", "d
 """
 
 import re
+from contextlib import suppress
 
 from planner import datum
 from planner.errors import InputError
 from planner.intake import read_table
 from planner.intake.layers import LAYER_SUFFIXES, read_layer, read_raw_layer
+from planner.last import read_summary
 from planner.study import Study
 from planner.workspace import draft
 from planner.workspace.draft import Draft
 
+# The role of an earlier run's summary.json: this year is compared with it.
+LAST = "last"
 # Layers of streets that don't come from osmnx: Geofabrik's extracts call the class so.
 _CLASS_COLUMNS = ("highway", "fclass", "type", "道路等级", "等级")
 # Beyond this a study measures in a system made for elsewhere; at the edge of a 3-degree zone it is half of it.
@@ -31,6 +35,10 @@ def guess_role(study: Study, file: str) -> str:
         InputError: it can't be read at all.
     """
     path = study.path(file)
+    if path.suffix.lower() == ".json":
+        with suppress(InputError):
+            read_summary(path, file)
+            return LAST
     if path.suffix.lower() in LAYER_SUFFIXES:
         shapes = read_raw_layer(path, file).geom_type.dropna()
         kinds = set(shapes.str.replace("Multi", ""))
@@ -64,6 +72,8 @@ def assigned(typed: Draft, study: Study, file: str, role: str) -> Draft:
         if used == file and (place.endswith(".file") or isinstance(value, dict)):
             typed = draft.forget_table(typed, place.removesuffix(".file"))
     typed = draft.forget_table(typed, role)
+    if role == LAST:
+        return draft.set_value(typed, LAST, {"summary": file})
     if role.startswith("demand."):
         number = min(int(role.partition(".")[2]), len(study.demand) - 1)
         kind = _kind(study, file)

@@ -71,6 +71,12 @@ def test_pages_lead_to_each_other(open_page, address):
     ready(page)
 
 
+def test_the_first_page_is_found_at_its_own_address_too(open_page, address):
+    page = opened(open_page(), f"{address}/overview?lang=en")
+    page.get_by_text("What next?").wait_for()
+    assert not page.get_by_text("Page not found").count()
+
+
 def map_of(page):
     """The frame of the page's map, once it is there for this page."""
     frame = page.frame_locator("iframe").first

@@ -223,3 +223,22 @@ def test_a_file_is_given_another_role(file):
     role.set_value("demand.1").run()
     kept = draft.read(file, own).settings
     assert kept["demand.1"]["file"] == name and "sites.file" not in kept and not test.exception
+
+
+def test_last_years_summary_is_taken_in_and_compared_with(file, small_result):
+    import json
+
+    from planner.summary import summary
+    from planner.workspace.sorting import assigned, guess_role
+
+    place = draft.folder(file, draft_id := draft.new_id())
+    content = json.dumps(summary(small_result), ensure_ascii=False).encode("utf-8")
+    name = shelf.receive(place, "summary.json", content, {path.name for path in file.parent.iterdir()})
+    study = load_study(file)
+    study = study.model_copy(update={"unsaved": {name: place / name}})
+    assert guess_role(study, name) == "last"
+    typed = assigned(Draft(files=[name]), study, name, "last")
+    draft.save(file, draft_id, draft.keep(file, draft_id, typed))
+    assert load_study(file).last.summary == name and (file.parent / name).read_bytes() == content
+    test = app(study=str(file))
+    assert not test.exception and not test.error
