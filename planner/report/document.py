@@ -67,6 +67,9 @@ _POINTS: dict[Lang, dict[str, float]] = {
 _TYPE_MM = 156
 _UPRIGHT = {"page": (210, 297), "top": 37, "bottom": 35, "left": 28, "right": 26}
 _ASIDE = {"page": (297, 210), "top": 20, "bottom": 18, "left": 16, "right": 16}
+# The hyphen after the one or two letters or digits that a word begins with.
+_STUB = re.compile(r"(?<![A-Za-z0-9:.-])([A-Za-z0-9]{1,2})-(?=[A-Za-z])")
+_KEPT = "\N{NON-BREAKING HYPHEN}"
 # A table of so many rows stays on one page; longer ones may run on, under their headings.
 _TOGETHER = 5
 _CAPTION_MM = 14
@@ -147,7 +150,7 @@ def _write(document: Document, block: Block, number: str, lang: Lang, *, new_pag
                 run = paragraph.add_run(say(lang, "document.lead", text=lead))
                 _set_font(run, _CHINESE["Heading 2"])
                 run.bold = True
-            paragraph.add_run(harmless(text))
+            _add_run(paragraph, text)
         case Grid():
             caption = say(lang, "document.table", n=number, text=block.caption) if number else block.caption
             document.add_paragraph(harmless(caption), "Caption").paragraph_format.keep_with_next = True
@@ -177,14 +180,24 @@ def _table(document: Document, grid: Grid, lang: Lang) -> None:
             paragraph.alignment = _ALIGN["c" if head else align]
             # LibreOffice keeps a whole table with what follows where its first row is to stay with the next.
             paragraph.paragraph_format.keep_with_next = n < len(grid.rows) <= _TOGETHER
-            run = paragraph.add_run(harmless(text))
-            run.bold = head or total
+            _add_run(paragraph, text).bold = head or total
             if head or total:
                 _mark(cell._tc.get_or_add_tcPr(), "w:shd", val="clear", color="auto", fill=_HEAD)
     # Word wants a paragraph after a table; after one that fills a page it must not begin another.
     after = document.add_paragraph()
     after.paragraph_format.line_spacing = Pt(1 if grid.compact else 6)
     after.paragraph_format.space_after = Pt(0)
+
+
+def _add_run(paragraph: Any, text: str) -> Any:
+    """Add text whose lines do not end in a stub: 7-Eleven is no word of two lines."""
+    first, *rest = _STUB.sub(r"\1" + _KEPT, harmless(text)).split(_KEPT)
+    run = paragraph.add_run(first)
+    for part in rest:
+        _mark(run._r, "w:noBreakHyphen")
+        # Unlike `run.text`, this adds to what the run holds.
+        run.add_text(part)
+    return run
 
 
 def _maps(sheets: Sequence[Path]) -> list[Path]:

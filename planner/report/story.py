@@ -325,17 +325,16 @@ def _change(lang: Lang, key: str, before: float | None, after: float | None) -> 
 
 
 def _what_it_costs(result: Result, lang: Lang) -> str:
-    settings = result.study.plan
-    assert settings is not None
-    spent, capital = sum(result.cost_by_year.values()), float(result.programme["capital_cost"].sum())
-    return _say(
-        lang,
-        "plan_cost",
-        spent=_amount(result, lang, spent),
-        capital=_amount(result, lang, capital),
-        operating=_amount(result, lang, spent - capital),
-        budget=_amount(result, lang, sum(settings.budget)),
-    )
+    funds = result.funds
+    keys = {
+        "spent": "spent",
+        "capital": "capital_cost",
+        "operating": "operating_cost",
+        "sunk": "sunk",
+        "budget": "budget",
+    }
+    amounts = {key: _amount(result, lang, float(funds[column].sum())) for key, column in keys.items()}
+    return _say(lang, "plan_cost_sunk" if funds["sunk"].any() else "plan_cost", **amounts)
 
 
 def _how_good_in_short(result: Result, lang: Lang) -> str:
@@ -846,23 +845,30 @@ def _actions(result: Result, lang: Lang) -> Iterator[Block]:
 
 
 def _year_grid(result: Result, lang: Lang) -> Grid:
-    settings = result.study.plan
-    assert settings is not None
-    rows, programme = [], result.programme
-    capitals = {year: float(programme.loc[programme["year"] == year, "capital_cost"].sum()) for year in result.years}
-    for year, budget in zip(result.years, settings.budget, strict=True):
-        spent, then = result.cost_by_year[year], figures.figures_of(result, year)
-        amounts = (capitals[year], spent - capitals[year], spent, budget)
+    """Return what each year does, costs (as `Result.funds` says it) and reaches."""
+    funds = result.funds
+    # What was spent in vain has a column only where there is any.
+    costs = ["capital_cost", "operating_cost", *(["sunk"] if funds["sunk"].any() else []), "spent", "budget"]
+    rows = []
+    for year, actions, *amounts in funds[["year", "actions", *costs]].itertuples(index=False):
+        then = figures.figures_of(result, year)
         shares = (percent(then["share"]), percent(then["effective_share"]))
-        rows.append((str(year), str((programme["year"] == year).sum()), *map(amount, amounts), *shares))
-    spent, capital = sum(result.cost_by_year.values()), sum(capitals.values())
-    totals = map(amount, (capital, spent - capital, spent, sum(settings.budget)))
-    rows.append((_say(lang, "column_total"), str(len(programme)), *totals, "", ""))
-    keys = ("year", "actions", "capital", "operating", "spent", "budget")
+        rows.append((str(year), str(actions), *map(amount, amounts), *shares))
+    totals = map(amount, funds[costs].sum())
+    rows.append((_say(lang, "column_total"), str(funds["actions"].sum()), *totals, "", ""))
+    names = {"capital_cost": "column_capital", "operating_cost": "column_operating"}
+    keys = ("column_year", "column_actions", *(names.get(cost, f"column_{cost}") for cost in costs))
     ends = [_say(lang, "at_end", name=say(lang, f"indicator.{key}")) for key in ("share", "effective_share")]
-    head = (*(_say(lang, f"column_{key}") for key in keys), *ends)
-    caption = _say(lang, "table_years", unit=_unit(result))
-    return Grid(caption, head, rows, (7, 9, 9, 10.5, 9, 9, 11, 13), "crrrrrrr", total=True)
+    head = (*(_say(lang, key) for key in keys), *ends)
+    widths = {"capital_cost": 10.5, "sunk": 10.5}
+    return Grid(
+        _say(lang, "table_years", unit=_unit(result)),
+        head,
+        rows,
+        (7, 9, *(widths.get(cost, 9) for cost in costs), 11, 13),
+        "cr" + "r" * (len(head) - 2),
+        total=True,
+    )
 
 
 def _told_year(result: Result, lang: Lang, year: int) -> str:

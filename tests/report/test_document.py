@@ -15,8 +15,8 @@ from worlds import HOSTILE, WORLDS, infeasible, of_one, unproven, without_sites
 from planner.pipeline import Result
 from planner.report.document import _numeral, write_document
 from planner.report.story import Grid, Heading, Text, annex, story
-from planner.words import LANGS, Lang
-from planner.words.wording import harmless
+from planner.words import LANGS, Lang, say
+from planner.words.wording import amount, harmless, money
 
 
 def said(result: Result, lang: Lang) -> list[str]:
@@ -98,6 +98,33 @@ def test_one_of_each_is_worded_as_one(small_result: Result) -> None:
     assert (
         "1 existing site covers" in text and "1 gap." in text and "1 action:" in text and "1 row of the input" in text
     )
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_money_lost_on_closed_sites_is_no_running_cost(
+    small_result: Result, lang: Lang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def years(result: Result) -> Grid:
+        wanted = say(lang, "document.table_years", unit=result.study.plan.cost_unit if result.study.plan else "")
+        return next(block for block in story(result, lang) if isinstance(block, Grid) and block.caption == wanted)
+
+    funds = small_result.funds
+    before, running = years(small_result), money(funds["operating_cost"].sum())
+    lost = funds.assign(sunk=[8.25, 0.0], spent=funds["spent"] + [8.25, 0.0])
+    monkeypatch.setattr(Result, "funds", property(lambda _: lost))
+    # What each year costs holds it too.
+    costs = dict(zip(lost["year"], lost["spent"], strict=True))
+    after = dataclasses.replace(small_result, cost_by_year=costs)
+    grid = years(after)
+    at = grid.head.index(say(lang, "document.column_sunk"))
+    assert len(grid.head) == len(grid.widths) == len(grid.align) == len(before.head) + 1
+    assert [row[at] for row in grid.rows] == [amount(8.25), amount(0.0), amount(8.25)]
+    assert [row[:at] for row in grid.rows] == [row[:at] for row in before.rows], (
+        "building and running cost what they did"
+    )
+    assert [row[at + 1] for row in grid.rows] == [amount(n) for n in (*lost["spent"], lost["spent"].sum())]
+    [cost] = [block.text for block in story(after, lang) if isinstance(block, Text) and money(8.25) in block.text]
+    assert running in cost and money(lost["spent"].sum()) in cost
 
 
 def test_the_conclusion_comes_first(small_result: Result) -> None:
@@ -221,6 +248,24 @@ def test_tables_repeat_their_headings(small_result: Result, tmp_path: Path) -> N
     write_document(small_result, tmp_path / "report.docx", "zh")
     for table in docx.Document(tmp_path / "report.docx").tables:
         assert table.rows[0]._tr.trPr.find(qn("w:tblHeader")) is not None
+
+
+def test_no_line_ends_in_a_stub_of_a_name(small_result: Result, tmp_path: Path) -> None:
+    programme = small_result.programme.copy()
+    programme["name"] = "7-Eleven (Lian-hu), AB-c-D 08:00-c 2-3"
+    write_document(dataclasses.replace(small_result, programme=programme), tmp_path / "report.docx", "en")
+    document = docx.Document(str(tmp_path / "report.docx"))
+    cells = [cell for row in document.tables[-1].rows[1:] for cell in row.cells if "Eleven" in cell.text]
+    assert len(cells) == len(programme)
+    for cell in cells:
+        assert programme["name"].iloc[0] in cell.text, "a name reads as it is written"
+        kept = ["".join(r.itertext()) for r in cell.paragraphs[0]._p.iter(qn("w:t"))]
+        assert [*cell.paragraphs[0]._p.iter(qn("w:noBreakHyphen"))] and kept[:3] == [
+            "7",
+            "Eleven (Lian-hu), AB",
+            kept[2],
+        ]
+        assert kept[2].startswith("c-D 08:00-c 2-3") and len(kept) == 3
 
 
 def test_hostile_names_are_text(small_result: Result, tmp_path: Path) -> None:
