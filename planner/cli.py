@@ -606,7 +606,10 @@ def app_command(
 
     shared.begin()
     # In this process, so that whoever stops the planner stops the server.
-    streamlit.main(["run", entry, *options], prog_name="streamlit", standalone_mode=False)
+    try:
+        streamlit.main(["run", entry, *options], prog_name="streamlit", standalone_mode=False)
+    finally:
+        shared.leave()
 
 
 @app.command()

@@ -4,6 +4,7 @@ Long work is done once for all sessions, in a thread of its own: it goes on when
 """
 
 import os
+import sys
 import tempfile
 import threading
 import traceback
@@ -49,16 +50,12 @@ class Job:
     about: Any = None
 
 
-@st.cache_resource
-def _jobs() -> tuple[dict[str, Job], threading.Lock, dict[bool, ThreadPoolExecutor]]:
-    # Searches may be long: nobody who only wants to see a study waits for others'.
-    threads = {is_search: ThreadPoolExecutor(2, thread_name_prefix="planner") for is_search in (False, True)}
-    return {}, threading.Lock(), threads
-
-
-@st.cache_resource
-def _grounds() -> dict[str, Future[Measured]]:
-    return {}
+# Of the process, not of Streamlit's cache: work begins before there is a session, and goes on in threads that have none.
+_jobs: dict[str, Job] = {}
+_grounds: dict[str, Future[Measured]] = {}
+_lock = threading.Lock()
+# Searches may be long: nobody who only wants to see a study waits for others'.
+_threads = {is_search: ThreadPoolExecutor(2, thread_name_prefix="planner") for is_search in (False, True)}
 
 
 def language() -> Lang:
@@ -197,6 +194,17 @@ def begin() -> None:
         started(study_key(shown), partial(planned, shown))
 
 
+def leave() -> None:
+    """End the process at once if work is still going on in it: Python would wait for a search to its end.
+
+    Nothing is lost: what is saved is saved whole (`planner.saving`), and what is being worked out is only in memory.
+    """
+    if any(not job.future.done() for job in jobs().values()):
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
+
+
 def result() -> Result:
     """Return the result of the study as its files are now; while it is being made, show how far it is.
 
@@ -252,8 +260,8 @@ def planned(shown: Study, *, progress: Progress, listener: Listener | None = Non
 
 def measured(shown: Study, *, progress: Progress) -> Measured:
     """Return what a study is today: measured once for all plans on the same files. What failed is tried again."""
-    key, grounds, lock = _ground_key(shown), _grounds(), _jobs()[1]
-    with lock:
+    key, grounds = _ground_key(shown), _grounds
+    with _lock:
         ground = grounds.get(key)
         mine = ground is None or (ground.done() and ground.exception() is not None)
         if ground is None or mine:
@@ -270,7 +278,7 @@ def measured(shown: Study, *, progress: Progress) -> Measured:
 
 def measured_already(shown: Study) -> Measured | None:
     """Return what a study is today, if that has been measured."""
-    ground = _grounds().get(_ground_key(shown))
+    ground = _grounds.get(_ground_key(shown))
     return ground.result() if ground is not None and ground.done() and ground.exception() is None else None
 
 
@@ -320,7 +328,7 @@ def standing(going: Job, steps: Sequence[str], lang: Lang) -> tuple[float, str]:
 
 def jobs() -> dict[str, Job]:
     """Return all jobs that go on or are kept, by their keys."""
-    return dict(_jobs()[0])
+    return dict(_jobs)
 
 
 def started(key: str, work: Callable[..., Any], *, about: Any = None, again: bool = True) -> Job:
@@ -332,16 +340,15 @@ def started(key: str, work: Callable[..., Any], *, about: Any = None, again: boo
         about: of a search, what is known of it while it goes on; it is the job's as long as that is kept.
         again: whether one that failed is tried again; else it is returned, failed.
     """
-    jobs, lock, threads = _jobs()
-    with lock:
-        there = jobs.pop(key, None)
+    with _lock:
+        there = _jobs.pop(key, None)
         if there is None or (again and there.future.done() and there.future.exception()):
-            for old in [k for k, one in jobs.items() if one.future.done()][: max(0, len(jobs) - KEPT + 1)]:
-                del jobs[old]
+            for old in [k for k, one in _jobs.items() if one.future.done()][: max(0, len(_jobs) - KEPT + 1)]:
+                del _jobs[old]
             begun: list[str] = []
-            there = Job(threads[about is not None].submit(work, progress=begun.append), begun, about)
+            there = Job(_threads[about is not None].submit(work, progress=begun.append), begun, about)
         # Last: the one that nobody has asked for longest goes first.
-        jobs[key] = there
+        _jobs[key] = there
         return there
 
 

@@ -203,7 +203,7 @@ def test_the_set_is_made_and_holds_what_the_command_writes(shared_study, monkeyp
     test = AppTest.from_function(page_script, default_timeout=120, kwargs={"page": "documents"}).run()
     test.button[0].click().run()
     assert not test.exception and not test.error
-    ((key, job),) = ((key, job) for key, job in shared._jobs()[0].items() if key.startswith("documents "))
+    ((key, job),) = ((key, job) for key, job in shared._jobs.items() if key.startswith("documents "))
     files = job.future.result()
     assert job.steps == list(documents.STEPS)
     assert {"summary.json", "plan.gpkg", "programme.xlsx", "report.docx", "map.html", "maps/layout.pdf"} <= set(files)

@@ -1,8 +1,6 @@
 """The plan page: what is asked for is what is solved; it is saved with its comments; it can be stopped."""
 
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -51,7 +49,7 @@ def press(test: AppTest, word: str, lang: str = "zh") -> AppTest:
 
 
 def finish(test: AppTest) -> AppTest:
-    for key, job in list(shared._jobs()[0].items()):
+    for key, job in list(shared._jobs.items()):
         if key.startswith("plan "):
             job.future.exception()
     return test.run()
@@ -304,10 +302,9 @@ def test_plans_on_the_same_files_are_measured_once(study, monkeypatch):
 
 
 def test_a_result_thrown_away_first_is_the_one_not_asked_for_longest(monkeypatch):
-    jobs, lock, threads = {}, threading.Lock(), dict.fromkeys((False, True), ThreadPoolExecutor(1))
-    monkeypatch.setattr(shared, "_jobs", lambda: (jobs, lock, threads))
+    jobs = {}
+    monkeypatch.setattr(shared, "_jobs", jobs)
     for key in ("base", *map(str, range(shared.KEPT + 2))):
         shared.started(key, lambda progress: None).future.result()
         shared.started("base", lambda progress: pytest.fail("made again")).future.result()
     assert "base" in jobs and len(jobs) == shared.KEPT
-    threads[False].shutdown()
