@@ -428,6 +428,8 @@ def _programme(result: Result, lang: Lang, years: Sequence[int], colour: Mapping
 
 
 def _zones_by_people(result: Result, lang: Lang) -> Listing | None:
+    if result.zones.empty:
+        return None
     people = {zone: f["total_weight"] for zone, f in result.indicators[0]["by_zone"].items() if f["total_weight"] > 0}
     order = sorted(people, key=lambda zone: (-people[zone], zone))
     return zones_over_time(result, lang, dict.fromkeys(order, 0), heading=say(lang, "sheet.zones_plan"))
@@ -436,7 +438,7 @@ def _zones_by_people(result: Result, lang: Lang) -> Listing | None:
 def _zones(result: Result, lang: Lang) -> Listing | None:
     """List today's coverage by zone, those first where most people are missed."""
     by_zone = [(zone, f) for zone, f in result.indicators[0]["by_zone"].items() if f["total_weight"] > 0]
-    if not by_zone:
+    if result.zones.empty or not by_zone:
         return None
     missed = {zone: f["total_weight"] * (1 - f["effective_share"]) for zone, f in by_zone}
     entries = tuple(

@@ -33,7 +33,7 @@ AREA_TOLERANCE_M = 4.0
 STREET_STEPS = (0.5, 0.75)
 # Shares of the densest street's workers per metre, and of the fullest point, at which a drawn width grows.
 WIDTH_STEPS = (0.1, 0.3, 0.6)
-COLOURS = ("PAPER", "INK", "MUTED", "FAINT", "WATER", "WATER_EDGE", "WATER_INK", "STREET", "ZONE_INK", "GAP")
+COLOURS = ("PAPER", "INK", "MUTED", "FAINT", "WATER", "WATER_EDGE", "WATER_INK", "STREET", "GAP")
 WORDS = (
     "moment", "group", "everyone", "water", "streets", "coverage", "areas", "gaps", "existing_sites", "planned_sites", "candidates",
     "zones", "never", "not_yet", "served_now", "unserved_now", "off_now", "width", "gap_size", "legend", "by_mode", "by_status",

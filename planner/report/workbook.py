@@ -148,9 +148,10 @@ def write_workbook(result: Result, path: Path, lang: Lang) -> None:
         *([_changes] if result.record else []),
         _why,
         _indicators,
-        _zones,
+        *([_zones] if len(result.zones) else []),
         _norms,
         _tiers,
+        *([] if result.tiers.empty else [_tier_rules]),
         _evaluation,
         _gaps,
         _sites,
@@ -586,7 +587,7 @@ def _norms(book: Book) -> None:
 
 
 def _tiers(book: Book) -> None:
-    """Write the tier matrix, and below it what each rule asks of each place and what is there."""
+    """Write the tier matrix."""
     result, lang, cells = book.result, book.lang, figures.tier_cells(book.result, book.lang)
     tiers = [*next(iter(cells.values()))] if cells else []
     columns = [
@@ -602,39 +603,26 @@ def _tiers(book: Book) -> None:
     sheet, row = _table(book, "tiers", columns)
     if result.tiers.empty:
         _note(sheet, row, book.say("no_tiers"))
-        return
-    _note(sheet, row + 1, book.say("tiers_below"), "section")
-    keys = (
-        "site_tier",
-        "tier_place",
-        "tier_rule",
-        "zone_name",
-        "tier_workers",
-        "tier_required",
-        "tier_sites",
-        "tier_share",
-    )
-    _heads(
-        sheet, row + 2, [*map(book.say, keys), book.say("norm_met"), book.say("tier_moment"), book.say("tier_which")]
-    )
-    names = figures.zone_names(result, lang)
-    for at, judged in enumerate(result.tiers.to_dict("records"), row + 3):
-        values = (
-            (term(lang, "tier", judged["tier"]), TEXT),
-            (judged["name"] or book.say("all_zones"), TEXT),
-            (figures.tier_rule(result.study.tiers[judged["rule"]], lang), TEXT),
-            (names[judged["zone"]] if judged["zone"] else "", TEXT),
-            (judged["workers"], PEOPLE),
-            (judged["required"], WHOLE),
-            (judged["sites"], WHOLE),
-            (judged["share"], SHARE),
-            (book.say("met_yes" if judged["met"] else "met_no"), TEXT),
-            (_moment(book, judged["moment"]), TEXT),
-            (judged["site_ids"].replace(";", " "), TEXT),
-        )
-        for n, (value, form) in enumerate(values, 1):
-            _put(sheet, at, n, value, form)
-        _fit(sheet, at, [value for value, _ in values])
+
+
+def _tier_rules(book: Book) -> None:
+    """Write what each rule asks of each place and what is there."""
+    judged, say_ = book.result.tiers, book.say
+    rules, names = book.result.study.tiers, figures.zone_names(book.result, book.lang)
+    columns = [
+        Column(say_("site_tier"), [term(book.lang, "tier", tier) for tier in judged["tier"]], 12),
+        Column(say_("tier_place"), [name or say_("all_zones") for name in judged["name"]], 34),
+        Column(say_("tier_rule"), [figures.tier_rule(rules[rule], book.lang) for rule in judged["rule"]], 44),
+        Column(say_("zone_name"), [names[zone] if zone else "" for zone in judged["zone"]], 14),
+        Column(say_("tier_workers"), judged["workers"], 9, PEOPLE),
+        Column(say_("tier_required"), judged["required"], 9, WHOLE),
+        Column(say_("tier_sites"), judged["sites"], 9, WHOLE),
+        Column(say_("tier_share"), judged["share"], 10, SHARE),
+        Column(say_("norm_met"), [say_("met_yes" if met else "met_no") for met in judged["met"]], 9),
+        Column(say_("tier_moment"), [_moment(book, moment) for moment in judged["moment"]], 12),
+        Column(say_("tier_which"), judged["site_ids"].str.replace(";", " "), 30),
+    ]
+    _table(book, "tier_rules", columns)
 
 
 def _findings(book: Book, found: str) -> str:

@@ -13,6 +13,7 @@ from numbers_in import known_numbers
 from openpyxl.worksheet.worksheet import Worksheet
 from worlds import HOSTILE, WORLDS, hostile
 
+from planner.draw.themes import all_themes
 from planner.pipeline import Result, run
 from planner.report.workbook import write_workbook
 from planner.study import load_study
@@ -249,6 +250,31 @@ def test_long_text_gets_the_room_it_needs(small_result: Result, tmp_path: Path) 
     heights = [written(r, tmp_path)["建设计划表"].row_dimensions[5].height for r in (small_result, long)]
     # 22 characters of width hold twelve Chinese ones of nine points: seventeen lines.
     assert heights[1] > 17 * 12 > heights[0]
+
+
+def test_no_heading_is_printed_over_another_table(small_study: Path, small_result: Result, tmp_path: Path) -> None:
+    """Headings are repeated on each page, so the rules of the tiers, another table, have a sheet of their own."""
+    with (small_study / "study.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[[tiers]]\ntier = "township"\nat_least = 1\n')
+    result = run(load_study(small_study))
+    book = written(result, tmp_path)
+    matrix, rules = (book[say("zh", f"workbook.sheet_{key}")] for key in ("tiers", "tier_rules"))
+    for sheet, heading, rows in ((matrix, "zone_id", result.zones), (rules, "site_tier", result.tiers)):
+        assert sheet.print_title_rows == "$1:$3"
+        assert sheet["A3"].value == say("zh", f"workbook.{heading}")
+        assert sheet.max_row == 3 + len(rows) > 3
+    assert rules.title not in written(small_result, tmp_path).sheetnames, "no rules, no sheet of them"
+
+
+def test_a_study_without_zones_has_no_list_of_them(small_study: Path, small_result: Result, tmp_path: Path) -> None:
+    text = (small_study / "study.toml").read_text(encoding="utf-8")
+    (small_study / "study.toml").write_text(re.sub(r"\[zones\]\nfile = .*\n", "", text), encoding="utf-8")
+    bare, title = run(load_study(small_study)), say("zh", "workbook.sheet_zones")
+    assert title in written(small_result, tmp_path).sheetnames
+    assert title not in written(bare, tmp_path).sheetnames
+    for lang in LANGS:
+        told = [(theme().listing, theme().second) for theme in all_themes(bare, lang).values()]
+        assert say(lang, "sheet.no_zone") not in str(told)
 
 
 def test_properties_hold_no_clock(small_result: Result, tmp_path: Path) -> None:
