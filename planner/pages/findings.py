@@ -14,6 +14,7 @@ from planner.pages import shared
 from planner.pages.desk import Desk, change, keyed
 from planner.study import Datum, Study, Table
 from planner.words import Lang, has, say
+from planner.words.wording import listed
 from planner.workspace import draft
 from planner.workspace.draft import Draft
 from planner.workspace.repairs import suggest
@@ -86,6 +87,8 @@ def state(found: Findings, lang: Lang) -> str:
         return say(lang, words.get(found.problem.key, "start.state_problem"))
     if found.faults:
         return say(lang, "start.state_faults", count=len(found.faults))
+    if found.unread:
+        return say(lang, "start.state_unread")
     rows = len(found.rejects)
     if rows:
         return say(lang, "start.state_left_out", used=found.used, rows=rows)
@@ -214,7 +217,7 @@ def _columns(desk: Desk, study: Study, found: Findings) -> None:
             )  # fmt: skip
         unused = [heading for heading in found.headings if heading not in found.fields.values()]
         if unused:
-            st.caption(shared.plain(say(lang, "start.unused", headings="、".join(unused))))
+            st.caption(shared.plain(say(lang, "start.unused", headings=listed(lang, unused))))
 
 
 def _heading(lang: Lang, found: Findings, heading: str) -> str:
@@ -308,7 +311,7 @@ def _rows(desk: Desk, study: Study, seen: Survey, found: Findings) -> None:
     if len(left_out):
         st.markdown(f"**{say(lang, 'start.rejects', count=len(found.rejects))}**")
         for (reason, repair), numbers in left_out.groupby(["reason", "repair"], sort=False)["row"]:
-            named = "、".join(map(str, numbers[:8])) + (" …" if len(numbers) > 8 else "")
+            named = listed(lang, [str(n) for n in numbers[:8]]) + (" …" if len(numbers) > 8 else "")
             _sentences([say(lang, "start.reject", rows=named, reason=reason, repair=repair)])
         _suggestions(desk, study, seen, found, left_out)
         if len(found.rejects) > MOST_SHOWN:

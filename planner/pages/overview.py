@@ -9,7 +9,7 @@ from planner.pages import shared, tables
 from planner.pages.webmap import show_map
 from planner.pipeline import Result
 from planner.words import Lang, say
-from planner.words.wording import sentences
+from planner.words.wording import listed, sentences
 
 
 def show() -> None:
@@ -67,7 +67,7 @@ def gap_sentences(result: Result, lang: Lang) -> list[str]:
     reasons = [
         say(lang, "app.gap_reason", reason=say(lang, f"reason.{why}"), share=share) for why, share in shares.items()
     ]
-    return [largest, say(lang, "app.gap_reasons", reasons=("、" if lang == "zh" else ", ").join(reasons))]
+    return [largest, say(lang, "app.gap_reasons", reasons=listed(lang, reasons))]
 
 
 def plan_sentences(result: Result, lang: Lang) -> list[str]:

@@ -15,6 +15,7 @@ from planner.pages import findings, shared
 from planner.pages.desk import Desk, change, flash, flashes, keyed
 from planner.study import LineDemand, Study, load_study
 from planner.words import Lang, say
+from planner.words.wording import listed
 from planner.workspace import draft, history, shelf
 from planner.workspace.draft import Drafted
 from planner.workspace.sorting import assigned, guess_role
@@ -92,7 +93,7 @@ def what_next(desk: Desk, pending: int, made: Drafted, seen: Survey) -> None:
     missing = [role for role, found in seen.findings.items() if found.problem and found.problem.key in findings.ABSENT]
     stuck = next((found for found in seen.findings.values() if not found.fine), None)
     if missing:
-        roles = "、".join(findings.role_name(made.study, role, lang) for role in missing)
+        roles = listed(lang, [findings.role_name(made.study, role, lang) for role in missing])
         step = say(lang, "start.next_files", roles=roles)
     elif stuck is not None:
         count = len(stuck.faults)
@@ -240,9 +241,9 @@ def files(desk: Desk, made: Drafted, seen: Survey) -> None:
     st.subheader(say(lang, "start.step_files"), anchor=False)
     st.html(UPLOADER.replace("{button}", say(lang, "start.upload_button")))
     turn = st.session_state.setdefault("upload_turn", 0)
+    # Any kind is taken here: Streamlit would turn one away in its own English; `shelf.receive` says what can be read.
     sent = st.file_uploader(
         say(lang, "start.upload"),
-        type=list(shelf.UPLOAD_SUFFIXES),
         accept_multiple_files=True,
         help=say(lang, "start.upload_help", mb=shelf.MOST_UPLOAD_BYTES // 1_000_000),
         key=f"upload_{turn}",
@@ -373,7 +374,7 @@ def save(desk: Desk, typed: draft.Draft, seen: Survey | None) -> None:
     else:
         st.caption(say(lang, "start.pending_none"))
     if meanwhile:
-        st.warning(say(lang, "start.changed_meanwhile", files="、".join(meanwhile)), icon=":material/group:")
+        st.warning(say(lang, "start.changed_meanwhile", files=listed(lang, meanwhile)), icon=":material/group:")
         st.button(say(lang, "start.latest"), key="latest", type="primary", on_click=latest, args=(desk,))
     columns = st.columns([1, 1, 2, 2])
     columns[0].button(
@@ -422,7 +423,7 @@ def save_now(desk: Desk) -> None:
     except PlannerError as error:
         flash("error", error.text(desk.lang))
         return
-    flash("success", say(desk.lang, "start.saved", files="、".join(made.files)))
+    flash("success", say(desk.lang, "start.saved", files=listed(desk.lang, list(made.files))))
 
 
 def latest(desk: Desk) -> None:

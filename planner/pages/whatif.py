@@ -20,6 +20,7 @@ from planner.pipeline import Result
 from planner.tables import service_set
 from planner.whatif import Edit, Ground, History, Outcome, evaluate, ground, new_id
 from planner.words import Lang, say, term
+from planner.words.wording import listed
 from planner.workspace import midway, shelf
 
 MAP = "whatif"
@@ -384,7 +385,7 @@ def steps(edits: Sequence[Edit], names: dict[str, str], lang: Lang) -> list[str]
     for edit in edits:
         name = edit.name or names.get(edit.site) or edit.site
         what = [edit.opening_hours, *(term(lang, "service", s) for s in service_set(edit.services or ""))]
-        words = "、".join(word for word in what if word) or (term(lang, "mode", edit.mode) if edit.mode else "–")
+        words = listed(lang, [word for word in what if word]) or (term(lang, "mode", edit.mode) if edit.mode else "–")
         said.append(say(lang, f"whatif.did_{edit.do}", name=name, **({"what": words} if edit.do == "change" else {})))
     return said
 

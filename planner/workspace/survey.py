@@ -100,6 +100,7 @@ class Findings:
         file: its name.
         problem: what makes the file unusable as it is, if anything.
         used: rows, features or units that are used.
+        unread: whether its rows were not looked at yet: places can't be judged before there are streets.
         headings: all headings of a table, with its first values.
         fields: field -> heading, as understood.
         header_row: number of the header's row.
@@ -119,6 +120,7 @@ class Findings:
     file: str
     problem: InputError | None = None
     used: int = 0
+    unread: bool = False
     headings: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     header_row: int = 0
@@ -259,7 +261,8 @@ def _survey_table(study: Study, role: str, settings: Table, ground: Ground, zone
             pass  # no coordinates: the reading below says it
     problem: InputError | None = None
     used, twice = 0, tuple[Double, ...]()
-    if len(ground.streets) or kind == "options" or study.streets is None:
+    readable = len(ground.streets) > 0 or kind == "options" or study.streets is None
+    if readable:
         try:
             used, twice = _read(study, role, settings, ground, zones, notes)
         except InputError as error:
@@ -270,8 +273,8 @@ def _survey_table(study: Study, role: str, settings: Table, ground: Ground, zone
     if problem is not None and any(str(problem) == str(fault.error) for fault in faults):
         problem = None
     return Findings(
-        **base, problem=problem, used=used, faults=faults, rejects=rejects[~no_data], asides=rejects[no_data], twice=twice,
-        warnings=tuple(notes.warnings),
+        **base, problem=problem, used=used, unread=not readable, faults=faults, rejects=rejects[~no_data], asides=rejects[no_data],
+        twice=twice, warnings=tuple(notes.warnings),
     )  # fmt: skip
 
 

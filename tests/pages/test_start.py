@@ -242,3 +242,27 @@ def test_last_years_summary_is_taken_in_and_compared_with(file, small_result):
     assert load_study(file).last.summary == name and (file.parent / name).read_bytes() == content
     test = app(study=str(file))
     assert not test.exception and not test.error
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_file_of_another_kind_is_turned_away_in_the_reader_s_language(file, lang):
+    test = app(lang, study=str(file))
+    (uploader,) = test.file_uploader
+    uploader.set_value(("plan.png", b"\x89PNG", "image/png")).run()
+    assert not test.exception
+    assert say(lang, "error.upload_kind", file="plan.png", kinds=", ".join(shelf.UPLOAD_SUFFIXES)) in words(test)
+
+
+@pytest.mark.parametrize(("lang", "mark"), [("zh", "、"), ("en", ", ")])
+def test_before_there_are_streets_a_list_is_not_called_fine_and_what_lacks_is_listed_as_the_language_does(
+    file, lang, mark
+):
+    for name in ("streets.gpkg", "zones.gpkg", "couriers.csv"):
+        (file.parent / name).unlink()
+    test = app(lang, study=str(file))
+    assert not test.exception
+    states = test.table[0].value[say(lang, "start.state")].tolist()
+    assert say(lang, "start.state_unread") in states
+    assert say(lang, "start.state_fine", used=0) not in states
+    (advice,) = (str(info.value) for info in test.info)
+    assert mark in advice and ("、" in advice) == (lang == "zh")
