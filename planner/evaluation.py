@@ -28,7 +28,7 @@ SCORE_COLUMNS = (
     "visits",  # a day
     *(f"{key}{end}" for key in SHARES for end in ("", "_low", "_high")),
     "surveyed",
-    "small_sample",
+    "small_sample",  # a share that is told stands on fewer answers than `SMALL_SAMPLE`: fewer use a site than were asked
     "score",  # mean of the shares that are known
     "finding",  # those of `FINDINGS` that it is, joined by ";"
 )
@@ -147,17 +147,19 @@ def score_card(
         "visits": asked["visits"].to_numpy(dtype=float),
         "surveyed": asked["surveyed"].to_numpy(dtype=float),
     }
+    small = np.zeros(len(sites), dtype=bool)
     for key, (part, whole) in SHARES.items():
         successes, n = (asked[column].to_numpy(dtype=float) for column in (part, whole))
         n = np.where(n > 0, n, np.nan)
         card[key] = successes / n
+        small |= np.isfinite(card[key]) & (n < SMALL_SAMPLE)
         card[f"{key}_low"], card[f"{key}_high"] = wilson(successes, n)
     shares = np.column_stack([card[key] for key in SHARES])
     known = np.isfinite(shares)
     card["score"] = np.divide(
         np.nansum(shares, axis=1), known.sum(axis=1), out=np.full(len(sites), np.nan), where=known.any(axis=1)
     )
-    card["small_sample"] = card["surveyed"] < SMALL_SAMPLE
+    card["small_sample"] = small
     card["finding"] = _findings(losses, card["load"], card["visits"])
     return pd.DataFrame(card, columns=list(SCORE_COLUMNS))
 

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from planner.coverage import Offers, measure
 from planner.evaluation import closing_losses, score_card, surveyed_acceptance, wilson
+from planner.intake import read_inputs
 from planner.pipeline import Result, run
 from planner.reach import Reach
 from planner.report.story import Text, story
 from planner.study import load_study
 from planner.summary import summary
 from planner.tables import SURVEY_COLUMNS
+from planner.words import say
 
 SURVEY = "站点编号,调查人数,知晓人数,参与人数,满意人数,日均到访\n"
 
@@ -84,11 +86,33 @@ def judged(tmp_path) -> Result:
     return run(load_study(folder))
 
 
+def test_a_share_of_few_is_a_small_sample_however_many_were_asked():
+    sites = pd.DataFrame({"id": ["A", "B", "C"]})
+    counts = {"surveyed": [40.0, 40.0, 40.0], "aware": [40.0, 40.0, np.nan], "took_part": [30.0, 29.0, np.nan]}
+    survey = pd.DataFrame({"site": ["A", "B", "C"], **counts, "satisfied": [30.0, 29.0, np.nan], "visits": np.nan})
+    card = score_card(sites, survey, np.zeros(3), np.zeros(3), None)
+    assert card["small_sample"].tolist() == [False, True, False]
+
+
+def test_a_row_that_leaves_a_count_empty_is_not_added_to_one_that_has_it(tmp_path):
+    folder = small.write(tmp_path)
+    rows = "S1,40,30,20,15,12\nS1,60,50,,,\nS2,10,5,,,\nS2,10,5,,,\n"
+    (folder / "survey.csv").write_text(SURVEY + rows, encoding="utf-8")
+    (folder / "study.toml").write_text(small.STUDY + '\n[evaluation]\nfile = "survey.csv"\n', encoding="utf-8")
+    inputs = read_inputs(load_study(folder))
+    survey = inputs.survey.set_index("site")
+    assert survey.loc["S1", ["surveyed", "took_part"]].tolist() == [40, 20]  # 20 of 100 is what nobody said
+    assert survey.loc["S2", "surveyed"] == 20 and np.isnan(survey.loc["S2", "took_part"])
+    assert inputs.rejects[["file", "row"]].to_numpy().tolist() == [["survey.csv", 3]]
+    assert inputs.rejects["reason"].iloc[0] == say("zh", "quality.survey_partial")
+
+
 def test_the_score_card_on_paper(judged: Result):
     card = judged.evaluation.set_index("site")
     one = card.loc["S1"]
     assert (one["awareness"], one["participation"], one["satisfaction"]) == (0.75, 0.5, 0.75)
-    assert one["score"] == pytest.approx(2 / 3) and one["visits"] == 12 and not one["small_sample"]
+    assert one["score"] == pytest.approx(2 / 3) and one["visits"] == 12
+    assert one["small_sample"]  # 40 were asked, but 20 took part and could be satisfied
     # Nobody took part at S2, so nobody can be satisfied; ten answers are few; a row with 11 of 10 is set aside, as is a site that is none.
     two = card.loc["S2"]
     assert (two["awareness"], two["participation"], two["small_sample"]) == (0.5, 0.0, True)

@@ -24,8 +24,8 @@ def no_survey() -> pd.DataFrame:
 def read_survey(study: Study, settings: Table, sites: pd.DataFrame, notes: Notes) -> pd.DataFrame:
     """Return what was counted at each existing site: `SURVEY_COLUMNS`, NaN where a table does not count it.
 
-    Rows of one site are added up, its visits a day averaged. Rows of a site that does not exist, or with more people who know a site than
-    were asked, become rejects.
+    Rows of one site are added up, its visits a day averaged. Rows of a site that does not exist, with more people who know a site than
+    were asked, or that leave a count empty which another row of the site has, become rejects.
     """
     table = read_places(study, settings, notes)
     columns.need(table, "id")
@@ -40,9 +40,16 @@ def read_survey(study: Study, settings: Table, sites: pd.DataFrame, notes: Notes
         | (rows["took_part"] > rows["surveyed"])
         | (rows["satisfied"] > rows["took_part"])
     )
-    for out, key in ((unknown, "survey_site"), (wrong & ~unknown, "survey_counts")):
+    counts = rows[list(_COUNTS)]
+    fine = ~(unknown | wrong)
+    # Added up, those who answered one question would be taken for a share of those who were asked another.
+    counted_there = (
+        counts.notna()[fine].groupby(rows["site"][fine]).transform("max").reindex(rows.index, fill_value=False)
+    )
+    partial = fine & (counted_there.astype(bool) & counts.isna()).any(axis=1)
+    for out, key in ((unknown, "survey_site"), (wrong & ~unknown, "survey_counts"), (partial, "survey_partial")):
         notes.reject(table, table.rows[out.to_numpy()], key)
-    by_site = rows[~(unknown | wrong)].groupby("site", sort=True)
+    by_site = rows[fine & ~partial].groupby("site", sort=True)
     counted = by_site[list(_COUNTS)].sum(min_count=1)
     found = counted.assign(visits=by_site["visits"].mean(), source=by_site["source"].first()).reset_index()
     return found[list(SURVEY_COLUMNS)]
