@@ -5,7 +5,7 @@ Each is a search of its own, so this is done only where it is asked for. The sam
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,7 +43,6 @@ STAY_COLUMNS = (
     "place_stays",  # share of the trials in which its place gets some action
     "verdict",  # core, likely or doubtful
     "replanned_loss",  # what the objective loses at most if the plan is made again without the action; NaN: nothing keeps the rules
-    "replanned",  # whether that was looked at: not once Ctrl-C was pressed; loss and price are NaN then
     "price",  # capital cost in first year's prices from which the plan would do about as well without; NaN where that is not known
 )
 TRIAL_COLUMNS = ("trial", *WOBBLE, "status", "objective", "gap", "actions", "kept")
@@ -75,7 +74,7 @@ def robustness(
     seed: int = 1,
     quiet: Callable[[int], None] = lambda _: None,
 ) -> Robustness:
-    """Make the plan again and again. Ctrl-C ends it at once; the trials and the actions that are done count.
+    """Make the plan again and again. Ctrl-C ends the trials; those that are done count.
 
     Args:
         terrain: what the plan was made on.
@@ -90,7 +89,6 @@ def robustness(
     number = dict(zip(terrain.actions["id"], range(len(terrain.actions)), strict=True))
     rows = np.array([number[action] for action in chosen["id"]], dtype=np.int64)
     drawn, done, told = _drawn(terrain, trials, seed), np.zeros((trials, len(terrain.actions)), bool), []
-    losses, replanned, prices = np.full(len(rows), np.nan), np.zeros(len(rows), bool), np.full(len(rows), np.nan)
     for trial, wobble in enumerate(drawn):
         watch = Watch()
         try:
@@ -115,14 +113,12 @@ def robustness(
             }
         )
         quiet(trial + 1)
-    if len(told) == trials:
-        losses, prices, n = without_each(terrain, settings, made, rows)
-        replanned[:n] = True
     trials = len(told)
     done = done[:trials]
     stays = done[:, rows].mean(axis=0) if trials else np.full(len(rows), np.nan)
     place = terrain.place
     at_place = [done[:, place == place[row]].any(axis=1).mean() if trials else np.nan for row in rows]
+    losses, prices = without_each(terrain, settings, made, rows)
     actions = pd.DataFrame(
         {
             "action_id": chosen["id"].to_numpy(),
@@ -131,7 +127,6 @@ def robustness(
             "place_stays": np.array(at_place, dtype=float),
             "verdict": [verdict(share) for share in stays.tolist()],
             "replanned_loss": losses,
-            "replanned": replanned,
             "price": prices,
         }
     )
@@ -182,7 +177,7 @@ def _wobbled(terrain: Terrain, settings: PlanSettings, wobble: dict[str, Any]) -
 # --- without ---------------------------------------------------------------------------------------------------------------
 
 
-def without_each(terrain: Terrain, settings: PlanSettings, made: Made, rows: Ints) -> tuple[Floats, Floats, int]:
+def without_each(terrain: Terrain, settings: PlanSettings, made: Made, rows: Ints) -> tuple[Floats, Floats]:
     """Return what the objective loses at most if the plan is made again without each action, and from which price that would be as good.
 
     Where coverage or the mean walk is the aim, a search from the plan at hand looks for the best plan without the action: the true loss
@@ -195,44 +190,21 @@ def without_each(terrain: Terrain, settings: PlanSettings, made: Made, rows: Int
         rows: numbers of its actions.
 
     Returns:
-        (n,) losses in the objective's own unit, NaN where the rules leave no plan without the action; (n,) prices; and how many of them
-        were looked at before Ctrl-C, the first ones: the rest is NaN.
+        (n,) losses in the objective's own unit, NaN where the rules leave no plan without the action; (n,) prices.
     """
+    if settings.minimises and settings.objective == "least_cost":
+        return _dearer(settings, made, rows)
+    if not settings.mix and settings.objective in ("fairest", "worst_walk"):
+        return _otherwise(settings, made, rows), np.full(len(rows), np.nan)
     problem, years = made.problem, made.plan.build_year
-    losses, prices, n = np.full(len(rows), np.nan), np.full(len(rows), np.nan), 0
-    dearer = settings.minimises and settings.objective == "least_cost"
-    alone = not settings.mix and settings.objective in ("fairest", "worst_walk")
-    try:
-        with plain_ctrl_c():
-            if dearer:
-                each = _dearer(settings, made, rows)
-            elif alone:
-                each = _otherwise(settings, made, rows)
-            else:
-                each = _searched(problem, years, rows)
-            for loss in each:
-                losses[n] = loss
-                n += 1
-            if dearer:
-                level = np.array(price_levels(settings))[years[rows] - 1]
-                prices = problem.capital_cost[rows] + losses / level
-            elif not alone:
-                worth = _money_worth(problem, years, rows)
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    prices = np.where(worth > 0, problem.capital_cost[rows] + np.maximum(losses, 0.0) / worth, np.nan)
-    except KeyboardInterrupt:
-        pass  # what is known so far counts
-    return losses if dearer or alone else losses * unit_of_loss(terrain, settings), prices, n
+    losses, worth = _searched(problem, years, rows), _money_worth(problem, years, rows)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        prices = np.where(worth > 0, problem.capital_cost[rows] + np.maximum(losses, 0.0) / worth, np.nan)
+    return losses * unit_of_loss(terrain, settings), prices
 
 
-def _heard(watch: Watch) -> None:
-    """Pass a Ctrl-C on that a search took for a wish to end it."""
-    if watch.stopped:
-        raise KeyboardInterrupt
-
-
-def _searched(problem: SitingProblem, years: Ints, rows: Ints) -> Iterator[float]:
-    """Yield what a search from the plan less each action loses; no more than dropping or swapping it does."""
+def _searched(problem: SitingProblem, years: Ints, rows: Ints) -> Floats:
+    """Return what a search from the plan less each action loses; no more than dropping or swapping it does."""
     whole, swaps = objective_of(problem, years), Swaps(problem)
     dropped = {drop.action: drop.loss for drop in drops(problem, years) if not drop.breaks}
     whole_rows = rows_of(problem, with_constants(problem))
@@ -240,7 +212,8 @@ def _searched(problem: SitingProblem, years: Ints, rows: Ints) -> Iterator[float
     relaxed = None if problem.seats is not None else minimise(whole_rows.program, relaxed=True)
     guide = None if relaxed is None or relaxed.dual is None else guide_of(problem, whole_rows, relaxed)
     done = (years[:, None] == np.arange(1, problem.n_years + 1)).astype(float)
-    for row in rows.tolist():
+    losses = np.full(len(rows), np.nan)
+    for at, row in enumerate(rows.tolist()):
         known = [swap.loss for swap in swaps.best(years, row, most=1)] + [dropped.get(row, math.inf)]
         less, found = leaving_out(problem, row), None
         if guide is not None:
@@ -250,12 +223,11 @@ def _searched(problem: SitingProblem, years: Ints, rows: Ints) -> Iterator[float
             )
             found = search(less, with_constants(less), start, np.ones(start.short.shape, bool))
         if found is None and not math.isfinite(min(known)):
-            watch = Watch()
-            plan = solve_watched(less, watch, mip_gap=_GAP, work_limit=0)
-            _heard(watch)
+            plan = solve_watched(less, Watch(), mip_gap=_GAP, work_limit=0)
             found = plan.build_year if plan.found else None
         known += [] if found is None else [whole - objective_of(less, found)]
-        yield min(known) if math.isfinite(min(known)) else math.nan
+        losses[at] = min(known) if math.isfinite(min(known)) else math.nan
+    return losses
 
 
 def _money_worth(problem: SitingProblem, years: Ints, rows: Ints) -> Floats:
@@ -277,27 +249,28 @@ def _money_worth(problem: SitingProblem, years: Ints, rows: Ints) -> Floats:
     return np.asarray((worth * level)[years[rows] - 1])
 
 
-def _dearer(settings: PlanSettings, made: Made, rows: Ints) -> Iterator[float]:
-    """Yield how much dearer the same targets are without each action."""
+def _dearer(settings: PlanSettings, made: Made, rows: Ints) -> tuple[Floats, Floats]:
     limits: dict[str, Any] = {"mip_gap": settings.mip_gap, "work_limit": settings.work_limit}
-    for row in rows.tolist():
-        watch = Watch()
-        plan = objectives.least_cost(leaving_out(made.problem, row), watch, **limits)
-        _heard(watch)
-        yield plan.objective - made.plan.objective if plan.found else math.nan
+    losses = np.full(len(rows), np.nan)
+    for at, row in enumerate(rows.tolist()):
+        plan = objectives.least_cost(leaving_out(made.problem, row), Watch(), **limits)
+        if plan.found:
+            losses[at] = plan.objective - made.plan.objective
+    level = np.array(price_levels(settings))[made.plan.build_year[rows] - 1]
+    return losses, made.problem.capital_cost[rows] + losses / level
 
 
-def _otherwise(settings: PlanSettings, made: Made, rows: Ints) -> Iterator[float]:
-    """Yield what the worst-off lose without each action; of the worst walk whether it can be kept without it (0) or not (NaN)."""
+def _otherwise(settings: PlanSettings, made: Made, rows: Ints) -> Floats:
+    """Return what the worst-off lose without each action; of the worst walk whether it can be kept without it (0) or not (NaN)."""
     limits: dict[str, Any] = {"mip_gap": max(settings.mip_gap, _GAP), "work_limit": 0}
-    for row in rows.tolist():
-        less, watch = leaving_out(made.problem, row), Watch()
+    losses = np.full(len(rows), np.nan)
+    for at, row in enumerate(rows.tolist()):
+        less = leaving_out(made.problem, row)
         if settings.objective == "worst_walk":
-            kept = solve_watched(less, watch, **limits).found
-            _heard(watch)
-            yield 0.0 if kept else math.nan
+            kept = solve_watched(less, Watch(), **limits).found
+            losses[at] = 0.0 if kept else math.nan
             continue
         fair = np.array(made.rulebook.fair, dtype=np.int64)
-        plan = objectives.fairest(less, fair, watch, levels=1, **limits)
-        _heard(watch)
-        yield made.plan.objective - plan.objective if plan.found else math.nan
+        plan = objectives.fairest(less, fair, Watch(), levels=1, **limits)
+        losses[at] = made.plan.objective - plan.objective if plan.found else math.nan
+    return losses

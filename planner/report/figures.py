@@ -351,7 +351,7 @@ def _sure(row: pd.Series, lang: Lang) -> dict[str, Any]:
     told = {"verdict": say(lang, f"why.{row['verdict']}"), "share": percent(row["stays"], 0)}
     return {
         "stays": say(lang, "why.stays_told", **told),
-        "replanned_loss": row["replanned_loss"] if row["replanned"] else say(lang, "why.not_replanned"),
+        "replanned_loss": row["replanned_loss"],
         "price": row["price"],
     }
 
