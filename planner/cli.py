@@ -346,9 +346,11 @@ def _tell_churn(result: "Result", lang: Lang) -> None:
 
 
 def _tell_worst_closing(result: "Result", lang: Lang) -> None:
-    from planner.report.figures import site_name
+    from planner.report.figures import left_out, site_name
     from planner.words.wording import people
 
+    if missing := left_out(result, lang):
+        _echo(missing)
     if result.robustness is not None:
         verdicts = result.robustness.actions["verdict"].tolist()
         told = {"core": verdicts.count("core"), "doubtful": verdicts.count("doubtful")}

@@ -39,7 +39,7 @@ from planner.hours import week_mask, week_profile
 from planner.intake import Inputs, read_inputs
 from planner.last import Last, last_run, read_summary
 from planner.network import Network, Positions, from_lines, locate, take, without_streets
-from planner.plans import TRADEOFF_COLUMNS, Made, effective_gain, make, reason_sentences, trade_off
+from planner.plans import TRADEOFF_COLUMNS, LeftOut, Made, effective_gain, make, reason_sentences, trade_off
 from planner.programme import (
     SUBTOTALS,
     chosen_actions,
@@ -113,6 +113,7 @@ class Result:
         cost_by_year: what each year costs.
         made: the plan with what it was made for: the problem, its rules, its loss against the best end of the last year.
         tradeoff: what more and less money buys (`planner.plans.TRADEOFF_COLUMNS`); empty unless the study asks for it.
+        left_out: what the study asks to be told of the plan and is not, or not all of it, because the search was ended.
         verdicts: which norm is met where: columns of `planner.standards.VERDICT_COLUMNS` and ``moment`` (0 today, the plan's last year).
         tiers: what the tiers' rules ask for and what is there: columns of `planner.tiers.TIER_COLUMNS` and ``moment``, as in verdicts.
         rejects: rows of the input that could not be used.
@@ -149,6 +150,7 @@ class Result:
     cost_by_year: dict[int, float]
     made: Made | None = field(repr=False)
     tradeoff: pd.DataFrame
+    left_out: tuple[LeftOut, ...]
     verdicts: pd.DataFrame
     tiers: pd.DataFrame
     rejects: pd.DataFrame
@@ -334,12 +336,15 @@ def plan_on(
         figures[year] = _figures(study, sites, inputs.demand, walks, profiles, moments[year])
     ends = {0: inputs.sites, max(moments): sites}
     why = _why(study, inputs, walks, profiles, possible, record, made, actions, sites, (gap_gains, gaps))
-    sure = None
+    sure, left_out = None, made.left_out if made else ()
     if made is not None and why is not None and settings is not None and settings.robustness:
         progress("robustness")
         terrain = terrain_of(study, inputs.sites, inputs.zones, inputs.demand, walks, profiles, possible, record)
         wobbled = robustness(terrain, settings, made, actions, trials=settings.robustness)
         sure = wobbled if len(wobbled.trials) else None
+        left_out += wobbled.left_out
+    tradeoff, missing = _trade_off(study, made)
+    left_out += missing
     return Result(
         study=study,
         run_id=run_id(study, inputs) if solve else f"{run_id(study, inputs)}-today",
@@ -358,7 +363,8 @@ def plan_on(
         ),
         plan=made.plan if made else None,
         made=made,
-        tradeoff=_trade_off(study, made),
+        tradeoff=tradeoff,
+        left_out=left_out,
         coverage=moments,
         indicators=figures,
         profiles=profiles,
@@ -591,11 +597,11 @@ def _cost_by_year(settings: PlanSettings, actions: pd.DataFrame, record: Record 
     return {year: cost + sunk.get(year, 0.0) for year, cost in costs.items()}
 
 
-def _trade_off(study: Study, made: Made | None) -> pd.DataFrame:
+def _trade_off(study: Study, made: Made | None) -> tuple[pd.DataFrame, tuple[LeftOut, ...]]:
     """Return what more and less money buys, where the study asks."""
     wanted = study.plan is not None and study.plan.tradeoff and made is not None and made.plan.found
     if not wanted:
-        return pd.DataFrame(columns=list(TRADEOFF_COLUMNS))
+        return pd.DataFrame(columns=list(TRADEOFF_COLUMNS)), ()
     assert made is not None and study.plan is not None
     return trade_off(made, study.plan)
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -62,6 +62,23 @@ TRADEOFF_COLUMNS = (
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """What is not told of a plan, or not all of it, because its search was ended.
+
+    Attributes:
+        part: ``phasing`` (what the phasing costs), ``churn`` (what a limit on changes costs), ``trade_off`` (what money buys), ``trials``
+            (the plan under wobbling assumptions) or ``without`` (the plan made anew without each action).
+        by: what ended it: the limit in seconds, or a hand.
+        done, of: how much of it is told, of how much.
+    """
+
+    part: Literal["phasing", "churn", "trade_off", "trials", "without"]
+    by: Literal["time", "interrupted"]
+    done: int = 0
+    of: int = 1
+
+
+@dataclass(frozen=True)
 class Made:
     """A plan, and what it was made for.
 
@@ -72,6 +89,7 @@ class Made:
         last_bound: no plan under the same rules and money has a larger objective at the end of the last year; NaN where that is not asked.
         last: this plan's at that time.
         unbound: the plan if the last programme might be changed as much as helps; None where churn is not limited, or no time was left.
+        left_out: which of these are missing because the search was ended.
     """
 
     plan: Plan
@@ -80,6 +98,7 @@ class Made:
     last: float = float("nan")
     last_bound: float = float("nan")
     unbound: Plan | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def walk_cap_m(terrain: Terrain, settings: PlanSettings) -> float:
@@ -181,13 +200,22 @@ def make(terrain: Terrain, settings: PlanSettings, *, progress: Listener | None 
     """
     watch = Watch(settings.time_limit_s, progress and _in_unit(progress, settings, walk_cap_m(terrain, settings)))
     made = best(terrain, settings, mip_gap=settings.mip_gap, work_limit=settings.work_limit, watch=watch)
+    if not made.plan.found:
+        return made
+    covering = bool(settings.mix) or settings.objective in ("effective", "share", "backup")
+    phased, churned = covering and made.problem.seats is None, settings.max_changes is not None
     # The plan is there: where a Ctrl-C ends what it is compared with, that is left out.
     with suppress(KeyboardInterrupt), plain_ctrl_c():
-        if settings.mix or settings.objective in ("effective", "share", "backup"):
-            made = _with_last(made, settings)
-        if settings.max_changes is not None and made.plan.found and not watch.over():
+        if phased:
+            made = _with_last(made, settings, watch)
+        if churned and not watch.over():
             made = replace(made, unbound=_unbound(terrain, settings, made, Watch(watch.left_s)))
-    return made
+    by: Literal["time", "interrupted"] = "time" if watch.over() and watch.stopped == "time" else "interrupted"
+    missing = (
+        *((LeftOut("phasing", by),) if phased and math.isnan(made.last_bound) else ()),
+        *((LeftOut("churn", by),) if churned and made.unbound is None else ()),
+    )
+    return replace(made, left_out=missing)
 
 
 def best(
@@ -307,16 +335,19 @@ def _nearest_place_m(terrain: Terrain, tier: tuple[str, ...]) -> Floats:
     return nearest
 
 
-def _with_last(made: Made, settings: PlanSettings) -> Made:
+def _with_last(made: Made, settings: PlanSettings, watch: Watch) -> Made:
     """Add what the phasing costs: the objective at the end of the last year against the best that these rules and budgets allow then."""
     plan, problem = made.plan, made.problem
-    if not plan.found or plan.stopped in ("time", "interrupted") or problem.seats is not None:
+    if watch.over() and problem.n_years > 1:
         return made
     only_last = replace(problem, year_weight=np.append(np.zeros(problem.n_years - 1), 1.0))
     last = objective_of(only_last, plan.build_year)
     if problem.n_years == 1:
         return replace(made, last=plan.objective, last_bound=plan.bound)
-    best = solve_watched(only_last, Watch(), mip_gap=max(settings.mip_gap, 0.01), work_limit=0)
+    inner = Watch(watch.left_s)
+    best = solve_watched(only_last, inner, mip_gap=max(settings.mip_gap, 0.01), work_limit=0)
+    # A search that was ended still knows a bound.
+    watch.heed(inner.stopped or "")
     return replace(made, last=last, last_bound=max(best.bound, last))
 
 
@@ -354,21 +385,31 @@ def _worst_walk(
     return Made(_explained(terrain, plan, problem), problem, book)
 
 
-def trade_off(made: Made, settings: PlanSettings, *, factors: Sequence[float] = _FACTORS) -> pd.DataFrame:
+def trade_off(
+    made: Made, settings: PlanSettings, *, factors: Sequence[float] = _FACTORS
+) -> tuple[pd.DataFrame, tuple[LeftOut, ...]]:
     """Return what each further 10 of the cost unit buys: the study's programme at multiples of its yearly budgets.
 
     Returns:
-        Columns `TRADEOFF_COLUMNS`, by budget; objective and bound in what the problem maximises (a share for coverage).
+        Columns `TRADEOFF_COLUMNS`, by budget; objective and bound in what the problem maximises (a share for coverage). And which points
+        were left out, because Ctrl-C or the limit in seconds, which counts anew here, came before them.
     """
-    points = objectives.trade_off(
-        made.problem, factors, Watch(settings.time_limit_s), mip_gap=settings.mip_gap, work_limit=settings.work_limit
-    )
+    watch = Watch(settings.time_limit_s)
+    if made.plan.stopped == "interrupted":
+        # Whoever ended the search wants the plan now.
+        watch.stopped = "interrupted"
+    limits: dict[str, Any] = {"mip_gap": settings.mip_gap, "work_limit": settings.work_limit}
+    points, tried = objectives.trade_off(made.problem, factors, watch, **limits)
+    missing: tuple[LeftOut, ...] = ()
+    if tried < len(factors):
+        assert watch.stopped is not None
+        missing = (LeftOut("trade_off", watch.stopped, tried, len(factors)),)
     table = pd.DataFrame([vars(point) for point in points], columns=list(TRADEOFF_COLUMNS[:5]))
     steps = np.diff(table["budget"].to_numpy(dtype=float))
     buys = np.diff(table["objective"].to_numpy(dtype=float)) / np.where(steps > 0, steps, np.nan) * 10
     first = buys[0] if len(buys) else 0.0
     gain = np.concatenate([[np.nan], buys]) if len(table) else buys
-    return table.assign(gain=gain, pays=[bool(np.isnan(g) or g >= 0.1 * first) for g in gain])
+    return table.assign(gain=gain, pays=[bool(np.isnan(g) or g >= 0.1 * first) for g in gain]), missing
 
 
 def effective_gain(made: Made) -> Floats:

@@ -7,20 +7,21 @@ Each is a search of its own, so this is done only where it is asked for. The sam
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from planner.coverage import Floats, Ints
 from planner.errors import plain_ctrl_c
-from planner.plans import Made, best
+from planner.plans import LeftOut, Made, best
 from planner.programme import price_levels
 from planner.rulebook import Terrain
 from planner.siting import SitingProblem, objective_of, objectives
 from planner.siting.marginal import Swaps, drops, leaving_out
-from planner.siting.milp import minimise
-from planner.siting.planning import guide_of, rows_of, search, with_constants
+from planner.siting.milp import Outcome, minimise
+from planner.siting.planning import Rows, guide_of, rows_of, search, with_constants
 from planner.siting.solving import solve_watched
 from planner.siting.watch import Watch
 from planner.study import PlanSettings
@@ -42,7 +43,8 @@ STAY_COLUMNS = (
     "stays",  # share of the trials in which this very action is done, in whatever year
     "place_stays",  # share of the trials in which its place gets some action
     "verdict",  # core, likely or doubtful
-    "replanned_loss",  # what the objective loses at most if the plan is made again without the action; NaN: nothing keeps the rules
+    "replanned",  # found: there is a plan without it; none: nothing keeps the rules then; left_out: the search was ended before
+    "replanned_loss",  # what the objective loses at most if the plan is made again without the action; NaN unless found
     "price",  # capital cost in first year's prices from which the plan would do about as well without; NaN where that is not known
 )
 TRIAL_COLUMNS = ("trial", *WOBBLE, "status", "objective", "gap", "actions", "kept")
@@ -58,10 +60,26 @@ class Robustness:
         actions: `STAY_COLUMNS`, in the order of the programme.
         trials: `TRIAL_COLUMNS`: the factor of each assumption (of people: the mean over groups and zones), what came out, how many actions
             it has, and how many of the plan's it keeps.
+        asked: how many trials were asked for; those that were broken off are not in ``trials``.
+        stopped: "time" or "interrupted" where something was left out, else None.
     """
 
     actions: pd.DataFrame
     trials: pd.DataFrame
+    asked: int
+    stopped: Literal["time", "interrupted"] | None
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What was asked for and is not there."""
+        if self.stopped is None:
+            return ()
+        known, n = int((self.actions["replanned"] != "left_out").sum()), len(self.actions)
+        parts: tuple[tuple[Literal["trials", "without"], int, int], ...] = (
+            ("trials", len(self.trials), self.asked),
+            ("without", known, n),
+        )
+        return tuple(LeftOut(part, self.stopped, done, of) for part, done, of in parts if done < of)
 
 
 def robustness(
@@ -74,7 +92,7 @@ def robustness(
     seed: int = 1,
     quiet: Callable[[int], None] = lambda _: None,
 ) -> Robustness:
-    """Make the plan again and again. Ctrl-C ends the trials; those that are done count.
+    """Make the plan again and again. Ctrl-C, and the study's limit in seconds, end it: what is done by then counts, the rest is left out.
 
     Args:
         terrain: what the plan was made on.
@@ -88,16 +106,22 @@ def robustness(
     """
     number = dict(zip(terrain.actions["id"], range(len(terrain.actions)), strict=True))
     rows = np.array([number[action] for action in chosen["id"]], dtype=np.int64)
+    asked, watch = trials, Watch(settings.time_limit_s)
+    if made.plan.stopped == "interrupted":
+        # Whoever ended the search wants the plan now.
+        watch.stopped = "interrupted"
     drawn, done, told = _drawn(terrain, trials, seed), np.zeros((trials, len(terrain.actions)), bool), []
     for trial, wobble in enumerate(drawn):
-        watch = Watch()
+        if watch.over():
+            break
         try:
             with plain_ctrl_c():
                 changed = _wobbled(terrain, settings, wobble)
                 again = best(*changed, mip_gap=max(settings.mip_gap, _GAP), work_limit=0, watch=watch)
         except KeyboardInterrupt:
             watch.stopped = "interrupted"
-        if watch.stopped:
+        # A trial that was searched halfway says nothing.
+        if watch.over():
             break
         done[trial] = again.plan.build_year > 0
         told.append(
@@ -118,7 +142,7 @@ def robustness(
     stays = done[:, rows].mean(axis=0) if trials else np.full(len(rows), np.nan)
     place = terrain.place
     at_place = [done[:, place == place[row]].any(axis=1).mean() if trials else np.nan for row in rows]
-    losses, prices = without_each(terrain, settings, made, rows)
+    losses, prices, known = without_each(terrain, settings, made, rows, watch)
     actions = pd.DataFrame(
         {
             "action_id": chosen["id"].to_numpy(),
@@ -126,11 +150,13 @@ def robustness(
             "stays": stays,
             "place_stays": np.array(at_place, dtype=float),
             "verdict": [verdict(share) for share in stays.tolist()],
+            "replanned": np.where(known, np.where(np.isnan(losses), "none", "found"), "left_out"),
             "replanned_loss": losses,
             "price": prices,
         }
     )
-    return Robustness(actions[list(STAY_COLUMNS)], pd.DataFrame(told, columns=list(TRIAL_COLUMNS)))
+    stopped = watch.stopped if trials < asked or not known.all() else None
+    return Robustness(actions[list(STAY_COLUMNS)], pd.DataFrame(told, columns=list(TRIAL_COLUMNS)), asked, stopped)
 
 
 def verdict(stays: float) -> str:
@@ -177,7 +203,9 @@ def _wobbled(terrain: Terrain, settings: PlanSettings, wobble: dict[str, Any]) -
 # --- without ---------------------------------------------------------------------------------------------------------------
 
 
-def without_each(terrain: Terrain, settings: PlanSettings, made: Made, rows: Ints) -> tuple[Floats, Floats]:
+def without_each(
+    terrain: Terrain, settings: PlanSettings, made: Made, rows: Ints, watch: Watch | None = None
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return what the objective loses at most if the plan is made again without each action, and from which price that would be as good.
 
     Where coverage or the mean walk is the aim, a search from the plan at hand looks for the best plan without the action: the true loss
@@ -188,32 +216,64 @@ def without_each(terrain: Terrain, settings: PlanSettings, made: Made, rows: Int
     Args:
         terrain, settings, made: the plan.
         rows: numbers of its actions.
+        watch: ends it; so does Ctrl-C, which it is told of.
 
     Returns:
-        (n,) losses in the objective's own unit, NaN where the rules leave no plan without the action; (n,) prices.
+        (n,) losses in the objective's own unit, NaN where the rules leave no plan without the action; (n,) prices; (n,) whether it is
+        known: where the search was ended before, both are NaN.
     """
+    watch = watch or Watch()
     if settings.minimises and settings.objective == "least_cost":
-        return _dearer(settings, made, rows)
+        return _dearer(settings, made, rows, watch)
     if not settings.mix and settings.objective in ("fairest", "worst_walk"):
-        return _otherwise(settings, made, rows), np.full(len(rows), np.nan)
+        losses, known = _each(rows, lambda row: _otherwise(settings, made, row, watch), watch)
+        return losses, np.full(len(rows), np.nan), known
     problem, years = made.problem, made.plan.build_year
-    losses, worth = _searched(problem, years, rows), _money_worth(problem, years, rows)
+    losses, worth, known = _searched(problem, years, rows, watch)
     with np.errstate(divide="ignore", invalid="ignore"):
         prices = np.where(worth > 0, problem.capital_cost[rows] + np.maximum(losses, 0.0) / worth, np.nan)
-    return losses * unit_of_loss(terrain, settings), prices
+    return losses * unit_of_loss(terrain, settings), prices, known
 
 
-def _searched(problem: SitingProblem, years: Ints, rows: Ints) -> Floats:
-    """Return what a search from the plan less each action loses; no more than dropping or swapping it does."""
-    whole, swaps = objective_of(problem, years), Swaps(problem)
-    dropped = {drop.action: drop.loss for drop in drops(problem, years) if not drop.breaks}
-    whole_rows = rows_of(problem, with_constants(problem))
-    # The relaxation of the rows knows nothing of seats.
-    relaxed = None if problem.seats is not None else minimise(whole_rows.program, relaxed=True)
-    guide = None if relaxed is None or relaxed.dual is None else guide_of(problem, whole_rows, relaxed)
+def _each(rows: Ints, loss: Callable[[int], float], watch: Watch) -> tuple[Floats, NDArray[np.bool_]]:
+    """Ask for each action's loss until the watch or Ctrl-C ends it; return losses, and which of them were told to the end."""
+    losses, known = np.full(len(rows), np.nan), np.zeros(len(rows), bool)
+    try:
+        with plain_ctrl_c():
+            for at, row in enumerate(rows.tolist()):
+                if watch.over():
+                    break
+                told = loss(row)
+                # What was searched halfway is no answer.
+                if watch.over():
+                    break
+                losses[at], known[at] = told, True
+    except KeyboardInterrupt:
+        watch.stopped = "interrupted"
+    return losses, known
+
+
+def _searched(
+    problem: SitingProblem, years: Ints, rows: Ints, watch: Watch
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return what a search from the plan less each action loses (dropping or swapping it at most), money's worth, and what is known."""
+    unknown = np.full(len(rows), np.nan), np.zeros(len(rows)), np.zeros(len(rows), bool)
+    if watch.over():
+        return unknown
+    try:
+        with plain_ctrl_c():
+            whole, swaps = objective_of(problem, years), Swaps(problem)
+            dropped = {drop.action: drop.loss for drop in drops(problem, years) if not drop.breaks}
+            whole_rows = rows_of(problem, with_constants(problem))
+            # The relaxation of the rows knows nothing of seats.
+            relaxed = None if problem.seats is not None else minimise(whole_rows.program, relaxed=True)
+            guide = None if relaxed is None or relaxed.dual is None else guide_of(problem, whole_rows, relaxed)
+    except KeyboardInterrupt:
+        watch.stopped = "interrupted"
+        return unknown
     done = (years[:, None] == np.arange(1, problem.n_years + 1)).astype(float)
-    losses = np.full(len(rows), np.nan)
-    for at, row in enumerate(rows.tolist()):
+
+    def loss(row: int) -> float:
         known = [swap.loss for swap in swaps.best(years, row, most=1)] + [dropped.get(row, math.inf)]
         less, found = leaving_out(problem, row), None
         if guide is not None:
@@ -223,21 +283,19 @@ def _searched(problem: SitingProblem, years: Ints, rows: Ints) -> Floats:
             )
             found = search(less, with_constants(less), start, np.ones(start.short.shape, bool))
         if found is None and not math.isfinite(min(known)):
-            plan = solve_watched(less, Watch(), mip_gap=_GAP, work_limit=0)
+            plan = solve_watched(less, watch, mip_gap=_GAP, work_limit=0)
             found = plan.build_year if plan.found else None
         known += [] if found is None else [whole - objective_of(less, found)]
-        losses[at] = min(known) if math.isfinite(min(known)) else math.nan
-    return losses
+        return min(known) if math.isfinite(min(known)) else math.nan
+
+    losses, known = _each(rows, loss, watch)
+    return losses, _money_worth(problem, whole_rows, relaxed, years[rows]), known
 
 
-def _money_worth(problem: SitingProblem, years: Ints, rows: Ints) -> Floats:
-    """Return what a unit of money of today is worth to the objective in the year of each action, by the relaxation's multipliers."""
-    if problem.seats is not None:
-        return np.zeros(len(rows))
-    whole_rows = rows_of(problem, with_constants(problem))
-    relaxed = minimise(whole_rows.program, relaxed=True)
-    if relaxed.dual is None:
-        return np.zeros(len(rows))
+def _money_worth(problem: SitingProblem, whole_rows: Rows, relaxed: Outcome | None, years: Ints) -> Floats:
+    """Return what a unit of money of today is worth to the objective in each of ``years``, by the relaxation's multipliers."""
+    if relaxed is None or relaxed.dual is None:
+        return np.zeros(len(years))
     price = np.maximum(0.0, -relaxed.dual / whole_rows.scale)[whole_rows.first_rule :]
     of_year = np.zeros(problem.n_years)
     for rule, mu in zip(whole_rows.rules, price.tolist(), strict=True):
@@ -246,31 +304,26 @@ def _money_worth(problem: SitingProblem, years: Ints, rows: Ints) -> Floats:
     # Unspent money stays: what is saved in a year is there in all later ones.
     worth = np.cumsum(of_year[::-1])[::-1] if problem.carry_over else of_year
     level = np.ones(problem.n_years) if problem.price_level is None else problem.price_level
-    return np.asarray((worth * level)[years[rows] - 1])
+    return np.asarray((worth * level)[years - 1])
 
 
-def _dearer(settings: PlanSettings, made: Made, rows: Ints) -> tuple[Floats, Floats]:
-    limits: dict[str, Any] = {"mip_gap": settings.mip_gap, "work_limit": settings.work_limit}
-    losses = np.full(len(rows), np.nan)
-    for at, row in enumerate(rows.tolist()):
-        plan = objectives.least_cost(leaving_out(made.problem, row), Watch(), **limits)
-        if plan.found:
-            losses[at] = plan.objective - made.plan.objective
-    level = np.array(price_levels(settings))[made.plan.build_year[rows] - 1]
-    return losses, made.problem.capital_cost[rows] + losses / level
-
-
-def _otherwise(settings: PlanSettings, made: Made, rows: Ints) -> Floats:
-    """Return what the worst-off lose without each action; of the worst walk whether it can be kept without it (0) or not (NaN)."""
-    limits: dict[str, Any] = {"mip_gap": max(settings.mip_gap, _GAP), "work_limit": 0}
-    losses = np.full(len(rows), np.nan)
-    for at, row in enumerate(rows.tolist()):
+def _dearer(settings: PlanSettings, made: Made, rows: Ints, watch: Watch) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    def loss(row: int) -> float:
         less = leaving_out(made.problem, row)
-        if settings.objective == "worst_walk":
-            kept = solve_watched(less, Watch(), **limits).found
-            losses[at] = 0.0 if kept else math.nan
-            continue
-        fair = np.array(made.rulebook.fair, dtype=np.int64)
-        plan = objectives.fairest(less, fair, Watch(), levels=1, **limits)
-        losses[at] = made.plan.objective - plan.objective if plan.found else math.nan
-    return losses
+        plan = objectives.least_cost(less, watch, mip_gap=settings.mip_gap, work_limit=settings.work_limit)
+        return plan.objective - made.plan.objective if plan.found else math.nan
+
+    losses, known = _each(rows, loss, watch)
+    level = np.array(price_levels(settings))[made.plan.build_year[rows] - 1]
+    return losses, made.problem.capital_cost[rows] + losses / level, known
+
+
+def _otherwise(settings: PlanSettings, made: Made, row: int, watch: Watch) -> float:
+    """Return what the worst-off lose without an action; of the worst walk whether it can be kept without it (0) or not (NaN)."""
+    limits: dict[str, Any] = {"mip_gap": max(settings.mip_gap, _GAP), "work_limit": 0}
+    less = leaving_out(made.problem, row)
+    if settings.objective == "worst_walk":
+        return 0.0 if solve_watched(less, watch, **limits).found else math.nan
+    fair = np.array(made.rulebook.fair, dtype=np.int64)
+    plan = objectives.fairest(less, fair, watch, levels=1, **limits)
+    return made.plan.objective - plan.objective if plan.found else math.nan

@@ -169,6 +169,7 @@ def _plan(result: Result) -> dict[str, Any]:
         "rules": _rules(settings),
         "last_year": _last_year(result),
         "tradeoff": result.tradeoff.to_dict("records"),
+        "left_out": [vars(part) for part in result.left_out],
         "reasons": list(result.plan_reasons(result.study.language)),
         "changes": result.changes.to_dict("records"),
         "churn": _churn(result),
@@ -209,6 +210,8 @@ def _robustness(result: Result) -> dict[str, Any] | None:
         "wobble": WOBBLE,
         "actions": result.robustness.actions.to_dict("records"),
         "trials": result.robustness.trials.to_dict("records"),
+        "trials_asked": result.robustness.asked,
+        "stopped_by": result.robustness.stopped,
     }
 
 

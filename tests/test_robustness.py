@@ -1,5 +1,6 @@
 """A plan under wobbling assumptions, and without each of its actions: against runs of the study so changed, and every plan there is."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from test_plans import study_with, world
 
 from planner import robustness as module
 from planner.pipeline import Result, run
-from planner.plans import Made
+from planner.plans import LeftOut, Made, trade_off
+from planner.report.figures import left_out, why_rows
 from planner.robustness import WOBBLE, without_each
-from planner.siting import SitingProblem, solve
+from planner.siting import SitingProblem, objectives, solve
+from planner.siting.marginal import leaving_out
 from planner.siting.watch import Watch
 from planner.study import load_study
 from planner.summary import summary
@@ -104,7 +107,89 @@ def test_what_planning_anew_loses_is_never_told_too_small_and_mostly_exact(resul
 def test_what_only_a_rule_keeps_has_no_plan_without_it(tmp_path: Path) -> None:
     found = run(load_study(study_with(tmp_path, 'required = ["C2"]\nrobustness = 1', more=False)))
     told = found.robustness.actions.set_index("site")
-    assert np.isnan(told.loc["C2", "replanned_loss"])
+    assert np.isnan(told.loc["C2", "replanned_loss"]) and told.loc["C2", "replanned"] == "none"
+    assert [row["replanned_loss"] for row in why_rows(found, "en") if row["site"] == "C2"] == [
+        "without it no plan keeps the rules"
+    ]
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemError])
+@pytest.mark.parametrize("objective", ["effective", "least_cost", "fairest"])
+def test_a_ctrl_c_without_an_action_ends_it_there_and_says_what_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, objective: str, raised: type[BaseException]
+) -> None:
+    rules = f'objective = "{objective}"\nrobustness = 2\n[[plan.floors]]\nshare = 0.45'
+    study = load_study(study_with(tmp_path, rules, budget="[9.0, 9.0]", more=False))
+    asked: list[int] = []
+
+    def broken_off(problem: SitingProblem, row: int) -> SitingProblem:
+        asked.append(row)
+        if len(asked) > 1:
+            raise raised from KeyboardInterrupt()  # numba makes a SystemError of it
+        return leaving_out(problem, row)
+
+    monkeypatch.setattr(module, "leaving_out", broken_off)
+    found = run(study)
+    n = len(found.actions)
+    assert n > 1 and len(asked) == 2 and found.plan.found
+    assert found.robustness.actions["replanned"].tolist() == ["found", *["left_out"] * (n - 1)]
+    assert found.robustness.actions["replanned_loss"].isna().tolist() == [False, *[True] * (n - 1)]
+    assert found.left_out == (LeftOut("without", "interrupted", 1, n),)
+    assert why_rows(found, "zh")[1]["replanned_loss"] == "未计算（求解提前结束）"
+    assert summary(found)["plan"]["left_out"] == [{"part": "without", "by": "interrupted", "done": 1, "of": n}]
+    assert f"(1 of {n} actions done)" in left_out(found, "en")
+
+
+def test_a_ctrl_c_in_the_trials_ends_what_would_follow_too(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*args: Any, **limits: Any) -> Made:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "best", stopped)
+    monkeypatch.setattr(module, "leaving_out", lambda *_: pytest.fail("went on"))
+    found = module.robustness(result.terrain, result.study.plan, result.made, result.actions, trials=6)
+    n = len(result.actions)
+    assert found.actions["replanned"].tolist() == ["left_out"] * n
+    assert found.left_out == (LeftOut("trials", "interrupted", 0, 6), LeftOut("without", "interrupted", 0, n))
+
+
+def test_a_limit_in_seconds_bounds_what_follows_the_plan_and_it_is_told(tmp_path: Path) -> None:
+    found = run(load_study(study_with(tmp_path, "time_limit_s = 1e-9\nrobustness = 3\ntradeoff = true")))
+    n = len(found.actions)
+    assert found.plan.found and found.robustness is None and found.tradeoff.empty
+    assert {(p.part, p.by, p.done, p.of) for p in found.left_out} == {
+        ("phasing", "time", 0, 1),
+        ("trials", "time", 0, 3),
+        ("without", "time", 0, n),
+        ("trade_off", "time", 0, 8),
+    }
+    assert left_out(found, "zh").startswith("到了求解的时间上限") and "（8个点算出0个）" in left_out(found, "zh")
+
+
+def test_a_ctrl_c_in_the_trade_off_keeps_its_first_points(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    solve_point, calls = objectives.solve_with_rules, []
+
+    def broken_off(*args: Any, **limits: Any) -> Any:
+        calls.append(args)
+        if len(calls) > 2:
+            raise KeyboardInterrupt
+        return solve_point(*args, **limits)
+
+    monkeypatch.setattr(objectives, "solve_with_rules", broken_off)
+    table, missing = trade_off(result.made, result.study.plan)
+    assert len(calls) == 3 and len(table) == 2 and missing == (LeftOut("trade_off", "interrupted", 2, 8),)
+
+
+def test_a_plan_that_was_stopped_by_hand_comes_at_once_without_what_it_would_be_compared_with(result: Result) -> None:
+    made = replace(result.made, plan=replace(result.plan, status="feasible", stopped="interrupted"))
+    found = module.robustness(result.terrain, result.study.plan, made, result.actions, trials=6)
+    table, missing = trade_off(made, result.study.plan)
+    assert found.trials.empty and table.empty
+    assert [part.part for part in (*found.left_out, *missing)] == ["trials", "without", "trade_off"]
+
+
+def test_a_run_that_was_not_stopped_leaves_nothing_out(result: Result) -> None:
+    assert result.left_out == () and left_out(result, "en") == ""
+    assert set(result.robustness.actions["replanned"]) <= {"found", "none"}
 
 
 def test_the_price_is_where_the_money_would_buy_as_much_elsewhere() -> None:
@@ -121,7 +206,8 @@ def test_the_price_is_where_the_money_would_buy_as_much_elsewhere() -> None:
     )
     years = solve(problem, mip_gap=0.0).build_year
     rows = np.flatnonzero(years)
-    losses, worth = module._searched(problem, years, rows), module._money_worth(problem, years, rows)
+    losses, worth, known = module._searched(problem, years, rows, Watch())
+    assert known.all()
     assert losses[rows == 10] == pytest.approx([2.0]) and losses[rows != 10] == pytest.approx(np.zeros(4))
     assert (1 + losses / worth)[rows == 10] == pytest.approx([3.0])
 
@@ -133,7 +219,8 @@ def test_the_least_cost_says_what_doing_without_would_cost(tmp_path: Path) -> No
     kept = {y: w.cost(y) for y in w.plans() if w.score(y, 2)[0]["effective_share"] >= 0.45 - 1e-9}
     number = {action: j for j, action in enumerate(w.actions["id"])}
     rows = np.array([number[action] for action in found.actions["id"]])
-    losses, prices = without_each(found.terrain, found.study.plan, found.made, rows)
+    losses, prices, known = without_each(found.terrain, found.study.plan, found.made, rows)
+    assert known.all()
     for row, loss, price in zip(rows.tolist(), losses, prices, strict=True):
         true = min(cost for y, cost in kept.items() if not y[row]) - min(kept.values())
         assert loss == pytest.approx(true) and price == pytest.approx(w.actions["capital_cost"][row] + true)

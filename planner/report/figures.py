@@ -16,7 +16,7 @@ from planner.standards import norm_beyond, norm_name, norms
 from planner.study import LedgerDemand, LineDemand, PlanSettings, TierRule, ZoneDemand
 from planner.tiers import tier_matrix
 from planner.words import Lang, say, term
-from planner.words.wording import hours, listed, metres, people, percent
+from planner.words.wording import hours, listed, metres, people, percent, sentences
 
 # Every indicator of a moment, in the order they are shown; the report tells the first ones.
 INDICATORS = (
@@ -314,7 +314,7 @@ def why_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
     Returns:
         Keys: ``number``, ``site``, ``name``, ``action``, ``year``, ``loss`` (people), ``objective_loss``; as text ``groups``, ``zones``,
         ``closes`` (gaps), ``substitutes`` and ``needed`` (rules). Where robustness was asked for, ``stays`` (text), ``replanned_loss``
-        and ``price`` too.
+        (text where there is none) and ``price`` too.
     """
     why, programme = result.why, result.programme
     if why is None:
@@ -351,9 +351,21 @@ def _sure(row: pd.Series, lang: Lang) -> dict[str, Any]:
     told = {"verdict": say(lang, f"why.{row['verdict']}"), "share": percent(row["stays"], 0)}
     return {
         "stays": say(lang, "why.stays_told", **told),
-        "replanned_loss": row["replanned_loss"],
+        "replanned_loss": row["replanned_loss"]
+        if row["replanned"] == "found"
+        else say(lang, f"why.replanned_{row['replanned']}"),
         "price": row["price"],
     }
+
+
+def left_out(result: Result, lang: Lang) -> str:
+    """Say what is not told of the plan because the search was ended, and by what; nothing where all is told."""
+    told = []
+    for by in ("interrupted", "time"):
+        parts = [say(lang, f"left_out.{p.part}", done=p.done, of=p.of) for p in result.left_out if p.by == by]
+        if parts:
+            told.append(say(lang, f"left_out.{by}", parts=say(lang, "rules.semicolon").join(parts)))
+    return sentences(lang, *told)
 
 
 def _served(serves: pd.DataFrame, name: Callable[[str], str], lang: Lang) -> str:

@@ -364,7 +364,8 @@ def _how_good(result: Result, lang: Lang) -> str:
         proof = _say(lang, f"proof_feasible{least}", bound=shown(plan.bound), objective=shown(plan.objective), gap=gap)
     limit = _say(lang, "proof_limit", seconds=settings.time_limit_s) if settings.time_limit_s else ""
     broken_off = _say(lang, "proof_interrupted") if plan.verdict == "interrupted" else ""
-    return sentences(lang, broken_off, proof, _objective_said(lang, settings), _phasing(result, lang), limit)
+    missing = figures.left_out(result, lang)
+    return sentences(lang, broken_off, proof, _objective_said(lang, settings), _phasing(result, lang), limit, missing)
 
 
 def objective_value(lang: Lang, settings: PlanSettings, value: float) -> str:

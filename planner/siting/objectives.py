@@ -11,6 +11,7 @@ import highspy
 import numpy as np
 from scipy import sparse
 
+from planner.errors import plain_ctrl_c
 from planner.siting.milp import Program, minimise
 from planner.siting.planning import option_prices, point_of_plan, rows_of, solve_with_rules, with_constants
 from planner.siting.problem import (
@@ -285,18 +286,31 @@ class Point:
 
 def trade_off(
     problem: SitingProblem, factors: Sequence[float], watch: Watch, *, mip_gap: float, work_limit: int | None
-) -> tuple[Point, ...]:
-    """Return what is covered for each multiple of all yearly budgets, each point with its own bound.
+) -> tuple[tuple[Point, ...], int]:
+    """Return what is covered for each multiple of all yearly budgets, each point with its own bound, and how many multiples were tried.
 
     A plan that fits a smaller budget fits a larger one too, so no point is worse than the one before it, and no bound better than the next.
+    At multiples that leave no plan there is no point; fewer are tried where the watch or Ctrl-C ends the search.
     """
     points: list[Point] = []
     best: Ints | None = None
+    tried = 0
     for factor in sorted(factors):
+        if watch.over():
+            break
         scaled = replace(problem, budget=problem.budget * factor)
         solve_rules = solve_with_rules if problem.seats is None else solve_seated
-        plan = solve_rules(scaled, Watch(watch.left_s), mip_gap=mip_gap, work_limit=work_limit)
-        watch.heed(plan.stopped)
+        inner = Watch(watch.left_s)
+        try:
+            with plain_ctrl_c():
+                plan = solve_rules(scaled, inner, mip_gap=mip_gap, work_limit=work_limit)
+        except KeyboardInterrupt:
+            watch.stopped = "interrupted"
+            break
+        watch.heed(inner.stopped or plan.stopped)
+        if plan.status == "unknown" and watch.over():
+            break
+        tried += 1
         if not plan.found:
             continue
         year, objective = plan.build_year, plan.objective
@@ -306,9 +320,7 @@ def trade_off(
         cost = float(spending(problem, year).sum())
         status = "optimal" if plan.bound - objective <= PROOF_TOLERANCE * abs(objective) else "feasible"
         points.append(Point(float(scaled.budget.sum()), cost, objective, max(plan.bound, objective), status))
-        if watch.over():
-            break
     for k in range(len(points) - 2, -1, -1):
         if points[k].bound > points[k + 1].bound:
             points[k] = replace(points[k], bound=points[k + 1].bound)
-    return tuple(points)
+    return tuple(points), tried

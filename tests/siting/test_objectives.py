@@ -55,7 +55,8 @@ def test_fairest_is_the_best_of_all_sorted_shares(seed: int) -> None:
 
 def test_what_money_buys_never_falls_and_each_point_has_its_bound() -> None:
     for problem in drawn(9, 10):
-        points = objectives.trade_off(problem, (0, 0.5, 1, 2), Watch(), **EXACT)
+        points, tried = objectives.trade_off(problem, (0, 0.5, 1, 2), Watch(), **EXACT)
+        assert tried == 4
         for a, b in itertools.pairwise(points):
             assert a.budget <= b.budget and a.objective <= b.objective + 1e-9 and a.bound <= b.bound + 1e-9
         for point in points:
