@@ -5,7 +5,7 @@ Takes a `Study`, gives a `Result`: the one truth behind every figure that is sho
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,7 +35,7 @@ from planner.coverage import (
 from planner.errors import InputError
 from planner.evaluation import acceptance, closing_losses, score_card
 from planner.gaps import find_gaps, seat_reasons
-from planner.hours import week_mask, week_profile
+from planner.hours import in_season, week_mask, week_profile
 from planner.intake import Inputs, read_inputs
 from planner.last import Last, last_run, read_summary
 from planner.network import Network, Positions, from_lines, locate, take, without_streets
@@ -376,7 +376,7 @@ def plan_on(
         rejects=inputs.rejects,
         warnings=inputs.warnings,
         inputs=inputs.hashes,
-        seasons=_seasons(study, inputs.demand, {0: today, max(moments): moments[max(moments)]}),
+        seasons=_seasons(study, inputs, walks, actions, {0: today, max(moments): moments[max(moments)]}),
         evaluation=_evaluation(study, inputs, walks, profiles, today),
         last=ground.last,
         why=why,
@@ -490,15 +490,51 @@ def hosts_open(result: Result) -> pd.DataFrame:
     return host_hours(result.sites_today.iloc[standing], shifts)
 
 
-def _seasons(study: Study, demand: gpd.GeoDataFrame, moments: dict[int, Coverage]) -> pd.DataFrame:
-    """Return each group's effective coverage in each season, today and at the end of the plan."""
+def _seasons(
+    study: Study, inputs: Inputs, walks: Walks, actions: pd.DataFrame, moments: dict[int, Coverage]
+) -> pd.DataFrame:
+    """Return each group's effective coverage in each season, by its shifts and its opening hours, today and at the end of the plan."""
     rows = []
     for season in study.seasons:
         profiles = {group: week_profile(settings.in_season(season)) for group, settings in study.groups.items()}
-        for moment, state in moments.items():
-            for group, share in effective_by_group(demand, state, profiles).items():
+        other = inputs.hours_said and season != study.season_planned
+        states = _in_season(study, inputs, walks, actions, moments, season, profiles) if other else moments
+        for moment, state in states.items():
+            for group, share in effective_by_group(inputs.demand, state, profiles).items():
                 rows.append({"season": season, "group": group, "moment": moment, "effective_share": share})
     return pd.DataFrame(rows, columns=["season", "group", "moment", "effective_share"])
+
+
+def _hours_in(table: pd.DataFrame, said: Mapping[str, str], season: str) -> list[str]:
+    """Return the opening hours of sites or options in a season: what their rows say for it, else what holds all year."""
+    by_row = zip(table["source"], table["opening_hours"], strict=True)
+    return [in_season(said[source], season) if source in said else text for source, text in by_row]
+
+
+def _in_season(
+    study: Study,
+    inputs: Inputs,
+    walks: Walks,
+    actions: pd.DataFrame,
+    moments: dict[int, Coverage],
+    season: str,
+    profiles: dict[str, Floats],
+) -> dict[int, Coverage]:
+    """Return what the same sites and the same plan give with the opening hours of another season."""
+    sites, options = (
+        table.assign(opening_hours=_hours_in(table, inputs.hours_said, season))
+        for table in (inputs.sites, inputs.options)
+    )
+    hours = possible_actions(sites, options).set_index("id")["opening_hours"]
+    then = actions.assign(opening_hours=actions["id"].map(hours))
+    group, profile = group_profiles(inputs.demand, profiles)
+    states = {}
+    for moment, state in moments.items():
+        standing = standing_sites(sites_after(sites, then[then["year"] <= moment]), study.standard.services)
+        near, straight_m = (state.nearest, state.nearest_m), np.zeros(len(group))
+        measured_then = measure(walks.reach, near, straight_m, standing, group, profile)
+        states[moment] = replace(state, week=measured_then.week, weeks=measured_then.weeks)
+    return states
 
 
 def _evaluation(

@@ -227,3 +227,49 @@ def test_a_season_is_what_a_study_of_its_shifts_alone_would_find(tmp_path: Path)
     assert planned.indicators[0]["effective_share"] == pytest.approx(alone.indicators[0]["effective_share"])
     with pytest.raises(InputError):
         found("none", both.replace('crs = "EPSG:4547"', 'crs = "EPSG:4547"\nseason = "rain"'))
+
+
+def test_another_season_has_the_opening_hours_of_that_season(tmp_path: Path):
+    folder = small.write(tmp_path)
+    summer, winter = (
+        f'{{ name = "早班", season = "{season}", hours = "Mo-Su {hours}" }}'
+        for season, hours in (("summer", "05:00-11:00"), ("winter", "08:00-12:00"))
+    )
+    text = small.STUDY.replace('{ name = "早班", hours = "Mo-Su 05:00-11:00" }', f"{summer}, {winter}")
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    small.edit_cell(folder / "sites.xlsx", "F3", "夏季 5:00-8:00；冬季 8:00-10:00")
+    # What is built opens late in winter, at a shop by the shop's own hours; what is lengthened has a winter too.
+    for cell in ("D2", "D3"):
+        small.edit_cell(folder / "options.xlsx", cell, "May-Sep 05:00-22:00; Oct-Apr 09:30-16:00")
+    small.edit_cell(folder / "options.xlsx", "D5", "May-Sep 05:00-22:00; Oct-Apr 07:00-09:00")
+    candidates = folder / "candidates.csv"
+    shop = candidates.read_text(encoding="utf-8-sig").replace("Mo-Su 07:00-21:00", "夏季 7:00-21:00；冬季 10:00-12:00")
+    candidates.write_text(shop, encoding="utf-8-sig")
+    result = run(load_study(folder))
+    taken = {(row.site, row.action) for row in result.actions.itertuples()}
+    assert {("C1", "build"), ("C2", "build"), ("S1", "extend_hours")} <= taken, (
+        "each kind of seasonal hours is in the plan"
+    )
+    ends = {
+        0: {"S1": [(8, 10)]},
+        2028: {"S1": [(8, 10), (7, 9)], "C1": [(9.5, 16)], "C2": [(10, 12)]},
+    }
+    if ("S2", "extend_hours") in taken:
+        ends[2028]["S2"] = [(8, 18), (7, 9)]
+    shares = result.seasons.set_index(["season", "group", "moment"])["effective_share"]
+    work = {"sweepers": (7, 8, 12), "couriers": (5, 9, 17)}
+    row_of = {site: row for row, site in enumerate(result.sites["id"])}
+    near = set(zip(result.walks.reach.demand.tolist(), result.walks.reach.site.tolist(), strict=True))
+    for moment, hours in ends.items():
+        for group, (days, begin, end) in work.items():
+            met = worked = 0.0
+            for unit in result.demand[result.demand["group"] == group].itertuples():
+                here = [spans for site, spans in hours.items() if (unit.Index, row_of[site]) in near]
+                for half in range(2 * begin, 2 * end):
+                    open_then = any(a <= half / 2 and half / 2 + 0.5 <= b for spans in here for a, b in spans)
+                    met, worked = met + unit.weight * days * open_then, worked + unit.weight * days
+            assert shares["winter", group, moment] == pytest.approx(met / worked), (group, moment)
+            if moment == 0:
+                planned = result.indicators[0]["by_group"][group]["effective_share"]
+                assert shares["summer", group, 0] == pytest.approx(planned)
+    assert shares["winter", "sweepers", 2028] > shares["winter", "sweepers", 0] > 0

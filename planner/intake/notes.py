@@ -26,6 +26,7 @@ class Notes:
         topics: of each warning, its key in the catalogue's section ``quality``.
         evidence: a row of `tables.EVIDENCE_COLUMNS` each.
         headings: a row of `tables.HEADING_COLUMNS` each.
+        hours_said: source of each row whose opening hours hang on the season -> these hours, for every season.
     """
 
     lang: Lang
@@ -34,6 +35,7 @@ class Notes:
     topics: list[str] = field(default_factory=list)
     evidence: list[tuple[str, str, float, float, float, int, bool]] = field(default_factory=list)
     headings: list[tuple[str, str, str]] = field(default_factory=list)
+    hours_said: dict[str, str] = field(default_factory=dict)
 
     def saw(self, table: RawTable) -> None:
         """Note which headings were understood, the rows that are no data, and the sheets that nobody asked for."""

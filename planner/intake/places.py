@@ -402,6 +402,7 @@ def _hours(study: Study, table: RawTable, notes: Notes) -> pd.Series:
         planned = study.season_planned
         season = term(study.language, "season", planned) if planned else say(study.language, "quality.march")
         notes.warn("hours_seasonal", file=table.file, rows=some(said.index[seasonal]), season=season)
+        notes.hours_said |= {f"{table.file}#{row}": text for row, text in said[seasonal].items()}
     return then
 
 

@@ -65,6 +65,8 @@ class Inputs:
         survey: what was asked and counted at existing sites (`tables.SURVEY_COLUMNS`).
         progress: what has become of the last programme (`planner.intake.progress.PROGRESS_COLUMNS`).
         headings: which heading was understood as which field (`tables.HEADING_COLUMNS`).
+        hours_said: source of each site and option whose opening hours hang on the season -> these hours, for every season; the tables
+            hold those of the season that is planned for.
     """
 
     streets: gpd.GeoDataFrame
@@ -81,6 +83,7 @@ class Inputs:
     headings: pd.DataFrame
     survey: pd.DataFrame
     progress: pd.DataFrame
+    hours_said: dict[str, str]
 
 
 def read_inputs(study: Study) -> Inputs:
@@ -132,6 +135,7 @@ def read_inputs(study: Study) -> Inputs:
         headings=pd.DataFrame(notes.headings, columns=list(HEADING_COLUMNS)),
         survey=survey,
         progress=progress,
+        hours_said=notes.hours_said,
     )
 
 
