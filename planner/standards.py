@@ -254,19 +254,21 @@ def _residents(rule: dict[str, Any], ground: Ground, coverage: Coverage) -> _Ans
 
 
 def _spacing(rule: dict[str, Any], ground: Ground, coverage: Coverage) -> _Answer:
-    """Metres from a site to the next one along the streets, at most."""
+    """Metres from a site to the next one along the streets, at most; infinite where no street leads from a site to any other."""
     places = take(ground.at[1], ground.standing.place)
     gaps_m = np.full(len(places), np.nan)
     if len(places):
         # The nearest of all is the site itself, or one that shares its place.
         number, metres = k_nearest(ground.network, places, places, 2, access_share=ground.access_share)
         gaps_m = np.where(number[:, 0] == np.arange(len(places)), metres[:, 1], metres[:, 0])
+    gaps_m = np.where(np.isnan(gaps_m), np.inf, gaps_m)
 
     def answer(area: _Area) -> _Verdict | None:
-        known = gaps_m[area.here][np.isfinite(gaps_m[area.here])]
-        if not len(known):
+        # Where one site is all there is, it has no next one.
+        if len(places) < 2 or not area.here.any():
             return None
-        return _Verdict(float(known.max()), float(rule["metres"]), bool(known.max() <= rule["metres"]))
+        widest_m = float(gaps_m[area.here].max())
+        return _Verdict(widest_m, float(rule["metres"]), widest_m <= rule["metres"])
 
     return answer
 

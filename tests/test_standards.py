@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import small_study as small
@@ -11,10 +12,11 @@ from planner.errors import InputError
 from planner.network import take
 from planner.pipeline import Result, run
 from planner.reach import nearest
-from planner.report.figures import norm_rule
+from planner.report.figures import norm_rows, norm_rule
 from planner.standards import AT_LEAST, Ground, judge, norm_beyond, norms, radius_at, walk_m
 from planner.study import load_study
 from planner.words import LANGS, has
+from planner.words.wording import metres
 
 
 def ground(result: Result, **changes: object) -> Ground:
@@ -71,6 +73,23 @@ def test_people_per_site_and_spacing(small_result: Result):
     assert found.loc[("shandong", "spacing", ""), "measured"] == pytest.approx(300, abs=0.01)
     assert found.loc[("shandong_dense", "spacing", ""), "met"]
     assert ("shandong", "spacing", "O") not in found.index, "no site there, nothing to measure"
+
+
+def test_a_site_from_which_no_street_leads_to_another_has_no_spacing(tmp_path: Path):
+    folder = small.write(tmp_path)
+    streets = gpd.read_file(folder / "streets.gpkg")
+    # The last row of streets, with S2 at J, hangs on nothing else.
+    apart = streets[~streets["id"].isin(["EI", "FJ", "GK", "HL"])]
+    (folder / "streets.gpkg").unlink()
+    apart.to_file(folder / "streets.gpkg")
+    text = small.STUDY.replace("service_radius_m = 400", 'service_radius_m = 400\njudge = ["shandong"]')
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    result = run(load_study(folder))
+    found = result.verdicts.set_index(["norm", "rule", "zone", "moment"]).sort_index()
+    spacing = found.loc[("shandong", "spacing", "", 0)]
+    assert np.isinf(spacing["measured"]) and not spacing["met"]
+    row = next(row for row in norm_rows(result, "zh") if row["kind"] == "spacing")
+    assert metres(row["measured"][0]) == "—" and "西街道" in row["failing"]
 
 
 def test_round_the_clock(small_result: Result):
