@@ -151,6 +151,15 @@ def _turned(span: str) -> bool:
     return end <= begin < 720
 
 
+def perhaps_on_12_hours(osm: str) -> str:
+    """Return the first spell that begins in the morning and ends before it began, but not at midnight: 9:00-5:00; "" where none does.
+
+    Read as it stands it goes on into the next day, 20 hours; who wrote it may have meant five in the afternoon.
+    """
+    spans = re.findall(rf"{_CLOCK}\s*-\s*{_CLOCK}", osm)
+    return next((span for span in spans if _turned(span) and _minutes(span.split("-")[1]) >= 60), "")
+
+
 def _minutes(clock: str) -> int:
     hour, minute = clock.split(":")
     return int(hour) * 60 + int(minute)

@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.errors import InputError
-from planner.hours import HALF_HOURS, OSM_DAYS, in_osm_syntax, in_season, label, week_mask, week_profile
+from planner.hours import (
+    HALF_HOURS,
+    OSM_DAYS,
+    in_osm_syntax,
+    in_season,
+    label,
+    perhaps_on_12_hours,
+    week_mask,
+    week_profile,
+)
 from planner.study import Shift
 
 
@@ -170,3 +179,25 @@ def test_shifts_share_the_group_and_add_up_where_they_overlap():
     assert profile.shape == (HALF_HOURS,)
     assert profile[8:14].tolist() == [0.75, 0.75, 1.0, 1.0, 0.25, 0.25]
     assert profile.sum() == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "span"),
+    [
+        ("9:00-5:00", "9:00-5:00"),
+        ("Mo-Fr 08:30 - 05:30", "08:30 - 05:30"),
+        ("周一至周五 8:00-12:00，2:00-5:00；周六9:00-4:00", "9:00-4:00"),
+        ("8:00-8:00", "8:00-8:00"),
+        # Nights, and days that end at midnight or on the day that is named.
+        ("18:00-06:00", ""),
+        ("12:00-02:00", ""),
+        ("08:00-00:00", ""),
+        ("00:00-00:00", ""),
+        ("9:00-次日5:00", ""),
+        ("晚10:00-6:00", ""),
+        ("24/7", ""),
+        ("", ""),
+    ],
+)
+def test_hours_that_may_be_on_a_clock_of_12(typed: str, span: str):
+    assert perhaps_on_12_hours(in_osm_syntax(typed) if typed else "") == span

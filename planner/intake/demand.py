@@ -12,7 +12,7 @@ import shapely
 
 from planner.errors import InputError
 from planner.evidence import Ground
-from planner.hours import week_profile
+from planner.hours import perhaps_on_12_hours, week_profile
 from planner.intake import columns
 from planner.intake.cells import METRES, PEOPLE, SQUARE_METRES, numbers
 from planner.intake.layers import zone_of
@@ -59,6 +59,9 @@ def read_demand(
         for season in study.seasons or ("",):
             if not week_profile(settings.in_season(season)).any():
                 raise InputError("group_never_works", file="study.toml", group=group)
+        for shift in settings.shifts:
+            if span := perhaps_on_12_hours(shift.hours):
+                notes.warn("shift_turned", file=STUDY_FILE, group=settings.name, shift=shift.name, span=span)
     return as_table(demand, DEMAND_COLUMNS, study.crs)
 
 

@@ -22,7 +22,7 @@ from scipy.spatial import cKDTree
 from planner import datum, evidence
 from planner.errors import InputError
 from planner.evidence import Evidence, Ground
-from planner.hours import in_season
+from planner.hours import in_season, perhaps_on_12_hours
 from planner.intake import columns
 from planner.intake.age import note_age
 from planner.intake.cells import angles, money, pair, plain
@@ -394,8 +394,13 @@ def read_sites(
 
 
 def _hours(study: Study, table: RawTable, notes: Notes) -> pd.Series:
-    """Return each row's opening hours in the season that is planned for; rows whose hours hang on the season are noted."""
+    """Return each row's opening hours in the season that is planned for; rows whose hours hang on it, or are doubtful, are noted."""
     said = columns.hours(table)
+    doubtful = said.map(perhaps_on_12_hours)
+    rows = doubtful.index[(doubtful != "").to_numpy()]
+    if len(rows):
+        head, span = table.headings["opening_hours"], doubtful[rows[0]]
+        notes.warn("hours_turned", file=table.file, rows=some(rows), column=head, span=span)
     then = said.map(lambda text: in_season(text, study.season_planned))
     seasonal = (then != said).to_numpy()
     if seasonal.any():

@@ -444,6 +444,19 @@ def test_hours_that_change_with_the_season_are_those_of_the_season_planned(tmp_p
     assert any("随季节变化" in warning and month in warning for warning in inputs.warnings)
 
 
+def test_hours_on_a_clock_of_12_are_told_with_row_and_column(small_study: Path):
+    small.edit_cell(small_study / "sites.xlsx", "F4", "9:00-5:00")
+    small.edit_cell(small_study / "options.xlsx", "D2", "18:00-06:00")
+    edit_setting(small_study, 'hours = "Mo-Fr 09:00-17:00"', 'hours = "Mo-Fr 09:00-05:00"')
+    inputs = read(small_study)
+    told = [w for w, topic in zip(inputs.warnings, inputs.topics, strict=True) if topic.endswith("_turned")]
+    assert len(told) == 2
+    assert "快递员" in told[1] and "白班" in told[1] and "09:00-05:00" in told[1]
+    assert "sites.xlsx 第 4 行「开放时间」" in told[0] and "9:00-5:00" in told[0]
+    # The reading is kept: twenty hours a day.
+    assert week_mask(inputs.sites.set_index("id").loc["S2", "opening_hours"]).sum() == 7 * 40
+
+
 def test_what_may_be_typed_is_listed_in_the_language_of_the_sentence(small_study: Path):
     small.edit_cell(small_study / "sites.xlsx", "E3", "随便")
     error = refused(small_study, "word_unknown")
