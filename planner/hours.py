@@ -45,8 +45,8 @@ _REWRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"[—–~～]|至|到", "-"),
     (r"、", ","),
     # The summer and winter timetables of offices, K.
-    (r"夏[季令](?:时间)?:?", " May-Sep "),
-    (r"冬[季令](?:时间)?:?", " Oct-Apr "),
+    (r"夏[季令天](?:时间)?:?", " May-Sep "),
+    (r"冬[季令天](?:时间)?:?", " Oct-Apr "),
     (r"(\d{1,2})月(?:份)?", lambda found: f" {_month(found[1])} "),
     (r"[()]", " "),
     (r"[每逢](?=周|星期|礼拜)", ""),

@@ -125,6 +125,16 @@ def test_the_score_card_on_paper(judged: Result):
     assert summary(judged)["evaluation"][0]["site"] == "S1"
 
 
+def test_shares_in_a_survey_are_not_counted_as_people(tmp_path):
+    folder = small.write(tmp_path)
+    (folder / "survey.csv").write_text(SURVEY + "S1,40,0.75,0.5,0.4,12\nS2,40,30,20,15,0.5\n", encoding="utf-8")
+    (folder / "study.toml").write_text(small.STUDY + '\n[evaluation]\nfile = "survey.csv"\n', encoding="utf-8")
+    inputs = read_inputs(load_study(folder))
+    # Half a visit a day is an average, half a person is none.
+    assert inputs.survey["site"].tolist() == ["S2"] and inputs.survey["visits"].tolist() == [0.5]
+    assert inputs.rejects["row"].tolist() == [2] and "比例" in inputs.rejects["reason"].iloc[0]
+
+
 def test_visits_that_were_counted_say_who_is_idle():
     sites = pd.DataFrame({"id": list("abcd")})
     survey = pd.DataFrame({column: [np.nan] * 2 for column in SURVEY_COLUMNS}).assign(

@@ -109,6 +109,7 @@ def test_two_spells_of_a_day_are_both_kept_whatever_sets_them_apart(typed: str):
     [
         "May-Sep 05:00-10:00; Oct-Apr 08:00-10:00",
         "夏季 5:00-10:00；冬季 8:00-10:00",
+        "夏天5:00-10:00；冬天8:00-10:00",
         "5月-9月5:00-10:00，10月至4月8:00-10:00",
     ],
 )

@@ -25,7 +25,8 @@ def read_survey(study: Study, settings: Table, sites: pd.DataFrame, notes: Notes
     """Return what was counted at each existing site: `SURVEY_COLUMNS`, NaN where a table does not count it.
 
     Rows of one site are added up, its visits a day averaged. Rows of a site that does not exist, with more people who know a site than
-    were asked, or that leave a count empty which another row of the site has, become rejects.
+    were asked, with counts that are no whole numbers (shares, maybe), or that leave a count empty which another row of the site has,
+    become rejects.
     """
     table = read_places(study, settings, notes)
     columns.need(table, "id")
@@ -41,13 +42,19 @@ def read_survey(study: Study, settings: Table, sites: pd.DataFrame, notes: Notes
         | (rows["satisfied"] > rows["took_part"])
     )
     counts = rows[list(_COUNTS)]
-    fine = ~(unknown | wrong)
+    broken = ((counts - counts.round()).abs() > 1e-6).any(axis=1)
+    fine = ~(unknown | broken | wrong)
     # Added up, those who answered one question would be taken for a share of those who were asked another.
     counted_there = (
         counts.notna()[fine].groupby(rows["site"][fine]).transform("max").reindex(rows.index, fill_value=False)
     )
     partial = fine & (counted_there.astype(bool) & counts.isna()).any(axis=1)
-    for out, key in ((unknown, "survey_site"), (wrong & ~unknown, "survey_counts"), (partial, "survey_partial")):
+    for out, key in (
+        (unknown, "survey_site"),
+        (broken & ~unknown, "survey_shares"),
+        (wrong & ~broken & ~unknown, "survey_counts"),
+        (partial, "survey_partial"),
+    ):
         notes.reject(table, table.rows[out.to_numpy()], key)
     by_site = rows[fine & ~partial].groupby("site", sort=True)
     counted = by_site[list(_COUNTS)].sum(min_count=1)
