@@ -228,3 +228,11 @@ def test_a_rule_that_makes_no_sense_is_one_sentence(tmp_path: Path, rule: str, l
     text = error.value.text(lang)
     assert "\n" not in text and len(text) > 20
     assert "study.toml" in text or "全天吗" in text
+
+
+def test_where_nothing_may_be_done_a_target_is_out_of_reach_and_not_merely_not_found(tmp_path: Path) -> None:
+    rules = 'objective = "least_cost"\nforbidden = ["C1", "C2", "S1", "S2"]\n[[plan.floors]]\nshare = '
+    never = run(load_study(study_with(tmp_path / "a", rules + "0.9")))
+    assert never.plan.status == "infeasible" and "90%" in " ".join(never.plan_reasons("en"))
+    kept = run(load_study(study_with(tmp_path / "b", rules + "0.01")))
+    assert (kept.plan.status, kept.plan.objective, len(kept.actions)) == ("optimal", 0.0, 0)

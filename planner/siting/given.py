@@ -28,6 +28,8 @@ _NO_USE = {
     "p_median": ("budget",),
     "p_center": ("budget",),
 }
+# Bounds multiply a sum of walks by a few numbers of moderate size.
+_MOST = np.finfo(float).max / 1e4
 # In these formats a stored zero cannot be told from padding.
 _PADDED = ("bsr", "dia")
 
@@ -83,9 +85,12 @@ def checked(
     radius = math.inf if service_radius is None else not_negative("service_radius", service_radius)
     walk = _pairs(cost_matrix, radius)
     n_demand, n_facilities = walk.shape
+    weight = _vector("weights", weights, n_demand)
+    if objective == "p_median":
+        _refuse_large(walk, weight)
     return Given(
         walk=walk,
-        weight=_vector("weights", weights, n_demand),
+        weight=weight,
         cost=_vector("facility_costs", facility_costs, n_facilities),
         p=None if p_facilities is None else _count(p_facilities, n_facilities),
         budget=None if budget is None else not_negative("budget", budget),
@@ -178,6 +183,14 @@ def _vector(name: str, values: ArrayLike | None, size: int) -> Floats:
     if len(array) and array.max() > np.finfo(float).max / len(array):
         raise InputError("matrix_large", name=name)
     return array
+
+
+def _refuse_large(walk: sparse.csr_array, weight: Floats) -> None:
+    """Refuse walks whose weighted sum leaves no room for the bounds that are computed from it."""
+    farthest = walk.max(axis=1).toarray().ravel()
+    most = _MOST / len(weight)
+    if (farthest > most / np.maximum(weight, 1.0)).any():
+        raise InputError("matrix_large", name="weights × cost_matrix")
 
 
 def _count(p: Any, most: int) -> int:

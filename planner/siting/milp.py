@@ -20,6 +20,8 @@ from planner.siting.problem import Floats, Ints
 
 # Called in the caller's thread with (best value, bound); True stops.
 Teller = Callable[[float, float], bool]
+# A row that misses zero by no more than this holds.
+_HELD = 1e-7
 # Seconds between two looks at a running solver: how long Ctrl-C waits at most.
 _LOOK_S = 0.05
 
@@ -162,6 +164,8 @@ def minimise(
         tell: called with (best value, bound) now and then, which are infinite as long as they are not known; returning True stops, and
             so does Ctrl-C.
     """
+    if not len(program.cost):
+        return _of_nothing(program, relaxed)
     highs = highspy.Highs()  # type: ignore[no-untyped-call]
     options: dict[str, bool | int | float | str] = {
         "output_flag": False,
@@ -209,6 +213,14 @@ def minimise(
         stopped=stopped,
         dual=np.asarray(highs.getSolution().row_dual) if relaxed and found else None,
     )
+
+
+def _of_nothing(program: Program, relaxed: bool) -> Outcome:
+    """Solve a program without columns, of which HiGHS says nothing but that it is empty: its rows hold at zero, or nothing keeps them."""
+    if (program.lower > _HELD).any() or (program.upper < -_HELD).any():
+        return Outcome(x=None, bound=np.inf, nodes=0, stopped="conflict")
+    dual = np.zeros(len(program.lower)) if relaxed else None
+    return Outcome(x=np.zeros(0), bound=program.offset, nodes=0, stopped="gap", dual=dual)
 
 
 def _run(highs: Any, tell: Teller | None) -> bool:

@@ -124,6 +124,16 @@ def test_wrong_weights_are_named(weights: Any, key: str) -> None:
         assert error.values["at"] == 1
 
 
+@pytest.mark.parametrize(
+    ("walk", "weights"), [(1e308, None), (1e306, [1, 1, 1]), (1e200, [1e107, 1, 1]), (1e10, [1e295, 0, 0])]
+)
+def test_walks_whose_sum_is_beyond_numbers_are_refused_and_not_reckoned_with(walk: float, weights: Any) -> None:
+    error = named(matrix=np.array([[walk, 1, 2], [2, walk, 1], [1, 2, walk]]), weights=weights)
+    assert (error.key, error.values["name"]) == ("matrix_large", "weights × cost_matrix") and isinstance(
+        error, ValueError
+    )
+
+
 def test_no_weights_are_all_alike() -> None:
     assert median(weights=None).objective == median().objective
 
