@@ -169,14 +169,8 @@ def _pieces(
         blocks |= part
     pieces = [piece for lo in sorted(blocks) for piece in blocks[lo]] or [[np.empty(0, np.int64)] * 5]
     site, chain, band, low, high = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    stretch, edge, from_, to = _edges_along(network, chain, low, high)
+    stretch, edge, from_, to = kernels.cut_at_edges(chain, low, high, chains.first_edge, chains.edge_at, chains.edges)
     return site[stretch], band[stretch], edge, from_ / UNITS_PER_M, to / UNITS_PER_M
-
-
-def _edges_along(network: Network, chain: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return the edges under stretches of chains: the stretch each belongs to, its number, and from where to where on it (mm)."""
-    chains = network.chains
-    return kernels.cut_at_edges(chain, low, high, chains.first_edge, chains.edge_at, chains.edges)
 
 
 def _cut(network: Network, edge: Ints, from_m: Floats, to_m: Floats) -> Lines:

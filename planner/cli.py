@@ -323,7 +323,7 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any], live:
                 effective=last["effective_share"], status=say(speech, f"plan_status.{result.plan.verdict}"), gap=result.plan.gap)
         )  # fmt: skip
     _tell_churn(result, speech)
-    _tell_worst_closing(result, speech)
+    _tell_how_sure(result, speech)
     if len(result.rejects):
         _echo(say(speech, "cli.rejects", rows=len(result.rejects)))
     for file in files:
@@ -345,7 +345,7 @@ def _tell_churn(result: "Result", lang: Lang) -> None:
     _echo(say(lang, "cli.churn", **said))
 
 
-def _tell_worst_closing(result: "Result", lang: Lang) -> None:
+def _tell_how_sure(result: "Result", lang: Lang) -> None:
     from planner.report.figures import left_out, site_name
     from planner.words.wording import people
 
@@ -384,7 +384,7 @@ def why(study: StudyPlace, robust: Robust = None, lang: Language = None) -> None
     console = Console()
     # A pipe has no width: what reads it gets whole lines.
     (console if console.is_terminal else Console(width=200)).print(_why_table(result, speech))
-    _tell_worst_closing(result, speech)
+    _tell_how_sure(result, speech)
 
 
 def _cell(text: object) -> str:
