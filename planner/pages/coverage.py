@@ -32,7 +32,7 @@ def explore(result: Result, lang: Lang) -> None:
     with two:
         group = st.segmented_control(
             say(lang, "app.group"), ["", *range(len(groups))], default="", key="coverage_group", required=True,
-            format_func=lambda g: say(lang, "web.everyone") if g == "" else result.study.groups[groups[int(g)]].name,
+            format_func=lambda g: say(lang, "web.everyone") if g == "" else shared.plain(result.study.groups[groups[int(g)]].name),
             label_visibility="collapsed",
         )  # fmt: skip
     with three:

@@ -9,6 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from planner.errors import PlannerError
+from planner.pages import shared
 from planner.words import Lang
 from planner.workspace import draft
 from planner.workspace.draft import Draft
@@ -57,4 +58,4 @@ def flash(kind: Literal["success", "info", "error"], words: str) -> None:
 def flashes() -> None:
     """Show what there is to say."""
     for kind, words in st.session_state.pop("flashes", []):
-        {"success": st.success, "info": st.info, "error": st.error}[kind](words)
+        {"success": st.success, "info": st.info, "error": st.error}[kind](shared.plain(words))

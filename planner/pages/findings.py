@@ -49,13 +49,13 @@ def show(desk: Desk, study: Study, seen: Survey) -> None:
     key = keyed("look", desk.draft_id, role, lang, marks)
     chosen = st.segmented_control(
         say(lang, "start.look_at"), roles, default=role, key=key, required=True,
-        format_func=lambda r: f"{marks[r]} {role_name(study, r, lang)}", on_change=_look, args=(key,),
+        format_func=lambda r: f"{marks[r]} {shared.plain(role_name(study, r, lang))}", on_change=_look, args=(key,),
     )  # fmt: skip
     found = seen.findings[chosen if chosen in roles else role]
     with st.container(border=True):
         _one(desk, study, seen, found)
     if seen.problem is not None:
-        st.error(seen.problem.text(lang), icon=":material/error:")
+        st.error(shared.plain(seen.problem.text(lang)), icon=":material/error:")
         _remedy_of_whole(desk, study, seen)
     _warnings(seen.warnings, lang)
 

@@ -142,7 +142,7 @@ def solved(study: Study, base: Result, changes: dict[str, Any], place: Any, lang
     try:
         result: Result = job.future.result()
     except PlannerError as error:
-        place.error(error.text(lang), icon=":material/error:")
+        place.error(shared.plain(error.text(lang)), icon=":material/error:")
         return None
     return result
 
@@ -216,7 +216,7 @@ def verdict(base: Result, result: Result, lang: Lang) -> None:
             say(lang, "whatif.points", points=delta) if delta else None,
         )
     unit = result.study.plan.cost_unit if result.study.plan else ""
-    places[2].metric(say(lang, "plan.cost", unit=unit), f"{sum(result.cost_by_year.values()):,.1f}")
+    places[2].metric(shared.plain(say(lang, "plan.cost", unit=unit)), f"{sum(result.cost_by_year.values()):,.1f}")
     gap = "–" if plan.gap is None or plan.gap != plan.gap else f"{plan.gap:.2%}"
     places[3].metric(
         say(lang, "plan.distance"), gap, say(lang, f"plan_status.{plan.verdict}"), delta_color="off", delta_arrow="off"
@@ -304,7 +304,7 @@ def trade_off(result: Result, lang: Lang) -> None:
         whole = float(picked[0][budget])
         shares = [round(whole * money / max(sum(plan.budget), 1e-9), 2) for money in plan.budget]
         words = ", ".join(f"{year}: {money:,.2f}" for year, money in zip(plan.years, shares, strict=True))
-        st.caption(say(lang, "plan.tradeoff_point", budget=whole, unit=plan.cost_unit, years=words))
+        st.caption(shared.plain(say(lang, "plan.tradeoff_point", budget=whole, unit=plan.cost_unit, years=words)))
         rows = [{"year": year, "money": money} for year, money in zip(plan.years, shares, strict=True)]
         st.button(
             say(lang, "plan.tradeoff_use"), icon=":material/input:", on_click=asking.lay, args=("budget", rows), kwargs={"anew": True}

@@ -114,7 +114,7 @@ def told_errors() -> Iterator[None]:
         words = say(language(), "app.unexpected", log=log)
     else:
         return
-    st.error(words, icon=":material/error:")
+    st.error(plain(words), icon=":material/error:")
     start = st.session_state.get("pages", {}).get("start")
     if start is not None:
         st.page_link(start, label=say(language(), "start.to_start"), icon=":material/arrow_back:")

@@ -42,7 +42,7 @@ def show() -> None:
         try:
             file = shared.study_file()
         except PlannerError as error:
-            st.error(error.text(lang), icon=":material/error:")
+            st.error(shared.plain(error.text(lang)), icon=":material/error:")
             file = shared.embedded_file()
     desk = Desk(file, shared.draft_id(file), lang)
     with first:
@@ -63,7 +63,7 @@ def work(desk: Desk, top: Place, second: Place, third: Place, fourth: Place) -> 
     except PlannerError as error:
         words = say(desk.lang, "start.next", what=say(desk.lang, "start.next_broken"))
         top.warning(words, icon=":material/arrow_forward:")
-        third.error(error.text(desk.lang), icon=":material/error:")
+        third.error(shared.plain(error.text(desk.lang)), icon=":material/error:")
     else:
         with top, st.spinner(say(desk.lang, "start.working")):
             seen = looked_through(repr([typed, history.look(desk.file), desk.lang]), made.study, desk.lang)
@@ -107,7 +107,7 @@ def what_next(desk: Desk, pending: int, made: Drafted, seen: Survey) -> None:
         if left is not None:
             name = findings.role_name(made.study, left.role, lang)
             step = say(lang, "start.next_save_but", role=name, rows=len(left.rejects), pairs=len(left.twice))
-        st.info(say(lang, "start.next", what=step), icon=":material/arrow_forward:")
+        st.info(shared.plain(say(lang, "start.next", what=step)), icon=":material/arrow_forward:")
         st.button(
             say(lang, "start.save_count", count=pending), key="save_top", type="primary", icon=":material/save:",
             on_click=save_now, args=(desk,),
@@ -117,7 +117,7 @@ def what_next(desk: Desk, pending: int, made: Drafted, seen: Survey) -> None:
         st.success(say(lang, "start.next", what=say(lang, "start.next_see")), icon=":material/arrow_forward:")
         see_results(lang)
         return
-    st.info(say(lang, "start.next", what=step), icon=":material/arrow_forward:")
+    st.info(shared.plain(say(lang, "start.next", what=step)), icon=":material/arrow_forward:")
 
 
 def see_results(lang: Lang) -> None:
@@ -225,7 +225,7 @@ def attempt(lang: Lang, find: Callable[[], Path]) -> None:
     try:
         file = find()
     except PlannerError as error:
-        st.error(error.text(lang), icon=":material/error:")
+        st.error(shared.plain(error.text(lang)), icon=":material/error:")
         return
     shelf.remember(file)
     shared.switch_to(file)
@@ -264,7 +264,8 @@ def files(desk: Desk, made: Drafted, seen: Survey) -> None:
             name = findings.role_name(study, f"demand.{n}", lang)
             state = say(lang, "start.state_by_streets", total=demand.total)
             rows.append({say(lang, "start.role"): name, say(lang, "start.file"): "–", say(lang, "start.state"): state})
-    st.table(rows)
+    # Cells are read as Markdown.
+    st.table([{head: shared.plain(text) for head, text in row.items()} for row in rows])
     roles_of_new_files(desk, study, made.of)
     for role, found in seen.findings.items():
         if found.problem and found.problem.key in findings.ABSENT:
@@ -303,7 +304,7 @@ def roles_of_new_files(desk: Desk, study: Study, corrected: dict[str, str]) -> N
     for n, name in enumerate(shown):
         key = keyed("role", name, current[name], lang)
         columns[n % len(columns)].selectbox(
-            say(lang, "start.is_what", file=name),
+            shared.plain(say(lang, "start.is_what", file=name)),
             roles,
             index=roles.index(current[name]),
             format_func=lambda role: findings.role_name(study, role, lang),
@@ -332,7 +333,7 @@ def absent(desk: Desk, study: Study, role: str, found: Findings, seen: Survey) -
             )
         if role in OPTIONAL:
             ways[1].button(
-                say(lang, "start.leave_out", role=name),
+                shared.plain(say(lang, "start.leave_out", role=name)),
                 key=f"leave {role}",
                 on_click=leave_out,
                 args=(desk, role, study),
@@ -340,7 +341,7 @@ def absent(desk: Desk, study: Study, role: str, found: Findings, seen: Survey) -
         if role.startswith("demand.") and len(seen.streets):
             group = study.groups[study.demand[int(role[7:])].group].name
             total = ways[1].number_input(
-                say(lang, "start.spread_total", group=group), min_value=1, value=None, key=f"total {role}",
+                shared.plain(say(lang, "start.spread_total", group=group)), min_value=1, value=None, key=f"total {role}",
                 help=say(lang, "start.spread_help"),
             )  # fmt: skip
             ways[2].button(
@@ -374,7 +375,8 @@ def save(desk: Desk, typed: draft.Draft, seen: Survey | None) -> None:
     else:
         st.caption(say(lang, "start.pending_none"))
     if meanwhile:
-        st.warning(say(lang, "start.changed_meanwhile", files=listed(lang, meanwhile)), icon=":material/group:")
+        words = say(lang, "start.changed_meanwhile", files=listed(lang, meanwhile))
+        st.warning(shared.plain(words), icon=":material/group:")
         st.button(say(lang, "start.latest"), key="latest", type="primary", on_click=latest, args=(desk,))
     columns = st.columns([1, 1, 2, 2])
     columns[0].button(
@@ -410,7 +412,7 @@ def pending(desk: Desk, typed: draft.Draft) -> None:
             words, button = st.columns([6, 1], vertical_alignment="center")
             words.markdown(shared.plain(what))
             button.button(
-                say(lang, "start.withdraw"), key=f"withdraw {what}", help=say(lang, "start.withdraw_what", what=what),
+                say(lang, "start.withdraw"), key=f"withdraw {what}", help=shared.plain(say(lang, "start.withdraw_what", what=what)),
                 on_click=change, args=(desk, without),
             )  # fmt: skip
 

@@ -133,7 +133,7 @@ def worked_out(base: Ground, edits: Sequence[Edit], place: DeltaGenerator, lang:
     try:
         return evaluate(base, edits)
     except PlannerError as error:
-        place.error(error.text(lang), icon=":material/error:")
+        place.error(shared.plain(error.text(lang)), icon=":material/error:")
         return evaluate(base, ())
 
 
@@ -284,7 +284,10 @@ def figures(outcome: Outcome, lang: Lang) -> None:
     label, value = say(lang, "whatif.gain_people"), say(lang, "whatif.gained_lost", gained=gained, lost=lost)
     one.metric(label, value, say(lang, "whatif.net", net=gained - lost), delta_color="off", delta_arrow="off")
     unit = cost_unit(outcome.ground.result)
-    label, yearly = say(lang, "whatif.cost", unit=unit), say(lang, "whatif.cost_year", operating=outcome.operating_cost)
+    label, yearly = (
+        shared.plain(say(lang, "whatif.cost", unit=unit)),
+        say(lang, "whatif.cost_year", operating=outcome.operating_cost),
+    )
     two.metric(label, f"{outcome.capital_cost:,.2f}", yearly, delta_color="off", delta_arrow="off")
     st.markdown(f"**{say(lang, 'whatif.who')}**")
     if len(by):
@@ -309,7 +312,7 @@ def station(mine: Draft, outcome: Outcome, lang: Lang) -> None:
 
     wrong = st.session_state.pop("whatif_error", None)
     if wrong:
-        st.error(wrong, icon=":material/error:")
+        st.error(shared.plain(wrong), icon=":material/error:")
     ways = _ways(outcome, site)
     if site["status"] == "closed":
         st.button(
@@ -321,7 +324,9 @@ def station(mine: Draft, outcome: Outcome, lang: Lang) -> None:
         )
     elif site["status"] == "candidate":
         for k, way in enumerate(ways):
-            label = f"{say(lang, 'whatif.open_candidate')} · {option_words(outcome.ground.result, way, lang)}"
+            label = (
+                f"{say(lang, 'whatif.open_candidate')} · {shared.plain(option_words(outcome.ground.result, way, lang))}"
+            )
             st.button(
                 label, key=f"open {chosen} {k}", icon=":material/add_home:", on_click=do, args=(mine, chosen, lang),
                 kwargs={"do": "change", **way},
@@ -401,7 +406,7 @@ def keeping(mine: Draft, outcome: Outcome, lang: Lang) -> None:
     found = scenarios.kept(result.study.folder)
     for one in found:
         if one.error:
-            st.warning(one.error.text(lang), icon=":material/warning:")
+            st.warning(shared.plain(one.error.text(lang)), icon=":material/warning:")
     with st.form("whatif_save", border=True):
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         name = left.text_input(say(lang, "whatif.save_as"), mine.name, max_chars=scenarios.LONGEST_NAME)

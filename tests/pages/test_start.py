@@ -7,6 +7,7 @@ import small_study as small
 import ugly
 from streamlit.testing.v1 import AppTest
 
+from planner.pages import shared
 from planner.study import load_study
 from planner.words import LANGS, say
 from planner.workspace import draft, history, shelf
@@ -183,7 +184,7 @@ def test_a_broken_study_can_still_be_opened_here_and_undone(file):
 
 def test_an_address_that_names_no_study_is_told(root):
     test = app(study="../../没有")
-    assert not test.exception and "study.toml" in test.error[0].value
+    assert not test.exception and shared.plain("study.toml") in test.error[0].value
 
 
 def test_without_numbers_by_place_a_total_is_spread_over_the_streets(file):
@@ -219,7 +220,7 @@ def test_a_file_is_given_another_role(file):
     typed = typed.model_copy(update={"files": [name]})
     draft.keep(file, own, draft.set_value(typed, "sites.file", name))
     test = app(study="小研究", typing=own)
-    (role,) = [box for box in test.selectbox if box.label == say("zh", "start.is_what", file=name)]
+    (role,) = [box for box in test.selectbox if box.label == shared.plain(say("zh", "start.is_what", file=name))]
     role.set_value("demand.1").run()
     kept = draft.read(file, own).settings
     assert kept["demand.1"]["file"] == name and "sites.file" not in kept and not test.exception
