@@ -347,7 +347,7 @@ def plan_on(
     left_out += missing
     return Result(
         study=study,
-        run_id=run_id(study, inputs) if solve else f"{run_id(study, inputs)}-today",
+        run_id=run_id(study, inputs.hashes) if solve else f"{run_id(study, inputs.hashes)}-today",
         sites=sites,
         sites_today=inputs.sites,
         demand=_annotated(inputs, moments, list(gap_of)),
@@ -790,10 +790,22 @@ def _people_near(study: Study, inputs: Inputs, walks: Walks) -> pd.DataFrame:
     )
 
 
-def run_id(study: Study, inputs: Inputs) -> str:
+def saved_meanwhile(result: Result, study: Study, digest: str) -> Result:
+    """Return a result as that of a study which says the same in its file as the result's did in memory.
+
+    Args:
+        result: of settings that were not saved.
+        study: the same settings, read from the file that they were saved to; no other file has changed.
+        digest: sha256 of this file.
+    """
+    inputs = result.inputs | {study.settings_file: digest}
+    return replace(result, study=study, inputs=inputs, run_id=run_id(study, inputs))
+
+
+def run_id(study: Study, hashes: dict[str, str]) -> str:
     """Return a hash of the inputs, the settings in force and the version: twelve hexadecimal digits."""
     settings = study.model_dump(mode="json", exclude={"folder"})
-    content = json.dumps([__version__, inputs.hashes, settings], sort_keys=True, ensure_ascii=False)
+    content = json.dumps([__version__, hashes, settings], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

@@ -1,9 +1,6 @@
 """Plan: budgets, aim and rules; the search as it goes on; the programme, whose rows can be kept, forbidden, moved and planned again."""
 
-import datetime as dt
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -13,38 +10,16 @@ from planner.draw import style
 from planner.errors import PlannerError
 from planner.pages import asking, shared, tables, webmap
 from planner.pages.desk import flash, flashes
+from planner.pages.shared import Search
 from planner.pipeline import Progress, Result
 from planner.report.figures import why_rows
-from planner.siting.watch import Progress as Standing
-from planner.study import Study
+from planner.study import Study, load_study
 from planner.words import Lang, say
 from planner.words.wording import money, people, sentences
 from planner.workspace import history, shelf
 from planner.workspace.amend import amend
 
 MAP = "plan"
-
-
-@dataclass
-class Search:
-    """A search that is going on: where it stood at each moment, and whether it was asked to stop.
-
-    Attributes:
-        file: of the study.
-        changes: what is asked for, where it differs from the study.
-        begun_at: local time.
-    """
-
-    file: Path = Path()
-    changes: dict[str, Any] = field(default_factory=dict)
-    begun_at: dt.datetime = field(default_factory=dt.datetime.now)
-    standings: list[Standing] = field(default_factory=list)
-    stop: bool = False
-
-    def hear(self, standing: Standing) -> bool:
-        """Take note of where the search stands; tell it whether to stop."""
-        self.standings.append(standing)
-        return self.stop
 
 
 def show() -> None:
@@ -60,7 +35,7 @@ def show() -> None:
         return
     study = base.study.model_copy(update={"plan": settings})
     changes = asking.changes_between(plan, settings)
-    said = buttons(changes, lang)
+    said = buttons(study, changes, lang)
     place = st.container()
     result = base
     if changes and asking.kept().wanted == changes:
@@ -82,7 +57,7 @@ def show() -> None:
         webmap.show_map(result, lang, state, height=560, key=MAP)
 
 
-def buttons(changes: dict[str, Any], lang: Lang) -> Any:
+def buttons(study: Study, changes: dict[str, Any], lang: Lang) -> Any:
     """Show what can be done with what is asked for; return the place beside."""
     row = st.container(horizontal=True, vertical_alignment="center")
     embedded = shelf.is_embedded(shared.study_file())
@@ -91,7 +66,8 @@ def buttons(changes: dict[str, Any], lang: Lang) -> Any:
         asking.keep(asking.Asked(changes=changes, wanted=changes))
         st.session_state["plan_again"] = True
     row.button(
-        say(lang, "plan.save"), icon=":material/save:", disabled=not changes or embedded, on_click=save, args=(changes, lang),
+        say(lang, "plan.save"), icon=":material/save:", disabled=not changes or embedded, on_click=save,
+        args=(study, changes, lang),
         help=say(lang, "plan.save_embedded") if embedded else say(lang, "plan.save_help"),
     )  # fmt: skip
     row.button(say(lang, "plan.discard"), icon=":material/undo:", disabled=not changes, on_click=take, args=({}, None))
@@ -105,9 +81,12 @@ def take(changes: dict[str, Any], wanted: dict[str, Any] | None) -> None:
     st.session_state["plan_of"] = None
 
 
-def save(changes: dict[str, Any], lang: Lang) -> None:
-    """Write what was changed into study.toml, its comments kept, as a state that can be undone; never over another person's work."""
-    file = shared.study_file()
+def save(study: Study, changes: dict[str, Any], lang: Lang) -> None:
+    """Write what was changed into study.toml, its comments kept, as a state that can be undone; never over another person's work.
+
+    The search for just these settings is the study's own from then on: what it has found, or will find, also if it was stopped.
+    """
+    file, key = shared.study_file(), search_key(study)
     try:
         text = amend(
             history.read_text(file), {f"plan.{name}": value for name, value in changes.items()}, file=file.name
@@ -120,6 +99,9 @@ def save(changes: dict[str, Any], lang: Lang) -> None:
     # They are the study's from now on.
     st.session_state["plan_of"] = (str(file), history.look(file))
     asking.keep(asking.Asked())
+    saved = load_study(file)
+    if saved == study:
+        shared.adopt(saved, key)
     flash("success", say(lang, "plan.saved", file=file.name))
 
 
@@ -131,13 +113,13 @@ def solved(study: Study, base: Result, changes: dict[str, Any], place: Any, lang
 
     The search goes on when the page is closed, and is the same for all who ask the same.
     """
-    key = f"plan {shared.study_key(study)}"
+    key = search_key(study)
     search = Search(shared.study_file(), changes)
     # One that failed says why until it is asked for again: tried anew by itself, it would fail and be tried for ever.
     again = st.session_state.pop("plan_again", False)
-    job = shared.started(key, partial(_run, study, search), about=search, again=again)
+    job = shared.started(key, partial(_run, study, search), search=search, again=again)
     if not job.future.done():
-        watch(key, job.about, job, lang)
+        watch(job, lang)
         return None
     try:
         result: Result = job.future.result()
@@ -147,16 +129,22 @@ def solved(study: Study, base: Result, changes: dict[str, Any], place: Any, lang
     return result
 
 
+def search_key(study: Study) -> str:
+    """Return what stands for the search for a study's plan under other settings than are saved."""
+    return f"plan {shared.study_key(study)}"
+
+
 def _run(study: Study, search: Search, *, progress: Progress) -> Result:
     return shared.planned(study, progress=progress, listener=search.hear)
 
 
 def other_searches(study: Study, lang: Lang) -> None:
     """Lead to searches on this study that go on or are done, whoever began them: a tab that was closed loses none."""
-    shown = f"plan {shared.study_key(study)}"
+    shown = search_key(study)
     for key, job in shared.jobs().items():
-        search = job.about
-        if not isinstance(search, Search) or key == shown or search.file != shared.study_file() or not search.changes:
+        search = job.search
+        mine = search is not None and search.file == shared.study_file()
+        if search is None or not mine or key == shown or not key.startswith("plan "):
             continue
         words = "plan.other_done" if job.future.done() else "plan.other_going"
         row = st.container(horizontal=True, vertical_alignment="center")
@@ -169,26 +157,13 @@ def other_searches(study: Study, lang: Lang) -> None:
 
 @st.fragment(run_every=0.5)
 @shared.told_errors()
-def watch(key: str, search: Search, job: shared.Job, lang: Lang) -> None:
+def watch(job: shared.Job, lang: Lang) -> None:
     """Show where a search stands, again and again until it is done."""
     if job.future.done():
         st.rerun()
-    st.progress(*shared.standing(job, shared.RUN_STEPS, lang))
-    if search.standings:
-        now = search.standings[-1]
-        one, two, three, four = st.columns(4)
-        one.metric(say(lang, "plan.incumbent"), number(now.objective))
-        two.metric(say(lang, "plan.bound"), number(now.bound))
-        three.metric(say(lang, "plan.distance"), "–" if now.gap != now.gap or now.gap > 10 else f"{now.gap:.2%}")
-        four.metric(say(lang, "plan.seconds"), f"{now.seconds:.0f}")
-    if st.button(say(lang, "plan.stop"), icon=":material/stop:", disabled=search.stop, key=f"stop {key}"):
-        search.stop = True
+    shared.show_standing(job, shared.RUN_STEPS, lang)
+    shared.offer_to_stop(job, lang)
     st.caption(say(lang, "app.goes_on"))
-
-
-def number(value: float) -> str:
-    """Return an objective as it is printed; nothing where nothing is known."""
-    return f"{value:,.4f}" if abs(value) < 1e12 else "–"
 
 
 # --- what came out -----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 Long work is done once for all sessions, in a thread of its own: it goes on when the tab that asked for it is closed.
 """
 
+import datetime as dt
 import os
 import sys
 import tempfile
@@ -21,7 +22,9 @@ import streamlit as st
 from planner import embedded, pipeline
 from planner.errors import InputError, PlannerError
 from planner.pipeline import Measured, Progress, Result
+from planner.saving import revision
 from planner.siting import Listener
+from planner.siting.watch import Progress as Standing
 from planner.study import STUDY_FILE, Study, load_study
 from planner.words import LANGS, Lang, say
 from planner.workspace import draft, midway, shelf
@@ -35,6 +38,32 @@ KEPT = 8
 PATIENCE_S = 0.3
 
 
+@dataclass
+class Search:
+    """A search for a plan: where it stood at each moment, and whether it was asked to stop.
+
+    Attributes:
+        file: of the study.
+        changes: what is asked for, where it differs from the study.
+        begun_at: local time.
+    """
+
+    file: Path = Path()
+    changes: dict[str, Any] = field(default_factory=dict)
+    begun_at: dt.datetime = field(default_factory=dt.datetime.now)
+    standings: list[Standing] = field(default_factory=list)
+    stop: bool = False
+
+    def hear(self, standing: Standing) -> bool:
+        """Take note of where the search stands; tell it whether to stop."""
+        self.standings.append(standing)
+        return self.stop
+
+    def end(self) -> None:
+        """Ask it to stop with the best plan so far."""
+        self.stop = True
+
+
 @dataclass(frozen=True)
 class Job:
     """Work that is going on or done.
@@ -42,12 +71,12 @@ class Job:
     Attributes:
         future: of what it gives.
         steps: that it has begun.
-        about: what whoever began it says of it.
+        search: where it stands, if it searches for a plan.
     """
 
     future: Future[Any]
     steps: list[str] = field(default_factory=list)
-    about: Any = None
+    search: Search | None = None
 
 
 # Of the process, not of Streamlit's cache: work begins before there is a session, and goes on in threads that have none.
@@ -191,7 +220,7 @@ def begin() -> None:
     """Begin with the result of the study that the app was started with, before anybody asks for it."""
     with suppress(Exception):  # what is wrong is said on the page
         shown = load_study(Path(os.environ.get("PLANNER_STUDY") or embedded_file()))
-        started(study_key(shown), partial(planned, shown))
+        sought(shown)
 
 
 def leave() -> None:
@@ -211,8 +240,7 @@ def result() -> Result:
     Raises:
         InputError: the study's files are wrong.
     """
-    shown = study()
-    made: Result = finished(study_key(shown), partial(planned, shown), RUN_STEPS)
+    made: Result = awaited(sought(study()), RUN_STEPS)
     return made
 
 
@@ -225,7 +253,7 @@ def result_so_far() -> Result:
     """
     shown = study()
     key = study_key(shown)
-    going, ground, place = started(key, partial(planned, shown)), None, st.empty()
+    going, ground, place = sought(shown), None, st.empty()
     while shown.plan is not None and not going.future.done() and (ground := measured_already(shown)) is None:
         with place.container():
             wait_a_little(going, RUN_STEPS)
@@ -249,8 +277,39 @@ def await_plan(going: Job) -> None:
     if going.future.done():
         st.rerun()
     lang = language()
-    st.progress(*standing(going, RUN_STEPS, lang))
+    show_standing(going, RUN_STEPS, lang)
+    offer_to_stop(going, lang)
     st.caption(say(lang, "app.today_first"))
+
+
+def sought(shown: Study) -> Job:
+    """Return the job that makes the result of a study as it is saved; if there is none, begin it."""
+    search = Search(shown.folder / shown.settings_file)
+    return started(study_key(shown), partial(planned, shown, listener=search.hear), search=search)
+
+
+def adopt(shown: Study, key: str) -> None:
+    """Let a search for just the settings that a study was saved with, done or not, be the study's own: what is shown is delivered.
+
+    Args:
+        shown: the study as saved.
+        key: of the search, if there was one; nobody can ask for it any more, now that study.toml is another.
+    """
+    with _lock:
+        going = _jobs.pop(key, None)
+    if going is None:
+        return
+    digest, adopted = revision(shown.folder / shown.settings_file), Future[Result]()
+
+    def hand_over(found: Future[Result]) -> None:
+        try:
+            adopted.set_result(pipeline.saved_meanwhile(found.result(), shown, digest))
+        except BaseException as error:
+            adopted.set_exception(error)
+
+    going.future.add_done_callback(hand_over)
+    with _lock:
+        _jobs[study_key(shown)] = Job(adopted, going.steps, going.search)
 
 
 def planned(shown: Study, *, progress: Progress, listener: Listener | None = None) -> Result:
@@ -299,20 +358,29 @@ def finished(key: str, work: Callable[..., Any], steps: Sequence[str]) -> Any:
         work: called with ``progress`` in a thread; it goes on when the page is closed.
         steps: names that ``progress`` is told, in their order.
     """
-    going = started(key, work)
+    return awaited(started(key, work), steps)
+
+
+def awaited(going: Job, steps: Sequence[str]) -> Any:
+    """Return what a job gives; while it is at work, show how far it is, and let a search be stopped."""
     # Always there: a place that comes and goes would move what follows, and the browser would make the map anew.
-    place = st.empty()
+    place, end, offered = st.empty(), st.empty(), False
     while not going.future.done():
         with place.container():
             wait_a_little(going, steps)
+        if not offered and going.search is not None and going.search.standings:
+            with end.container():
+                offer_to_stop(going, language())
+            offered = True
         place.empty()
+    end.empty()
     return going.future.result()
 
 
 def wait_a_little(going: Job, steps: Sequence[str]) -> None:
     """Show how far a job is, for a moment."""
     lang = language()
-    st.progress(*standing(going, steps, lang))
+    show_standing(going, steps, lang)
     st.caption(say(lang, "app.goes_on"))
     wait([going.future], timeout=0.2)
 
@@ -326,18 +394,45 @@ def standing(going: Job, steps: Sequence[str], lang: Lang) -> tuple[float, str]:
     return number / (len(steps) + 1), words
 
 
+def show_standing(going: Job, steps: Sequence[str], lang: Lang) -> None:
+    """Show how far a job is; of a search also the best plan so far, the bound and the gap between them."""
+    st.progress(*standing(going, steps, lang))
+    if going.search is not None and going.search.standings:
+        now = going.search.standings[-1]
+        one, two, three, four = st.columns(4)
+        one.metric(say(lang, "plan.incumbent"), number(now.objective))
+        two.metric(say(lang, "plan.bound"), number(now.bound))
+        three.metric(say(lang, "plan.distance"), "–" if now.gap != now.gap or now.gap > 10 else f"{now.gap:.2%}")
+        four.metric(say(lang, "plan.seconds"), f"{now.seconds:.0f}")
+
+
+def offer_to_stop(going: Job, lang: Lang) -> None:
+    """Let a search be stopped, once it has something to keep."""
+    search = going.search
+    if search is not None and search.standings:
+        st.button(
+            say(lang, "plan.stopping" if search.stop else "plan.stop"), icon=":material/stop:", disabled=search.stop,
+            key=f"stop {search.begun_at}", on_click=search.end,
+        )  # fmt: skip
+
+
+def number(value: float) -> str:
+    """Return an objective as it is printed; nothing where nothing is known."""
+    return f"{value:,.4f}" if abs(value) < 1e12 else "–"
+
+
 def jobs() -> dict[str, Job]:
     """Return all jobs that go on or are kept, by their keys."""
     return dict(_jobs)
 
 
-def started(key: str, work: Callable[..., Any], *, about: Any = None, again: bool = True) -> Job:
+def started(key: str, work: Callable[..., Any], *, search: Search | None = None, again: bool = True) -> Job:
     """Return the job of this key; if there is none, begin it.
 
     Args:
         key: as in `finished`.
         work: as in `finished`.
-        about: of a search, what is known of it while it goes on; it is the job's as long as that is kept.
+        search: what is known of a search while it goes on; it is the job's as long as that is kept.
         again: whether one that failed is tried again; else it is returned, failed.
     """
     with _lock:
@@ -346,7 +441,8 @@ def started(key: str, work: Callable[..., Any], *, about: Any = None, again: boo
             for old in [k for k, one in _jobs.items() if one.future.done()][: max(0, len(_jobs) - KEPT + 1)]:
                 del _jobs[old]
             begun: list[str] = []
-            there = Job(_threads[about is not None].submit(work, progress=begun.append), begun, about)
+            threads = _threads[search is not None and bool(search.changes)]
+            there = Job(threads.submit(work, progress=begun.append), begun, search)
         # Last: the one that nobody has asked for longest goes first.
         _jobs[key] = there
         return there

@@ -191,6 +191,46 @@ def test_a_search_that_goes_on_is_shown_and_stops_when_asked(study, monkeypatch)
     assert not finish(test).exception
 
 
+def test_a_plan_that_was_found_is_the_studys_once_it_is_saved(study, monkeypatch):
+    from planner import pipeline
+
+    test = opened(study, monkeypatch)
+    test.multiselect(key="plan_forbidden").set_value(["C2"]).run()
+    test = finish(press(test, "run"))
+    shown = [metric.value for metric in test.metric]
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "plan_on", lambda *_, **__: pytest.fail("solved again"))
+        press(test, "save")
+        assert not test.exception and test.success and [metric.value for metric in test.metric] == shown
+    saved = load_study(study)
+    kept, wanted = shared.sought(saved).future.result(), run(saved)
+    assert (kept.run_id, kept.inputs, kept.study) == (wanted.run_id, wanted.inputs, wanted.study)
+    assert not [b for b in test.button if b.label == say("zh", "plan.other_show")]
+
+
+def test_a_search_that_is_saved_before_it_is_done_goes_on_as_the_studys(study, monkeypatch):
+    def slow(asked, search, *, progress):
+        progress("plan")
+        while not search.hear(Progress("bound", 0.25, 0.5, 1.0, 1.0)):
+            time.sleep(0.01)
+        return shared.planned(asked, progress=progress)
+
+    monkeypatch.setattr(page_of, "_run", slow)
+    test = opened(study, monkeypatch)
+    test.multiselect(key="plan_forbidden").set_value(["C2"]).run()
+    press(test, "run")
+    going = shared.jobs()[page_of.search_key(load_study(study).model_copy(update={"plan": asked_plan(study, "C2")}))]
+    going.search.end()
+    press(test, "save")
+    saved = load_study(study)
+    assert shared.sought(saved).search is going.search and not test.exception
+    assert shared.sought(saved).future.result().run_id == run(saved).run_id
+
+
+def asked_plan(study: Path, *forbidden: str):
+    return load_study(study).plan.model_copy(update={"forbidden": forbidden})
+
+
 def test_rows_are_kept_forbidden_and_left_open(monkeypatch):
     import streamlit as st
 
