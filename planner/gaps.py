@@ -6,7 +6,8 @@ units of one zone, group and reason within a walk of one point. Proposes no reme
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from math import ceil, floor, sqrt
+from dataclasses import dataclass
+from math import ceil, floor, fsum, sqrt
 from typing import Any
 
 import geopandas as gpd
@@ -36,7 +37,7 @@ GAP_COLUMNS = (
     "source",  # of the gap's heaviest unit
     "x",  # the gap's heaviest unit, WGS-84
     "y",
-    "geometry",  # what the gap covers: its streets and points, widened
+    "geometry",  # the same point in the study's CRS; `gap_areas` gives all that the gap covers
 )
 WIDTH_M = 30.0
 # How much longer a walk is than the crow's flight, to space the points that gaps gather around (domain: 1.3, K).
@@ -113,36 +114,18 @@ def find_gaps(
     weight = demand["weight"].to_numpy(dtype=float)
     no_seat, seatless = seat_reasons(coverage)
     losses = [(reasons(coverage), weight * (1 - coverage.effective_share)), (no_seat, weight * seatless)]
-    point = gathering_points(network, positions, radius_m)
-    lines = demand["line"].to_numpy()
-    # Square caps and mitred corners: a third of the vertices of round ones, so the unions below take half the time.
-    places = np.where(pd.isna(lines), demand.geometry.to_numpy(), lines)
-    shapes = shapely.buffer(places, WIDTH_M, cap_style="square", join_style="mitre")
-    named = "name" in network.edges and network.n_edges > 0
-    names = network.edges["name"].to_numpy()[positions.edge] if named else np.full(len(demand), "")
-    about = pd.DataFrame(
-        {
-            **{column: demand[column].to_numpy() for column in ("id", "zone", "group", "source")},
-            "length_m": demand["length_m"].to_numpy(dtype=float),
-            "nearest_m": coverage.nearest_m,
-            "nearest": coverage.nearest,
-            "point": point,
-            "street": names,
-        }
-    )
-    lonlat = shapely.get_coordinates(demand.geometry.to_crs("EPSG:4326").to_numpy())
+    keys = demand[["zone", "group"]].assign(reason="", point=gathering_points(network, positions, radius_m))
+    units = _units(demand, coverage, network, positions, sites)
     rows: list[dict[str, Any]] = []
     members = [np.full(len(demand), "", dtype=object) for _ in losses]
     for (why, lost), member in zip(losses, members, strict=True):
         lacking = np.flatnonzero((why != "") & (lost > 0))
-        keys = about.iloc[lacking].assign(reason=why[lacking])
-        for key, found in keys.groupby(["zone", "group", "reason", "point"], sort=True):
-            zone, group, reason, at = map(str, key)
-            units = lacking[np.searchsorted(lacking, found.index.to_numpy())]
+        of_key = keys.iloc[lacking].assign(reason=why[lacking]).groupby(list(keys.columns)).indices
+        for (zone, group, reason, at), found in of_key.items():
             gap_id = f"G-{_digest(zone, group, reason, at)}"
-            member[units] = gap_id
+            member[lacking[found]] = gap_id
             row = {"id": gap_id, "place": f"P-{_digest(zone, at)}", "zone": zone, "group": group, "reason": reason}
-            rows.append(row | _what(found, units, lost, lonlat, shapes, sites["id"].to_numpy()))
+            rows.append(row | _what(units, lacking[found], lost))
     rows.sort(key=lambda row: (-row["weight"], row["id"]))
     frame = pd.DataFrame(rows, columns=list(GAP_COLUMNS))
     # As objects, so that no site is None: a column of text would say NaN, which is true.
@@ -150,48 +133,91 @@ def find_gaps(
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=demand.crs), members[0], members[1]
 
 
+def gap_areas(gaps: gpd.GeoDataFrame, demand: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the gaps with all that they cover as their geometry: their streets and points, widened.
+
+    Slower than all else that is known of gaps, and asked for by layers alone.
+
+    Args:
+        gaps: `GAP_COLUMNS`.
+        demand: with the columns ``gap`` and ``gap_seats``, the gaps of the existing state that each unit lies in ("" for none).
+    """
+    lines = demand["line"].to_numpy()
+    # Square caps and mitred corners: a third of the vertices of round ones, so the unions below take half the time.
+    places = np.where(pd.isna(lines), demand.geometry.to_numpy(), lines)
+    shapes = shapely.buffer(places, WIDTH_M, cap_style="square", join_style="mitre")
+    of_gap = demand.groupby("gap").indices | demand.groupby("gap_seats").indices
+    # The union of small buffers: 20 times as fast as the buffer of a union.
+    areas = [
+        shapely.MultiPolygon(list(shapely.get_parts(shapely.union_all(shapes[of_gap[gap]])))) for gap in gaps["id"]
+    ]
+    return gaps.set_geometry(gpd.GeoSeries(areas, index=gaps.index, crs=demand.crs))
+
+
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
 
 
-def _what(
-    found: pd.DataFrame,
-    units: Ints,
-    lost: Floats,
-    lonlat: Floats,
-    shapes: NDArray[np.object_],
-    site_ids: NDArray[np.object_],
-) -> dict[str, Any]:
-    """Return what one gap's units say of it."""
-    own = lost[units]
-    ids = found["id"].to_numpy()
-    first = min(range(len(units)), key=lambda n: (-own[n], ids[n]))
-    near, distances = int(found["nearest"].to_numpy()[first]), found["nearest_m"].to_numpy()
-    reached = np.isfinite(distances)
+@dataclass(frozen=True)
+class _Units:
+    """What gaps say of their units, a row a unit: plain arrays, since there may be a thousand gaps to look it up for."""
+
+    id: NDArray[np.object_]
+    source: NDArray[np.object_]
+    street: NDArray[np.object_]
+    length_m: Floats
+    point: NDArray[np.object_]
+    lonlat: Floats
+    nearest: NDArray[np.object_]
+    nearest_m: Floats
+
+
+def _units(
+    demand: gpd.GeoDataFrame, coverage: Coverage, network: Network, positions: Positions, sites: pd.DataFrame
+) -> _Units:
+    named = "name" in network.edges and network.n_edges > 0
+    # -1, no site, is the last: None.
+    site_ids = np.array([*sites["id"], None], dtype=object)
+    return _Units(
+        id=demand["id"].to_numpy(dtype=object),
+        source=demand["source"].to_numpy(dtype=object),
+        street=network.edges["name"].to_numpy(dtype=object)[positions.edge] if named else np.full(len(demand), ""),
+        length_m=demand["length_m"].to_numpy(dtype=float),
+        point=demand.geometry.to_numpy(),
+        lonlat=shapely.get_coordinates(demand.geometry.to_crs("EPSG:4326").to_numpy()),
+        nearest=site_ids[coverage.nearest],
+        nearest_m=coverage.nearest_m,
+    )
+
+
+def _what(units: _Units, found: Ints, lost: Floats) -> dict[str, Any]:
+    """Return what one gap's units, ``found``, say of it."""
+    own, metres = lost[found], units.nearest_m[found]
+    first = min(found[own == own.max()], key=units.id.__getitem__)
+    near, reached = units.nearest[first], metres[np.isfinite(metres)]
     return {
         "weight": float(own.sum()),
-        "streets": _most_lost(found["street"].to_numpy(), own),
-        "nearest_site": site_ids[near] if near >= 0 else None,
-        "nearest_m": float(distances[first]) if near >= 0 else None,
-        "worst_m": float(distances[reached].max()) if reached.any() else None,
-        "units": len(units),
-        "length_m": float(np.nansum(found["length_m"].to_numpy())),
-        "source": str(found["source"].to_numpy()[first]),
-        "x": float(lonlat[units[first], 0]),
-        "y": float(lonlat[units[first], 1]),
-        # The union of small buffers: 20 times as fast as the buffer of a union.
-        "geometry": shapely.MultiPolygon(list(shapely.get_parts(shapely.union_all(shapes[units])))),
+        "streets": _most_lost(units.street[found], own),
+        "nearest_site": near,
+        "nearest_m": None if near is None else float(units.nearest_m[first]),
+        "worst_m": float(reached.max()) if len(reached) else None,
+        "units": len(found),
+        "length_m": float(np.nansum(units.length_m[found])),
+        "source": str(units.source[first]),
+        "x": float(units.lonlat[first, 0]),
+        "y": float(units.lonlat[first, 1]),
+        "geometry": units.point[first],
     }
 
 
 def _most_lost(streets: NDArray[np.object_], lost: Floats) -> str:
     """Return the names of the streets that lose most."""
-    named = [(str(name), share) for name, share in zip(streets, lost, strict=True) if isinstance(name, str) and name]
-    if not named:
-        return ""
-    by_name = pd.DataFrame(named, columns=["name", "lost"]).groupby("name")["lost"].sum()
-    ranked = sorted(by_name.items(), key=lambda item: (-item[1], str(item[0])))
-    return ";".join(str(name).replace(";", ",") for name, _ in ranked[:MOST_STREETS])
+    by_name: dict[str, list[float]] = {}
+    for name, share in zip(streets.tolist(), lost.tolist(), strict=True):
+        if isinstance(name, str) and name:
+            by_name.setdefault(name, []).append(share)
+    ranked = sorted(by_name, key=lambda name: (-fsum(by_name[name]), name))
+    return ";".join(name.replace(";", ",") for name in ranked[:MOST_STREETS])
 
 
 def gathering_points(network: Network, positions: Positions, radius_m: float) -> NDArray[np.object_]:

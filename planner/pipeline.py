@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import geopandas as gpd
@@ -34,7 +35,7 @@ from planner.coverage import (
 )
 from planner.errors import InputError
 from planner.evaluation import acceptance, closing_losses, score_card
-from planner.gaps import find_gaps, seat_reasons
+from planner.gaps import find_gaps, gap_areas, seat_reasons
 from planner.hours import in_season, week_mask, week_profile
 from planner.intake import Inputs, read_inputs
 from planner.last import Last, last_run, read_summary
@@ -174,6 +175,11 @@ class Result:
         """Return the places as they stand today (0) or at the end of a year of the plan."""
         taken = self.actions[self.actions["year"] <= moment]
         return sites_after(self.sites_today, taken) if len(taken) else self.sites_today
+
+    @cached_property
+    def gap_areas(self) -> gpd.GeoDataFrame:
+        """The gaps with all that they cover (`planner.gaps.gap_areas`), worked out when it is first asked for."""
+        return gap_areas(self.gaps, self.demand)
 
     def zone_name(self, zone: str) -> str:
         """Return the name of a zone, or its id where it has none."""

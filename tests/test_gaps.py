@@ -8,7 +8,7 @@ import small_study as small
 import toys
 
 from planner.coverage import Coverage
-from planner.gaps import compare_gaps, gathering_points, left_over, reasons, seat_reasons
+from planner.gaps import WIDTH_M, compare_gaps, gathering_points, left_over, reasons, seat_reasons
 from planner.network import from_lines, locate
 from planner.pipeline import Result, run
 from planner.reach import reach
@@ -39,6 +39,17 @@ def test_every_unit_that_lacks_something_is_in_one_gap_of_its_kind(small_result:
 def test_gaps_are_ranked_by_weight_and_ids_are_unique(small_result: Result):
     weights = small_result.gaps["weight"].to_numpy()
     assert (np.diff(weights) <= 0).all() and small_result.gaps["id"].is_unique and (weights > 0).all()
+
+
+def test_the_area_of_a_gap_holds_its_units_and_its_point(small_result: Result):
+    demand, areas = small_result.demand, small_result.gap_areas.set_index("id").geometry
+    places = demand["line"].where(demand["line"].notna(), demand.geometry)
+    for column in ("gap", "gap_seats"):
+        for gap, units in demand[demand[column] != ""].groupby(column):
+            of_units = shapely.union_all(places[units.index].to_numpy())
+            assert areas[gap].is_valid and areas[gap].buffer(0.01).contains(of_units)
+            assert areas[gap].within(of_units.buffer(1.5 * WIDTH_M))
+    assert areas.contains(small_result.gaps.set_index("id").geometry).all()
 
 
 def test_a_gap_on_paper(small_result: Result):

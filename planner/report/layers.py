@@ -171,7 +171,7 @@ def layers(result: Result) -> dict[str, gpd.GeoDataFrame]:
         "demand_lines": pieces.set_geometry(gpd.GeoSeries(pieces["line"], crs=result.demand.crs)),
         "streets": result.streets,
         "zones": _zones(result),
-        "gaps": result.gaps,
+        "gaps": result.gap_areas,
         "actions": _actions(result),
         "water": result.water,
     }
