@@ -1,15 +1,11 @@
 """Result -> map.html: the web map in one file that asks no host for anything.
 
 Takes a `Result`; writes a page. folium holds the map, its layers and their control; web.js draws what `webdata` gives. The app shows the
-same layers (`plan_map`). Leaflet comes from XStatic-Leaflet and stands in the page itself.
+same layers and loads the same (`planner.draw.webparts`), without folium. All that is loaded stands in the page itself.
 """
 
-import base64
 import html
 import json
-import re
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +14,9 @@ from branca.element import Element, Figure, MacroElement
 from folium.template import Template
 
 from planner.draw.webdata import plan_data
+from planner.draw.webparts import asset, data_script, layers, leaflet_script, leaflet_style
 from planner.pipeline import Result
 from planner.words import Lang, say
-
-LEAFLET = "xstatic.pkg.leaflet.data"
-# Layers from the bottom up: the catalogue's word, what of web.js fills it and with what, and whether it is shown at first.
-LAYERS: tuple[tuple[str, str, tuple[bool, ...], bool], ...] = (
-    ("water", "water", (), True),
-    ("streets", "streets", (), True),
-    ("areas", "areas", (), False),
-    ("coverage", "coverage", (), True),
-    ("zones", "names", (), True),
-    ("gaps", "gaps", (), True),
-    ("candidates", "candidates", (), False),
-    ("existing_sites", "sites", (False,), True),
-    ("planned_sites", "sites", (True,), True),
-)
 
 
 def write_map(result: Result, path: Path, lang: Lang) -> None:
@@ -84,55 +67,6 @@ def plan_map(data: dict[str, Any]) -> folium.Map:
     folium.LayerControl(collapsed=False).add_to(plan)
     Call("finish(true)").add_to(plan)
     return plan
-
-
-def layers(data: dict[str, Any]) -> list[list[Any]]:
-    """Return the layers from the bottom up: label, what of web.js fills it, with what more, whether it is shown at first."""
-    # Leaflet's layer control takes its labels as HTML.
-    return [[html.escape(data["words"][word]), fill, list(more), shown] for word, fill, more, shown in LAYERS]
-
-
-def data_script(data: dict[str, Any]) -> str:
-    """Return the script that sets the data; nothing in it can end a script element."""
-    text = json_text(data)
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return f"window.plannerData={text};"
-
-
-def json_text(data: dict[str, Any]) -> str:
-    """Return what `webdata` gives as json."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    """Return a NumPy array or number as json has it."""
-    return value.tolist()
-
-
-@cache
-def asset(name: str) -> str:
-    """Return the text of web.js or web.css."""
-    return files("planner.draw").joinpath(name).read_text(encoding="utf-8")
-
-
-@cache
-def leaflet_script() -> str:
-    """Return Leaflet, without the address of its source map, which a browser would ask for."""
-    text = files(LEAFLET).joinpath("leaflet.js").read_text(encoding="utf-8")
-    return re.sub(r"\n?//# sourceMappingURL=.*", "", text)
-
-
-@cache
-def leaflet_style() -> str:
-    """Return Leaflet's style with its pictures inside."""
-    text = files(LEAFLET).joinpath("leaflet.css").read_text(encoding="utf-8")
-
-    def inside(found: re.Match[str]) -> str:
-        picture = files(LEAFLET).joinpath("images").joinpath(found[1]).read_bytes()
-        return f"url(data:image/png;base64,{base64.b64encode(picture).decode()})"
-
-    return re.sub(r"url\(images/([\w.-]+\.png)\)", inside, text)
 
 
 class _Text(Element):

@@ -17,7 +17,7 @@ import streamlit as st
 import streamlit.components.v1 as components
 from numpy.typing import NDArray
 
-from planner.draw import web
+from planner.draw import webparts
 from planner.draw.webdata import circle_view, plan_data, service_view
 from planner.pipeline import Result
 from planner.words import Lang
@@ -123,13 +123,13 @@ def units(result: Result, rows: NDArray[np.int64]) -> dict[str, list[int]]:
 @st.cache_resource(max_entries=30, show_spinner=False)
 def service_look(run_id: str, service: str, _result: Result) -> str:
     """Lay down the look at one service alone; return its address."""
-    return _lay(web.json_text(service_view(_result, service)), "json")
+    return _lay(webparts.json_text(service_view(_result, service)), "json")
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def circle_look(run_id: str, lang: Lang, _result: Result) -> str:
     """Lay down the look at circles against streets; return its address."""
-    return _lay(web.json_text(circle_view(_result, lang)), "json")
+    return _lay(webparts.json_text(circle_view(_result, lang)), "json")
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
@@ -142,6 +142,8 @@ def _numbers(run_id: str, _result: Result) -> tuple[NDArray[np.bool_], NDArray[n
 def _assets(run_id: str, lang: Lang, _result: Result) -> tuple[list[str], list[str], list[list[Any]]]:
     """Lay down what the browser loads; return the scripts' and styles' addresses, and the layers with their labels."""
     data = plan_data(_result, lang)
-    scripts = [_lay(text, "js") for text in (web.leaflet_script(), web.data_script(data), web.asset("web.js"))]
-    styles = [_lay(text, "css") for text in (web.leaflet_style(), web.asset("web.css"))]
-    return scripts, styles, web.layers(data)
+    scripts = [
+        _lay(text, "js") for text in (webparts.leaflet_script(), webparts.data_script(data), webparts.asset("web.js"))
+    ]
+    styles = [_lay(text, "css") for text in (webparts.leaflet_style(), webparts.asset("web.css"))]
+    return scripts, styles, webparts.layers(data)

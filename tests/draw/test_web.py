@@ -11,8 +11,9 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.draw.web import data_script, page, write_map
+from planner.draw.web import page, write_map
 from planner.draw.webdata import DEGREE_PARTS, encode, plan_data
+from planner.draw.webparts import data_script
 from planner.hours import week_mask
 from planner.words import LANGS
 from planner.words.wording import percent
