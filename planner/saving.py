@@ -10,7 +10,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from planner.errors import InputError, SurroundingsError
+from planner.errors import ConflictError, SurroundingsError
 
 _lock = threading.Lock()
 
@@ -38,13 +38,13 @@ def save(path: Path, text: str, *, seen: str | None = None) -> str:
         seen: the revision that the writer had read ("": no file); None writes in any case.
 
     Raises:
-        InputError: the file has been changed since; it stays as it is.
+        ConflictError: the file has been changed since; it stays as it is.
         SurroundingsError: it cannot be written; it stays as it is.
     """
     content = text.encode("utf-8")
     with _lock:
         if seen is not None and revision(path) != seen:
-            raise InputError("changed_meanwhile", file=path.name)
+            raise ConflictError("changed_meanwhile", file=path.name)
         put(path, content)
     return hashlib.sha256(content).hexdigest()
 

@@ -5,6 +5,7 @@ Takes edits and a study's folder; gives files, and edits again. Measures nothing
 
 import csv
 import io
+import itertools
 import json
 import re
 import shutil
@@ -92,7 +93,7 @@ def keep(study_folder: Path, scenario: Scenario, *, seen: str = "") -> Kept:
         seen: revision of the file that was opened; "" for a new one.
 
     Raises:
-        InputError: somebody has saved another scenario of this name meanwhile.
+        ConflictError: somebody has saved another scenario of this name meanwhile.
         SurroundingsError: the folder cannot be written.
     """
     path = study_folder / FOLDER / f"{file_name(scenario.name)}.json"
@@ -100,6 +101,16 @@ def keep(study_folder: Path, scenario: Scenario, *, seen: str = "") -> Kept:
     content["edits"] = [edit.model_dump(mode="json", exclude_none=True) for edit in scenario.edits]
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     return Kept(path, scenario, save(path, text, seen=seen))
+
+
+def free_name(study_folder: Path, name: str) -> str:
+    """Return a name like this one, "name (2)", under which nothing is kept."""
+    taken = {path.name.lower() for path in (study_folder / FOLDER).glob("*.json")}
+    for number in itertools.count(2):
+        free = f"{name[: LONGEST_NAME - 6]} ({number})"
+        if f"{file_name(free)}.json".lower() not in taken:
+            return free
+    raise AssertionError
 
 
 def file_name(name: str) -> str:

@@ -13,11 +13,17 @@ from pathlib import Path
 
 
 @contextmanager
-def running(study: Path | None, settings: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Run the app on a study, or on none, and yield its address."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
+def running(
+    study: Path | None, settings: Mapping[str, str] | None = None, *, port: int | None = None, kill: bool = False
+) -> Iterator[str]:
+    """Run the app on a study, or on none, and yield its address.
+
+    The port is one that is free, or as told; in the end the server is asked to end, or killed.
+    """
+    if port is None:
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            port = free.getsockname()[1]
     command = [
         sys.executable,
         "-m",
@@ -46,15 +52,15 @@ def running(study: Path | None, settings: Mapping[str, str] | None = None) -> It
                 time.sleep(0.1)
         yield address
     finally:
-        end(server)
+        end(server, kill=kill)
 
 
-def end(server: subprocess.Popen) -> None:
+def end(server: subprocess.Popen, *, kill: bool = False) -> None:
     """End the command and the server that it started."""
     if os.name == "nt":
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(server.pid)], check=False, capture_output=True)
     else:
-        os.killpg(server.pid, signal.SIGTERM)
+        os.killpg(server.pid, signal.SIGKILL if kill else signal.SIGTERM)
     server.wait(10)
 
 

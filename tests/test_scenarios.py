@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from planner import saving, scenarios
-from planner.errors import InputError, SurroundingsError
+from planner.errors import SurroundingsError
 from planner.scenarios import Scenario, file_name, keep, kept
 from planner.whatif import Edit
 
@@ -34,7 +34,7 @@ def test_what_somebody_else_saved_is_not_overwritten(tmp_path: Path):
     keep(tmp_path, Scenario(name="A", edits=EDITS), seen=first.revision)
     before = first.path.read_bytes()
     for seen in (first.revision, ""):
-        with pytest.raises(InputError) as told:
+        with pytest.raises(ConflictError) as told:
             keep(tmp_path, Scenario(name="A"), seen=seen)
         assert told.value.key == "changed_meanwhile"
     assert first.path.read_bytes() == before
@@ -48,7 +48,7 @@ def test_of_many_who_save_at_once_one_wins(tmp_path: Path):
         gate.wait()
         try:
             saving.save(tmp_path / "x", str(number), seen=seen)
-        except InputError:
+        except ConflictError:
             lost.append(number)
 
     threads = [threading.Thread(target=write, args=(n,)) for n in range(8)]

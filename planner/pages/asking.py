@@ -16,6 +16,7 @@ from planner.pages import shared
 from planner.pipeline import Result
 from planner.study import Floor, Limit, Mode, PlanSettings, Tier
 from planner.words import Lang, has, say, term
+from planner.words.wording import listed
 from planner.workspace import history, midway
 
 PAGE = "plan"
@@ -25,6 +26,12 @@ LIMIT = (
     "counts", "tier", "mode", "kind", "zone", "all_day", "per_zone", "at_least", "at_most", "share_at_least", "by", "source",
 )  # fmt: skip
 ALL_DAY = "24/7"
+# What settings are called on the page.
+NAMES = {
+    "years": "plan.year", "budget": "plan.budget", "carry_over": "plan.carry_over", "objective": "plan.objective", "mip_gap": "plan.gap",
+    "tradeoff": "plan.tradeoff", "spacing_m": "plan.spacing", "required": "plan.required", "forbidden": "plan.forbidden",
+    "limits": "plan.limits", "floors": "plan.floors",
+}  # fmt: skip
 
 
 class Asked(BaseModel):
@@ -183,10 +190,15 @@ def fill(base: Result, plan: PlanSettings, lang: Lang) -> None:
     asked = kept()
     if before and before != seen and before[0] == seen[0]:
         st.info(say(lang, "plan.changed_meanwhile", count=len(asked.changes)), icon=":material/group:")
+        mine, theirs = changes_between(plan, applied(plan, asked.changes)), changes_between(state["plan_was"], plan)
+        both = [name for name in mine if name in theirs and name in NAMES]
+        if both:
+            named = listed(lang, [say(lang, NAMES[name], unit=plan.cost_unit) for name in both])
+            st.warning(shared.plain(say(lang, "plan.changed_both", names=named)), icon=":material/group:")
     if before != seen and "plan_of" in state:
         for key in [key for key in state if str(key).startswith(("plan_", "table_"))]:
             del state[key]
-    state["plan_of"] = seen
+    state["plan_of"], state["plan_was"] = seen, plan
     settings = applied(plan, asked.changes)
     found = sort_out(settings.limits, settings.years)
     values = {

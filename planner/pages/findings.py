@@ -342,10 +342,14 @@ def _cells(
         called = (whole or {}).get(row, {}).get(name, "")
         for column, (heading, text) in zip(columns, cells.items(), strict=False):
             key = f"cell {found.role} {row} {heading} {text}"
-            column.text_input(
+            typed = column.text_input(
                 shared.plain(say(lang, "start.cell", row=row, heading=heading, name=called).strip(" ·")), value=text,
                 key=key, on_change=_typed, args=(desk, found.role, row, heading, key),
             )  # fmt: skip
+            # A server that was started again meanwhile calls nobody back for what a page that is older than it sends.
+            if typed != text and typed != desk.draft().cells.get(found.role, {}).get(row, {}).get(heading):
+                _typed(desk, found.role, row, heading, key)
+                st.rerun()
         columns[-1].button(
             say(lang, "start.twice_out", row=row), key=f"out {found.role} {row}", on_click=change,
             args=(desk, partial(draft.strike, role=found.role, row=row)),

@@ -7,7 +7,7 @@ import altair as alt
 import streamlit as st
 
 from planner.draw import style
-from planner.errors import PlannerError
+from planner.errors import ConflictError, PlannerError
 from planner.pages import asking, shared, tables, webmap
 from planner.pages.desk import flash, flashes
 from planner.pages.shared import Search
@@ -93,6 +93,10 @@ def save(study: Study, changes: dict[str, Any], lang: Lang) -> None:
         )
         # As the study was when the page that was pressed on was shown.
         history.save(file, text, {}, seen=st.session_state["plan_of"][1], what="state_plan")
+    except ConflictError:
+        # What they changed, and what to do, is said when the page is filled with it.
+        flash("error", say(lang, "plan.not_saved", file=file.name))
+        return
     except PlannerError as error:
         flash("error", error.text(lang))
         return

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
 from planner import scenarios
-from planner.errors import PlannerError
+from planner.errors import ConflictError, PlannerError
 from planner.pages import shared, tables, webmap
 from planner.pipeline import Result
 from planner.tables import service_set
@@ -417,7 +417,9 @@ def keeping(mine: Draft, outcome: Outcome, lang: Lang) -> None:
         )  # fmt: skip
     if saves and name.strip():
         save(mine, result, name.strip(), lang)
-    good = [one for one in found if one.scenario]
+    if saved := st.session_state.pop("whatif_saved", None):
+        st.success(shared.plain(say(lang, "whatif.saved", name=saved)), icon=":material/check:")
+    good = [one for one in scenarios.kept(result.study.folder) if one.scenario]
     if good:
         names_of = {one.path.name: one for one in good}
         key = f"whatif_open {mine.name} {mine.revision[:8]}"
@@ -434,11 +436,19 @@ def save(mine: Draft, result: Result, name: str, lang: Lang) -> None:
     )
     try:
         kept = scenarios.keep(result.study.folder, scenario, seen=mine.revision if name == mine.name else "")
+    except ConflictError:
+        other = scenarios.free_name(result.study.folder, name)
+        st.error(shared.plain(say(lang, "whatif.not_saved", name=name)), icon=":material/error:")
+        st.button(
+            shared.plain(say(lang, "whatif.save_other", name=other)), icon=":material/save:", on_click=save,
+            args=(mine, result, other, lang),
+        )  # fmt: skip
+        return
     except PlannerError as error:
-        st.error(error.text(lang), icon=":material/error:")
+        st.error(shared.plain(error.text(lang)), icon=":material/error:")
         return
     mine.name, mine.revision = name, kept.revision
-    st.success(say(lang, "whatif.saved", name=shared.plain(name)), icon=":material/check:")
+    st.session_state["whatif_saved"] = name
 
 
 def take(mine: Draft, files: dict[str, scenarios.Kept], key: str, result: Result) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import browser_app
 import pytest
+import small_study as small
 import ugly
 from browser_app import settled, settled_table
 
+from planner.intake import read_table
 from planner.study import load_study
 from planner.words import say
 from planner.workspace import shelf
@@ -187,3 +189,27 @@ def test_every_widget_has_a_name(open_page, address):
     page = open_page()
     begin(page, address, "zh", "名字")
     assert browser_app.unnamed(page.main_frame) == []
+
+
+@pytest.mark.slow
+def test_what_was_typed_outlives_a_server_that_is_killed(open_page, tmp_path):
+    study = small.write(tmp_path / "studies" / "小研究")
+    small.edit_cell(study / "sites.xlsx", "F4", "看心情")
+    settings = {shelf.ROOT_VARIABLE: str(study.parent)}
+    page, cell = open_page(), say("zh", "start.cell", row=4, heading="开放时间", name="").strip(" ·")
+    with browser_app.running(None, settings, kill=True) as address:
+        page.goto(f"{address}/start?lang=zh&study=小研究")
+        settled(page)
+        page.get_by_label(cell).fill("Mo-Su 08:00-20:00")
+    port = int(address.rpartition(":")[2])
+    # On the page that stayed open, the text is taken by the server that was started again.
+    with browser_app.running(None, settings, port=port, kill=True):
+        page.get_by_label(cell).and_(page.locator(":enabled")).press("Enter", timeout=60_000)
+        page.get_by_text(say("zh", "start.pending", count=1)).wait_for()
+        kept = page.url
+    with browser_app.running(None, settings, port=port):
+        page.goto(kept)
+        page.get_by_text(say("zh", "start.pending", count=1)).wait_for()
+        press(page, say("zh", "start.save"), exact=True)
+        page.get_by_text(say("zh", "start.pending_none")).wait_for()
+    assert "Mo-Su 08:00-20:00" in read_table(study / load_study(study).sites.file).rows["opening_hours"].tolist()

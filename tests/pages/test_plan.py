@@ -118,6 +118,15 @@ def test_it_is_saved_with_the_comments_and_never_over_others(study, monkeypatch)
     text = (study / "study.toml").read_text(encoding="utf-8")
     assert not test.error and "# somebody else" in text and "carry_over = false" in text
     assert load_study(study).plan.forbidden == ()
+    # What both have changed is named.
+    test.select_slider(key="plan_gap").set_value(0.01).run()
+    (study / "study.toml").write_text(
+        text.replace("carry_over = false", "carry_over = false\nmip_gap = 0.02"), encoding="utf-8"
+    )
+    test.run()
+    named = say("zh", "plan.changed_both", names=say("zh", "plan.gap"))
+    assert [shared.plain(named)] == [warning.value for warning in test.warning]
+    (study / "study.toml").write_text(text, encoding="utf-8")
     # It can be undone on the Start page.
     history.step(study / "study.toml", -1, seen=history.look(study / "study.toml"))
     assert load_study(study).plan.forbidden == ("C2",)

@@ -135,6 +135,14 @@ def test_a_scenario_is_saved_opened_and_not_overwritten(study, monkeypatch):
     scenarios.keep(study, Scenario(name="方案一", edits=(Edit(do="close", site="S2"),)), seen=kept.revision)
     press(test, "save")
     assert test.error and scenarios.kept(study)[0].scenario.edits[0].site == "S2"
+    # It is offered to save beside theirs.
+    other = say("zh", "whatif.save_other", name="方案一 (2)")
+    next(b for b in test.button if b.label == shared.plain(other)).click().run()
+    assert not test.exception and not test.error and test.success
+    assert {one.scenario.name: one.scenario.edits[0].do for one in scenarios.kept(study)} == {
+        "方案一": "close",
+        "方案一 (2)": "add",
+    }
     page_of._drafts()[f"{study / 'study.toml'} {TOKEN}"].name = ""
     test.run()
     next(box for box in test.selectbox if box.label == say("zh", "whatif.open")).set_value("方案一.json").run()
