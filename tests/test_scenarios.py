@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from planner import saving, scenarios
-from planner.errors import SurroundingsError
+from planner.errors import ConflictError, SurroundingsError
 from planner.scenarios import Scenario, file_name, keep, kept
 from planner.whatif import Edit
 
