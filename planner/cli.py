@@ -174,7 +174,7 @@ class _Steps:
             return None
         from rich.markup import escape
 
-        from planner.report.story import objective_value
+        from planner.report.figures import objective_value
 
         lang = _state["lang"]
 
@@ -306,6 +306,7 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any], live:
     # What is slow to import waits until the settings are known to be right.
     from planner import pipeline
     from planner.deliver import deliver
+    from planner.report.figures import changes_told
     from planner.words.wording import sentences
 
     with _steps(live) as steps:
@@ -322,7 +323,8 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any], live:
             say(speech, "cli.planned", year=result.years[-1], actions=len(result.actions), share=last["share"],
                 effective=last["effective_share"], status=say(speech, f"plan_status.{result.plan.verdict}"), gap=result.plan.gap)
         )  # fmt: skip
-    _tell_churn(result, speech)
+    if changed := changes_told(result, speech):
+        _echo(changed)
     _tell_how_sure(result, speech)
     if len(result.rejects):
         _echo(say(speech, "cli.rejects", rows=len(result.rejects)))
@@ -330,34 +332,13 @@ def _run(place: Path, out: Path, lang: str | None, wanted: dict[str, Any], live:
         _echo(f"  {os.path.relpath(file)}" if file.is_relative_to(Path.cwd()) else f"  {file}")
 
 
-def _tell_churn(result: "Result", lang: Lang) -> None:
-    from planner.replanning import churn
-
-    settings, made = result.study.plan, result.made
-    if result.record is None or settings is None or made is None:
-        return
-    if made.unbound is None:
-        _echo(say(lang, "cli.changes", changes=churn(result.changes)))
-        return
-    loss, objective = abs(made.unbound.objective - made.plan.objective), say(lang, f"objective.{settings.objective}")
-    shown = f"{loss:,.2f}" if settings.minimises else f"{loss:.2%}"
-    said = {"changes": churn(result.changes), "most": settings.max_changes, "objective": objective, "loss": shown}
-    _echo(say(lang, "cli.churn", **said))
-
-
 def _tell_how_sure(result: "Result", lang: Lang) -> None:
-    from planner.report.figures import left_out, site_name
-    from planner.words.wording import people
+    from planner.report.figures import how_sure, left_out
 
     if missing := left_out(result, lang):
         _echo(missing)
-    if result.robustness is not None:
-        verdicts = result.robustness.actions["verdict"].tolist()
-        told = {"core": verdicts.count("core"), "doubtful": verdicts.count("doubtful")}
-        _echo(say(lang, "why.core_told", trials=len(result.robustness.trials), **told))
-    if result.why is not None and len(result.why.closings):
-        worst = result.why.closings.iloc[0]
-        _echo(say(lang, "why.worst_closing", name=site_name(result, worst["site"]), people=people(worst["loss"])))
+    for sentence in how_sure(result, lang):
+        _echo(sentence)
 
 
 @app.command()
@@ -366,6 +347,7 @@ def why(study: StudyPlace, robust: Robust = None, lang: Language = None) -> None
     from rich.console import Console
 
     from planner import pipeline
+    from planner.report.figures import not_told
     from planner.study import load_study
     from planner.words.wording import sentences
 
@@ -384,6 +366,8 @@ def why(study: StudyPlace, robust: Robust = None, lang: Language = None) -> None
     console = Console()
     # A pipe has no width: what reads it gets whole lines.
     (console if console.is_terminal else Console(width=200)).print(_why_table(result, speech))
+    if aside := not_told(result, speech):
+        _echo(aside)
     _tell_how_sure(result, speech)
 
 
@@ -405,7 +389,7 @@ def _why_table(result: "Result", lang: Lang) -> "Table":
     table = Table(*(say(lang, f"why.{column}") for column in columns))
     for row in why_rows(result, lang):
         shown = {**row, "loss": people(row["loss"]), "substitutes": row["needed"] or row["substitutes"].split("; ")[0]}
-        shown["price"] = money(row.get("price"))
+        shown["price"] = price if isinstance(price := row.get("price"), str) else money(price)
         table.add_row(*(_cell(shown[column]) for column in columns))
     return table
 

@@ -331,7 +331,7 @@ def plan_on(
     made, actions = make_plan(study, settings, inputs, walks, profiles, possible, record, listener=listener)
 
     progress("programme")
-    changed = changes(record if solve else None, actions, settings)
+    changed = changes(record if made and made.plan.found else None, actions, settings)
     moments, sites = {0: today}, inputs.sites.assign(year=0)
     figures = {0: _figures(study, sites, inputs.demand, walks, profiles, today)}
     for year in settings.years if settings else ():

@@ -12,7 +12,9 @@ from planner import plans
 from planner.errors import InputError
 from planner.pipeline import Result, run
 from planner.replanning import churn
+from planner.report.figures import changes_told
 from planner.report.progress import write_progress
+from planner.report.story import Text, story
 from planner.report.workbook import write_workbook
 from planner.siting.watch import Watch
 from planner.study import load_study
@@ -150,6 +152,14 @@ def _without(result: Result, w: World, y: tuple[int, ...]) -> float:
     return sum(shares) / 2
 
 
+def test_no_plan_changes_nothing_of_the_last_programme(tmp_path: Path) -> None:
+    result = run(load_study(study(tmp_path, [[*OPEN[:5], 2.4], *PLANNED])))
+    assert not result.plan.found and result.changes.empty and changes_told(result, "zh") == ""
+    write_workbook(result, tmp_path / "programme.xlsx", "zh")
+    sheet = openpyxl.load_workbook(tmp_path / "programme.xlsx")["与上次计划相比"]
+    assert any("预算" in str(row[0].value) for row in sheet.iter_rows(min_row=4))
+
+
 def test_too_much_spent_to_keep_the_programme_says_why(tmp_path: Path) -> None:
     rows = [[*OPEN[:5], 2.4], *PLANNED]
     result = run(load_study(study(tmp_path, rows, "replan_from = 2028\nmax_changes = 0", budget="[1.5, 2.2]")))
@@ -273,13 +283,20 @@ def test_a_programme_planned_anew_can_be_planned_anew(tmp_path: Path) -> None:
     assert after.sites_today.set_index("id").loc["S2", "status"] == "closed"
 
 
-def test_the_workbook_tells_what_changed(tmp_path: Path) -> None:
-    result = run(load_study(study(tmp_path, [OPEN, *PLANNED, ["S2", "", "", "", "已关闭", None]])))
+def test_the_workbook_and_the_report_tell_what_changed(tmp_path: Path) -> None:
+    rows = [OPEN, *PLANNED, ["S2", "", "", "", "已关闭", None]]
+    result = run(load_study(study(tmp_path, rows, "max_changes = 1")))
     write_workbook(result, tmp_path / "programme.xlsx", "zh")
     book = openpyxl.load_workbook(tmp_path / "programme.xlsx")
     rows = {row[0].value: [cell.value for cell in row] for row in book["与上次计划相比"].iter_rows(min_row=4)}
     assert rows["C2"][2:8] == ["新建 · 共享", 2027, "已开放", "新建 · 共享", 2027, "已定"]
     assert rows["S2"][4] == "已关闭" and rows["S2"][5] is None
     assert rows["C1"][7] in ("不变", "改年度", "取消", "改做法")
+    told = changes_told(result, "zh")
+    assert told.startswith("与上次计划相比（2027 年起重新安排）：已定 1 项、")
+    assert f"共改动 {churn(result.changes)} 处" in told and "至多允许改动 1 处" in told
+    assert told in [row[0].value for row in book["与上次计划相比"].iter_rows(min_row=4)]
+    assert told in [block.text for block in story(result, "zh") if isinstance(block, Text)]
+    assert changes_told(result, "en") in [block.text for block in story(result, "en") if isinstance(block, Text)]
     notes = [str(cell.value) for row in book["建设计划表"].iter_rows(min_row=5) for cell in row]
     assert any(note.startswith("已开放、已定") for note in notes)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pytest
 from scipy import sparse
 from test_plans import study_with, world
@@ -13,6 +14,8 @@ from planner import robustness as module
 from planner.pipeline import Result, run
 from planner.plans import LeftOut, Made, trade_off
 from planner.report.figures import left_out, why_rows
+from planner.report.story import Text, story
+from planner.report.workbook import write_workbook
 from planner.robustness import WOBBLE, without_each
 from planner.siting import SitingProblem, objectives, solve
 from planner.siting.marginal import leaving_out
@@ -162,7 +165,12 @@ def test_a_limit_in_seconds_bounds_what_follows_the_plan_and_it_is_told(tmp_path
         ("without", "time", 0, n),
         ("trade_off", "time", 0, 8),
     }
-    assert left_out(found, "zh").startswith("到了求解的时间上限") and "（8个点算出0个）" in left_out(found, "zh")
+    told = left_out(found, "zh")
+    assert told.startswith("到了求解的时间上限") and "（8个点算出0个）" in told
+    assert [block for block in story(found, "zh") if isinstance(block, Text) and told in block.text]
+    write_workbook(found, tmp_path / "programme.xlsx", "zh")
+    sheet = openpyxl.load_workbook(tmp_path / "programme.xlsx")["覆盖指标"]
+    assert told in [row[0].value for row in sheet.iter_rows(min_row=4)]
 
 
 def test_a_ctrl_c_in_the_trade_off_keeps_its_first_points(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,15 +3,21 @@
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 import small_study as small
 from test_plans import study_with
 
+from planner import cli
 from planner.actions import sites_after
 from planner.pipeline import Result, Walks, cover, run
+from planner.report.figures import not_told, why_rows
+from planner.report.story import Text, story
+from planner.report.workbook import write_workbook
 from planner.study import load_study
 from planner.summary import summary
+from planner.words import LANGS, say
 
 
 def measured(result: Result, sites: pd.DataFrame) -> np.ndarray:
@@ -118,3 +124,28 @@ def test_without_a_plan_there_is_nothing_to_explain(tmp_path: Path) -> None:
     text = small.STUDY.replace("[plan]\nyears = [2027, 2028]\nbudget = [3.0, 3.0]\n", "")
     (folder / "study.toml").write_text(text, encoding="utf-8")
     assert run(load_study(folder)).why is None
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_with_seats_as_an_aim_it_is_told_why_nothing_stands_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lang: str
+) -> None:
+    aim = 'objective = "served"\nrobustness = 1\n[capacity]\nvisit_minutes = 60'
+    folder = study_with(tmp_path, aim, budget="[2.0, 4.0]", more=False)
+    found = run(load_study(folder))
+    cell, told = say(lang, "why.with_seats"), not_told(found, lang)
+    assert told == say(lang, "why.with_seats_why")
+    assert {(row["substitutes"], row["price"]) for row in why_rows(found, lang)} == {(cell, say(lang, "why.no_price"))}
+    write_workbook(found, tmp_path / "programme.xlsx", lang)
+    sheet = openpyxl.load_workbook(tmp_path / "programme.xlsx")[say(lang, "workbook.sheet_why")]
+    cells = [value for row in sheet.iter_rows(min_row=4, values_only=True) for value in row]
+    assert cells.count(cell) == len(found.actions) and told in cells
+    assert [block for block in story(found, lang) if isinstance(block, Text) and told in block.text]
+    cli.why(folder, robust=None, lang=lang)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert cell.split("：")[0][:6] in printed and told in printed
+
+
+def test_with_other_aims_nothing_is_said_of_seats(result: Result) -> None:
+    assert not_told(result, "zh") == ""
+    assert say("zh", "why.with_seats") not in {row["substitutes"] for row in why_rows(result, "zh")}

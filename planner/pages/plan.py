@@ -12,7 +12,7 @@ from planner.pages import asking, shared, tables, webmap
 from planner.pages.desk import flash, flashes
 from planner.pages.shared import Search
 from planner.pipeline import Progress, Result
-from planner.report.figures import why_rows
+from planner.report import figures
 from planner.study import Study, load_study
 from planner.words import Lang, say
 from planner.words.wording import money, people, sentences
@@ -47,6 +47,7 @@ def show() -> None:
         said.caption(say(lang, "plan.not_yet"))
     other_searches(study, lang)
     verdict(base, result, lang)
+    beside(result, lang)
     left, right = st.columns([1, 1], gap="medium")
     with left:
         focus = programme(base, result, lang)
@@ -229,20 +230,40 @@ def programme(base: Result, result: Result, lang: Lang) -> str | None:
     return sites[0] if sites else None
 
 
+def beside(result: Result, lang: Lang) -> None:
+    """Show what there is to know besides: what was left out, how sure the plan is, and what has become of the last programme."""
+    if missing := figures.left_out(result, lang):
+        st.warning(shared.plain(missing), icon=":material/timer_off:")
+    if told := figures.how_sure(result, lang):
+        st.caption(shared.plain(sentences(lang, *told)))
+    if changed := figures.changes_told(result, lang):
+        st.markdown(shared.plain(changed))
+        with st.expander(say(lang, "plan.changes_title")):
+            st.dataframe(tables.since_last_programme(result, lang), hide_index=True)
+
+
 def why(result: Result, site: str | None, lang: Lang) -> None:
     """Show why the actions at a selected site are in the plan: what is lost without them, whom they serve, what could stand in."""
-    for row in (row for row in why_rows(result, lang) if row["site"] == site):
+    for row in (row for row in figures.why_rows(result, lang) if row["site"] == site):
         told = {
             "loss": people(row["loss"]),
             **{key: row[key] for key in ("groups", "zones", "closes", "substitutes", "needed")},
         }
-        told |= {"stays": row["stays"], "price": money(row["price"])} if "stays" in row else {}
+        if "stays" in row:
+            told |= {key: in_words(result, key, row[key], lang) for key in ("stays", "replanned_loss", "price")}
         lines = [f"- {say(lang, f'why.{key}')}: {shared.plain(str(text))}" for key, text in told.items() if text]
-        st.markdown(
-            "\n".join(
-                [f"**{say(lang, 'plan.why', name=shared.plain(row['name']), action=row['action'])}**", "", *lines]
-            )
-        )
+        title = f"**{say(lang, 'plan.why', name=shared.plain(row['name']), action=row['action'])}**"
+        st.markdown("\n".join([title, "", *lines]))
+        if aside := figures.not_told(result, lang):
+            st.caption(shared.plain(aside))
+
+
+def in_words(result: Result, key: str, value: str | float, lang: Lang) -> str:
+    """Return what `figures.why_rows` says of how sure an action is: words as they are, a loss or a price with its unit."""
+    settings = result.study.plan
+    if isinstance(value, str) or settings is None:
+        return str(value)
+    return money(value) if key == "price" else figures.objective_value(lang, settings, value)
 
 
 def mark(sites: list[str], wish: str) -> None:

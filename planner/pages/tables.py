@@ -7,6 +7,7 @@ import pandas as pd
 from planner.draw.webdata import remedy, zone_names
 from planner.gaps import left_over
 from planner.pipeline import Result
+from planner.report.figures import changes_table
 from planner.whatif import Outcome
 from planner.words import Lang, say, term
 from planner.words.wording import percent
@@ -58,6 +59,13 @@ def programme(result: Result, lang: Lang) -> pd.DataFrame:
         say(lang, "programme.source"): table["source"],
     }
     return pd.DataFrame(columns)
+
+
+def since_last_programme(result: Result, lang: Lang) -> pd.DataFrame:
+    """Return what has become of each row of the last programme, and what is new."""
+    # A year is no amount: it has no separator, and where there is none its cell is empty.
+    told = changes_table(result, lang)
+    return pd.DataFrame({say(lang, key): ["" if c is None else str(c) for c in cells] for key, cells in told.items()})
 
 
 def gaps(result: Result, lang: Lang) -> pd.DataFrame:

@@ -12,11 +12,12 @@ from planner.coverage import Bools, Coverage, Floats
 from planner.draw import webdata
 from planner.hours import week_mask
 from planner.pipeline import Result
+from planner.replanning import churn
 from planner.standards import norm_beyond, norm_name, norms
 from planner.study import LedgerDemand, LineDemand, PlanSettings, TierRule, ZoneDemand
 from planner.tiers import tier_matrix
 from planner.words import Lang, say, term
-from planner.words.wording import hours, listed, metres, people, percent, sentences
+from planner.words.wording import hours, listed, metres, money, people, percent, sentences
 
 # Every indicator of a moment, in the order they are shown; the report tells the first ones.
 INDICATORS = (
@@ -314,12 +315,13 @@ def why_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
     Returns:
         Keys: ``number``, ``site``, ``name``, ``action``, ``year``, ``loss`` (people), ``objective_loss``; as text ``groups``, ``zones``,
         ``closes`` (gaps), ``substitutes`` and ``needed`` (rules). Where robustness was asked for, ``stays`` (text), ``replanned_loss``
-        (text where there is none) and ``price`` too.
+        (text where there is none) and ``price`` (likewise) too. What the aim keeps from being worked out says so (`not_told`).
     """
     why, programme = result.why, result.programme
     if why is None:
         return []
     zones, table = zone_names(result, lang), why.actions.to_dict("records")
+    seats, priced = _seats_are_an_aim(result), _has_price(result)
     rows = []
     for at, needed in enumerate(result.why_needed(lang)):
         told, action = programme.iloc[at], table[at]["action_id"]
@@ -339,23 +341,115 @@ def why_rows(result: Result, lang: Lang) -> list[dict[str, Any]]:
                 "closes": _closed(
                     why.gaps[(why.gaps["action_id"] == action) & why.gaps["closes"]]["gap"].tolist(), lang
                 ),
-                "substitutes": _swapped(result, why.substitutes[why.substitutes["action_id"] == action], lang),
+                "substitutes": say(lang, "why.with_seats")
+                if seats
+                else _swapped(result, why.substitutes[why.substitutes["action_id"] == action], lang),
                 "needed": "; ".join(needed),
-                **(_sure(result.robustness.actions.iloc[at], lang) if result.robustness else {}),
+                **(_sure(result.robustness.actions.iloc[at], lang, priced=priced) if result.robustness else {}),
             }
         )
     return rows
 
 
-def _sure(row: pd.Series, lang: Lang) -> dict[str, Any]:
+def _seats_are_an_aim(result: Result) -> bool:
+    return result.made is not None and result.made.problem.seats is not None
+
+
+def _has_price(result: Result) -> bool:
+    """Tell whether the aim is one for which `planner.robustness` knows a price from which an action could go."""
+    settings = result.study.plan
+    worst = settings is not None and not settings.mix and settings.objective in ("fairest", "worst_walk")
+    return not worst and not _seats_are_an_aim(result)
+
+
+def not_told(result: Result, lang: Lang) -> str:
+    """Say why nothing could stand in for an action and no price is given, where the aim keeps both from being worked out."""
+    return say(lang, "why.with_seats_why") if result.why is not None and _seats_are_an_aim(result) else ""
+
+
+def how_sure(result: Result, lang: Lang) -> tuple[str, ...]:
+    """Say how many actions stay when assumptions wobble, where that was asked for, and which single closing would hurt most."""
+    told = []
+    if result.robustness is not None:
+        verdicts = result.robustness.actions["verdict"].tolist()
+        counted = {"core": verdicts.count("core"), "doubtful": verdicts.count("doubtful")}
+        told.append(say(lang, "why.core_told", trials=len(result.robustness.trials), **counted))
+    if result.why is not None and len(result.why.closings):
+        worst = result.why.closings.iloc[0]
+        name = site_name(result, worst["site"])
+        told.append(say(lang, "why.worst_closing", name=name, people=people(worst["loss"])))
+    return tuple(told)
+
+
+def _sure(row: pd.Series, lang: Lang, *, priced: bool) -> dict[str, Any]:
     told = {"verdict": say(lang, f"why.{row['verdict']}"), "share": percent(row["stays"], 0)}
     return {
         "stays": say(lang, "why.stays_told", **told),
         "replanned_loss": row["replanned_loss"]
         if row["replanned"] == "found"
         else say(lang, f"why.replanned_{row['replanned']}"),
-        "price": row["price"],
+        "price": row["price"] if priced else say(lang, "why.no_price"),
     }
+
+
+def objective_value(lang: Lang, settings: PlanSettings, value: float) -> str:
+    """Return a value of the objective in its unit: a share, metres or money."""
+    if settings.mix or settings.objective not in ("mean_walk", "worst_walk", "least_cost"):
+        return percent(value, 2)
+    if settings.objective == "least_cost":
+        return say(lang, "document.amount", n=money(value), unit=settings.cost_unit)
+    return say(lang, "web.metres", metres=value)
+
+
+def changes_told(result: Result, lang: Lang) -> str:
+    """Say what has become of the last programme, and what a limit on changes costs; nothing where there is no progress table or no plan."""
+    record, settings, made = result.record, result.study.plan, result.made
+    if record is None or settings is None or made is None or not made.plan.found:
+        return ""
+    states = [
+        term(lang, *(("progress", "closed") if row["progress"] == "closed" else ("change", row["change"])))
+        for row in result.changes.to_dict("records")
+    ]
+    parts = [say(lang, "churn.part", what=state, n=states.count(state)) for state in dict.fromkeys(states)]
+    told = {"year": settings.years[record.first], "changes": churn(result.changes)}
+    return sentences(
+        lang, say(lang, "churn.told", parts=say(lang, "document.list_comma").join(parts), **told), _bound(result, lang)
+    )
+
+
+def _bound(result: Result, lang: Lang) -> str:
+    """Say what the limit on changes costs; nothing where there is none, or where that was left out."""
+    settings, made = result.study.plan, result.made
+    if settings is None or made is None or made.unbound is None:
+        return ""
+    loss = abs(made.unbound.objective - made.plan.objective)
+    name = term(lang, "objective", "mix" if settings.mix else settings.objective)
+    told = {"most": settings.max_changes, "objective": name, "loss": objective_value(lang, settings, loss)}
+    return say(lang, "churn.limited" if loss > 1e-9 else "churn.free", **told)
+
+
+def changes_table(result: Result, lang: Lang) -> dict[str, list[Any]]:
+    """Return what has become of each row of the last programme and what is new, by column: key of the catalogue -> cells."""
+    table = result.changes
+    return {
+        "programme.site": table["site"].tolist(),
+        "programme.name": [site_name(result, site) for site in table["site"]],
+        "workbook.change_action": [_action_words(action, lang) for action in table["action_id"]],
+        "workbook.change_year": [year or None for year in table["year"].tolist()],
+        "programme.progress": [term(lang, "progress", p) if p else "" for p in table["progress"]],
+        "workbook.change_action_now": [_action_words(action, lang) for action in table["action_now"]],
+        "workbook.change_year_now": [year or None for year in table["year_now"].tolist()],
+        "programme.change": [term(lang, "change", change) for change in table["change"]],
+        "programme.source": table["source"].tolist(),
+    }
+
+
+def _action_words(action: str, lang: Lang) -> str:
+    """Return what an action's id (site/action/mode) says, in words; nothing for none."""
+    if not action:
+        return ""
+    _, what, mode = action.rsplit("/", 2)
+    return f"{term(lang, 'action', what)} · {term(lang, 'mode', mode.partition('#')[0])}"
 
 
 def left_out(result: Result, lang: Lang) -> str:

@@ -354,7 +354,7 @@ def _gap(gap: float) -> str:
 def _how_good(result: Result, lang: Lang) -> str:
     plan, settings = result.plan, result.study.plan
     assert plan is not None and settings is not None
-    shown = partial(objective_value, lang, settings)
+    shown = partial(figures.objective_value, lang, settings)
     if plan.status == "optimal":
         proof = _say(lang, "proof_optimal")
     else:
@@ -366,15 +366,6 @@ def _how_good(result: Result, lang: Lang) -> str:
     broken_off = _say(lang, "proof_interrupted") if plan.verdict == "interrupted" else ""
     missing = figures.left_out(result, lang)
     return sentences(lang, broken_off, proof, _objective_said(lang, settings), _phasing(result, lang), limit, missing)
-
-
-def objective_value(lang: Lang, settings: PlanSettings, value: float) -> str:
-    """Return a value of the objective in its unit: a share, metres or money."""
-    if settings.mix or settings.objective not in ("mean_walk", "worst_walk", "least_cost"):
-        return percent(value, 2)
-    if settings.objective == "least_cost":
-        return _say(lang, "amount", n=money(value), unit=settings.cost_unit)
-    return metres(value)
 
 
 def _objective_said(lang: Lang, settings: PlanSettings) -> str:
@@ -836,13 +827,16 @@ def _actions(result: Result, lang: Lang) -> Iterator[Block]:
     yield Heading(1, _say(lang, "h_actions"))
     settings, programme = result.study.plan, result.programme
     if result.plan is None or settings is None or not result.plan.found or programme.empty:
-        yield Text(_why_no_plan(result, lang))
+        yield Text(sentences(lang, _why_no_plan(result, lang), figures.changes_told(result, lang)))
         return
     yield _year_grid(result, lang)
     yield Text(_say(lang, "carry" if settings.carry_over else "no_carry"))
     for year in result.years:
         yield Text(_told_year(result, lang, year))
+    if result.record is not None:
+        yield Text(figures.changes_told(result, lang))
     yield Text(_how_good(result, lang))
+    yield Text(sentences(lang, *figures.how_sure(result, lang), figures.not_told(result, lang)))
 
 
 def _year_grid(result: Result, lang: Lang) -> Grid:

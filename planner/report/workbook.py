@@ -382,29 +382,14 @@ def _in_order(result: Result, shown: pd.DataFrame, column: str) -> list[tuple[st
 
 def _changes(book: Book) -> None:
     """Write what has become of each row of the last programme, and what is new."""
-    table, lang = book.result.changes, book.lang
+    table = figures.changes_table(book.result, book.lang)
+    forms = {"workbook.change_year": YEAR, "workbook.change_year_now": YEAR}
     columns = [
-        Column(say(lang, "programme.site"), table["site"], 9),
-        Column(say(lang, "programme.name"), [figures.site_name(book.result, site) for site in table["site"]], 28),
-        Column(book.say("change_action"), [_action_words(action, lang) for action in table["action_id"]], 18),
-        Column(book.say("change_year"), table["year"].where(table["year"] > 0), 10, YEAR),
-        Column(
-            say(lang, "programme.progress"), [term(lang, "progress", p) if p else "" for p in table["progress"]], 10
-        ),
-        Column(book.say("change_action_now"), [_action_words(action, lang) for action in table["action_now"]], 18),
-        Column(book.say("change_year_now"), table["year_now"].where(table["year_now"] > 0), 10, YEAR),
-        Column(say(lang, "programme.change"), [term(lang, "change", change) for change in table["change"]], 14),
-        Column(say(lang, "programme.source"), table["source"], 22),
+        Column(say(book.lang, key), cells, width, forms.get(key, TEXT))
+        for (key, cells), width in zip(table.items(), (9, 28, 18, 10, 10, 18, 10, 14, 22), strict=True)
     ]
-    _table(book, "changes", columns)
-
-
-def _action_words(action: str, lang: Lang) -> str:
-    """Return what an action's id (site/action/mode) says, in words; nothing for none."""
-    if not action:
-        return ""
-    _, what, mode = action.rsplit("/", 2)
-    return f"{term(lang, 'action', what)} · {term(lang, 'mode', mode.partition('#')[0])}"
+    sheet, row = _table(book, "changes", columns)
+    _note(sheet, row + 1, figures.changes_told(book.result, book.lang) or _why_empty(book))
 
 
 def _why(book: Book) -> None:
@@ -432,6 +417,8 @@ def _why(book: Book) -> None:
     sheet, row = _table(book, "why", columns, note="why_note" if rows else "")
     if not rows:
         _note(sheet, row, _why_empty(book))
+    elif aside := figures.not_told(book.result, book.lang):
+        _note(sheet, row + 2, aside)
 
 
 def _indicators(book: Book) -> None:
@@ -470,6 +457,9 @@ def _indicators(book: Book) -> None:
             _put(sheet, row, 3, None, TEXT)
             _put(sheet, row, 4, value, form)
             _fit(sheet, row, ["", text, "", value])
+        if missing := figures.left_out(result, lang):
+            row += 1
+            _note(sheet, row, missing)
     scopes = [
         book.say("scope_of", group=g.name, scope=figures.scope(result, key) or book.say("scope_none"))
         for key, g in result.study.groups.items()

@@ -11,7 +11,7 @@ from planner.errors import InputError
 from planner.pages import asking, shared
 from planner.pages import plan as page_of
 from planner.pipeline import run
-from planner.report.figures import why_rows
+from planner.report import figures
 from planner.siting.watch import Progress
 from planner.study import Limit, load_study
 from planner.words import LANGS, say
@@ -74,9 +74,78 @@ def test_a_selected_row_says_why_it_is_in_the_plan(study, monkeypatch, small_res
     (told,) = (
         m.value for m in test.markdown if m.value.startswith(f"**{say(lang, 'plan.why', name='', action='')[:4]}")
     )
-    row = why_rows(small_result, lang)[0]
+    row = figures.why_rows(small_result, lang)[0]
     assert row["site"] == first["site"] and shared.plain(row["name"]) in told
     assert f"{say(lang, 'why.loss')}: {people(row['loss'])}" in told and say(lang, "why.groups") in told
+
+
+def with_plan(study: Path, more: str) -> Path:
+    text = (study / "study.toml").read_text(encoding="utf-8")
+    (study / "study.toml").write_text(text.replace("\n[map]", f"{more}\n[map]"), encoding="utf-8")
+    return study
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_what_was_left_out_is_told(study, monkeypatch, lang):
+    with_plan(study, "time_limit_s = 1e-9\nrobustness = 3\ntradeoff = true")
+    test = opened(study, monkeypatch, lang=lang)
+    assert not test.exception and not test.error
+    (warning,) = test.warning
+    result = run(load_study(study))
+    assert len(result.left_out) == 4 and warning.value == shared.plain(figures.left_out(result, lang))
+
+
+def test_nothing_is_said_to_be_left_out_where_nothing_is(study, monkeypatch):
+    assert not opened(study, monkeypatch).warning
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_what_became_of_the_last_programme_is_told(study, monkeypatch, lang):
+    small.book(study / "progress.xlsx", [
+        ["站点编号", "建设内容", "建设方式", "建设年度", "进展", "实际费用(万元)"],
+        ["C2", "新建", "共享", 2027, "已开放", 0.5], ["C1", "新建", "自建", 2028, "计划", None],
+        ["S2", "", "", "", "已关闭", None],
+    ])  # fmt: skip
+    with_plan(study, 'progress = "progress.xlsx"')
+    test = opened(study, monkeypatch, lang=lang)
+    assert not test.exception and not test.error
+    result = run(load_study(study))
+    told = figures.changes_told(result, lang)
+    assert shared.plain(told) in [m.value for m in test.markdown]
+    assert f"{say(lang, 'change.done')} 1" in told and f"{say(lang, 'progress.closed')} 1" in told and "2027" in told
+    change = say(lang, "programme.change")
+    (table,) = (frame.value for frame in test.dataframe if change in frame.value)
+    assert table[change].tolist() == [say(lang, f"change.{c}") for c in result.changes["change"]]
+    assert table[say(lang, "workbook.change_year")].tolist()[:3] == ["2027", "2028", ""]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_selected_row_says_what_the_plan_would_be_without_it(study, monkeypatch, lang):
+    selection = {"selection": {"rows": [0, 1, 2], "columns": [], "cells": []}}
+    monkeypatch.setattr(page_of.st, "dataframe", lambda *_, key=None, **__: selection if key == "plan_rows" else None)
+    with_plan(study, 'robustness = 1\nrequired = ["C2"]')
+    result = run(load_study(study))
+    sure = result.robustness.actions
+    site = str(result.programme["site"].iat[0])
+    replanned, loss = sure.set_index("site").loc[site, ["replanned", "replanned_loss"]]
+    test = opened(study, monkeypatch, lang=lang)
+    assert not test.exception and not test.error
+    (told,) = (m.value for m in test.markdown if say(lang, "why.replanned_loss") in m.value)
+    wanted = f"{loss:.2%}" if replanned == "found" else say(lang, f"why.replanned_{replanned}")
+    assert f"{say(lang, 'why.replanned_loss')}: {shared.plain(wanted)}" in told
+    assert set(sure["replanned"]) == {"found", "none"}
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_with_seats_as_the_aim_it_is_told_why_there_are_no_substitutes(study, monkeypatch, lang):
+    selection = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    monkeypatch.setattr(page_of.st, "dataframe", lambda *_, key=None, **__: selection if key == "plan_rows" else None)
+    with_plan(study, 'objective = "served"\n[capacity]\nvisit_minutes = 60')
+    test = opened(study, monkeypatch, lang=lang)
+    assert not test.exception and not test.error
+    (told,) = (m.value for m in test.markdown if say(lang, "why.substitutes") in m.value)
+    assert shared.plain(say(lang, "why.with_seats")) in told
+    assert shared.plain(say(lang, "why.with_seats_why")) in [c.value for c in test.caption]
 
 
 def test_what_is_asked_for_is_what_a_run_gives(study, monkeypatch):
