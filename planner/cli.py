@@ -7,8 +7,10 @@ import gc
 import locale
 import math
 import os
+import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -24,6 +26,8 @@ from planner.words import Lang, say
 from planner.words.wording import on_a_terminal
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from rich.table import Table
 
     from planner.pipeline import Result
@@ -74,6 +78,9 @@ StudyPlace = Annotated[
     Path, typer.Argument(help="含 study.toml 的文件夹,或该文件 / folder with study.toml, or that file", metavar="STUDY")
 ]
 
+_INTERRUPTED = 130
+# Steps that Ctrl-C ends, what they found being kept; and seconds that they have for it until another Ctrl-C is heard.
+_SEARCHES, _ENDING_S = ("plan", "robustness", "trade_off"), 10.0
 # Seconds between two lines on how a search stands, where there is no terminal.
 _LINE_S = 2.0
 # Whatever complains about words on the command line: newer typers carry a copy of click, older ones import it.
@@ -90,7 +97,11 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8" if not stream.isatty() else None, errors="replace")
     try:
         with plain_ctrl_c():
-            sys.exit(app(standalone_mode=False) or 0)
+            code = app(standalone_mode=False) or 0
+        if code == _INTERRUPTED:
+            # What newer typers make of Ctrl-C.
+            raise KeyboardInterrupt
+        sys.exit(code)
     except _UsageError as error:
         error.show()
         sys.exit(error.exit_code)
@@ -99,7 +110,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _echo(say(_state["lang"], "cli.interrupted"), err=True)
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     except Exception:  # what no check foresaw: the user gets a sentence, and who mends it the traceback
         handle, log = tempfile.mkstemp(prefix="planner-error-", suffix=".log")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -147,6 +158,8 @@ def _steps(live: bool | None = None) -> Iterator["_Steps"]:
 class _Steps:
     """Shows the step at work on a terminal, with the seconds of those that are done; stays quiet in a pipe unless lines are asked for.
 
+    A Ctrl-C that ended a search is the last that counts until the next search: nobody loses the plan that it kept by pressing twice.
+
     Args:
         live: whether to show anything; None is on a terminal only.
     """
@@ -160,13 +173,39 @@ class _Steps:
         self.began = time.perf_counter()
         self.step: str | None = None
         self.heard_s = -math.inf
+        # Whoever runs this in the background, or in a thread, has said what Ctrl-C is to do.
+        self.ours = (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+        self.stopped_s, self.told = -math.inf, False
 
     def __call__(self, step: str) -> None:
         self._tick()
+        self._heed_ctrl_c(step)
         self.step, self.began = say(_state["lang"], f"step.{step}"), time.perf_counter()
         if self.status:
             self.status.update(f"{self.step} …")
             self.status.start()
+
+    def _heed_ctrl_c(self, step: str) -> None:
+        """Hear Ctrl-C while something is sought; once it was heard, let nothing disturb what follows, nor the processes begun then."""
+        if not self.ours:
+            return
+        if step in _SEARCHES:
+            signal.signal(signal.SIGINT, self._stop)
+        elif self.stopped_s > -math.inf:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            if not self.told:
+                self.console.print(say(_state["lang"], "cli.finishing"), highlight=False, markup=False, soft_wrap=True)
+            self.told = True
+
+    def _stop(self, number: int, frame: "FrameType | None") -> None:
+        now = time.perf_counter()
+        if now < self.stopped_s + _ENDING_S:
+            return
+        self.stopped_s = now
+        signal.default_int_handler(number, frame)
 
     def follow(self, settings: "PlanSettings | None") -> "Callable[[Progress], None] | None":
         """Return a listener that shows the best plan, the bound, their gap and the time while the plan is solved."""
@@ -203,11 +242,13 @@ class _Steps:
             self.console.print(f"✓ {self.step} {time.perf_counter() - self.began:.1f} s", highlight=False, markup=False)
 
     def close(self) -> None:
-        """End the display."""
+        """End the display, and hear Ctrl-C as before."""
         self._tick()
         self.step = None
         if self.status:
             self.status.stop()
+        if self.ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @app.callback(invoke_without_command=True)

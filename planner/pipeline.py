@@ -349,8 +349,10 @@ def plan_on(
         wobbled = robustness(terrain, settings, made, actions, trials=settings.robustness)
         sure = wobbled if len(wobbled.trials) else None
         left_out += wobbled.left_out
-    tradeoff, missing = _trade_off(study, made)
+    tradeoff, missing = _trade_off(study, made, progress)
     left_out += missing
+
+    progress("norms")
     return Result(
         study=study,
         run_id=run_id(study, inputs.hashes) if solve else f"{run_id(study, inputs.hashes)}-today",
@@ -639,12 +641,13 @@ def _cost_by_year(settings: PlanSettings, actions: pd.DataFrame, record: Record 
     return {year: cost + sunk.get(year, 0.0) for year, cost in costs.items()}
 
 
-def _trade_off(study: Study, made: Made | None) -> tuple[pd.DataFrame, tuple[LeftOut, ...]]:
+def _trade_off(study: Study, made: Made | None, progress: Progress) -> tuple[pd.DataFrame, tuple[LeftOut, ...]]:
     """Return what more and less money buys, where the study asks."""
     wanted = study.plan is not None and study.plan.tradeoff and made is not None and made.plan.found
     if not wanted:
         return pd.DataFrame(columns=list(TRADEOFF_COLUMNS)), ()
     assert made is not None and study.plan is not None
+    progress("trade_off")
     return trade_off(made, study.plan)
 
 

@@ -13,17 +13,17 @@ import numpy as np
 import pandas as pd
 
 from planner.coverage import Floats, Ints
-from planner.errors import InputError
+from planner.errors import InputError, Words
 from planner.programme import price_levels
 from planner.siting import Reason, Rule, rules
 from planner.study import PlanSettings
-from planner.words import say
 
 CHANGE_COLUMNS = (
     "site",
     "action_id",  # as planned last; empty where the site was not in the last programme
     "year",  # as planned last; 0 likewise
     "progress",  # planned, begun, open, closed; empty likewise
+    "actual_cost",  # in money of that year, as the progress table has it; NaN where it says none
     "action_now",  # empty where nothing is done there any more
     "year_now",
     "change",  # done, kept, moved, other, new or dropped
@@ -114,15 +114,18 @@ def _action_of(entry: Mapping[Any, Any], actions: pd.DataFrame) -> int:
             if entry[column]:
                 fits = fits & (actions[column] == entry[column]).to_numpy()
     found = np.flatnonzero(fits)
-    if len(found) == 1:
-        return int(found[0])
     file, _, number = str(entry["source"]).rpartition("#")
+    at = {"file": file, "row": number, "column": entry["said_in"]}
+    if len(found) == 1:
+        action = int(found[0])
+        other = [c for c in ("action", "mode") if entry[c] and entry[c] != actions[c].iat[action]]
+        if other:
+            words = Words(f"{column}.{entry[column]}" for column in other)
+            raise InputError("progress_contradicts", **at, action_id=entry["action_id"], text=words)
+        return action
     said = entry["action_id"] or "/".join(str(entry[c]) for c in ("site", "action", "mode") if entry[c])
     key = "progress_ambiguous" if len(found) else "progress_action"
-    raise InputError(
-        key, file=file, row=number, column=say("zh", "programme.action_id"), site=entry["site"], text=said,
-        choices=", ".join(at_site[:8]) or "–",
-    )  # fmt: skip
+    raise InputError(key, **at, site=entry["site"], text=said, choices=", ".join(at_site[:8]) or "–")
 
 
 def rules_of(record: Record, actions: pd.DataFrame, settings: PlanSettings) -> tuple[Rule, ...]:
@@ -208,6 +211,7 @@ def changes(record: Record | None, chosen: pd.DataFrame, settings: PlanSettings 
                 "action_id": entry["action_id"],
                 "year": int(entry["year"]),
                 "progress": entry["state"],
+                "actual_cost": float(entry["actual_cost"]),
                 "action_now": here["id"] if here else "",
                 "year_now": int(here["year"]) if here else 0,
                 "change": _change(entry, here, first),
@@ -216,7 +220,7 @@ def changes(record: Record | None, chosen: pd.DataFrame, settings: PlanSettings 
         )
     for site, row in now.items():
         told.append(
-            {"site": site, "action_id": "", "year": 0, "progress": "", "action_now": row["id"],
+            {"site": site, "action_id": "", "year": 0, "progress": "", "actual_cost": np.nan, "action_now": row["id"],
              "year_now": int(row["year"]), "change": "new", "source": row["source"]}
         )  # fmt: skip
     return pd.DataFrame(told, columns=list(CHANGE_COLUMNS))

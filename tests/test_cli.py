@@ -263,3 +263,52 @@ def test_ctrl_c_in_a_compiled_kernel_is_an_interruption(
 )
 def test_sheets_named_one_by_one_add_up(given: list[str], wanted: tuple[str, ...]):
     assert cli._wanted(given, False, False, None, None)["sheets"] == wanted
+
+
+# Ctrl-C while the plan is sought, and again while what was found is put in order, while files are written and by a second process.
+PRESSED = """
+import signal, sys
+from planner import cli, deliver, pipeline
+
+def first(name, module):
+    function = getattr(module, name)
+    def pressed(*args, **options):
+        signal.raise_signal(signal.SIGINT)
+        return function(*args, **options)
+    setattr(module, name, pressed)
+
+if "search" in sys.argv[1]:
+    cli._Steps.follow = lambda *_: lambda *_: signal.raise_signal(signal.SIGINT)
+for name in ("chosen_actions", "programme"):
+    if name in sys.argv[1]:
+        first(name, pipeline)
+for name in ("write_layers", "write_document"):
+    if name in sys.argv[1]:
+        first(name, deliver)
+sys.argv = ["planner", *sys.argv[2:]]
+cli.main()
+"""
+
+
+def pressed(where: str, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", PRESSED, where, *map(str, words)]
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environment, check=False)
+
+
+def test_ctrl_c_pressed_again_does_not_lose_the_plan_that_the_first_one_kept(small_study: Path, tmp_path: Path):
+    change(small_study, "budget = [3.0, 3.0]", "budget = [3.0, 3.0]\nmip_gap = 0.0\nrobustness = 2")
+    where = "search chosen_actions programme write_layers write_document"
+    done = pressed(where, "run", small_study, "--out", tmp_path / "out", "--lang", "en")
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert done.stderr.count(say("en", "cli.finishing")) == 1
+    plan = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))["plan"]
+    assert plan["stopped_by"] == "interrupted" and plan["actions"]
+    assert {"plan.gpkg", "programme.xlsx", "report.docx", "map.html", "maps"} <= set(leave(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("where", ["chosen_actions", "write_layers"])
+def test_a_first_ctrl_c_after_the_search_ends_the_run_and_writes_nothing(small_study: Path, tmp_path: Path, where: str):
+    done = pressed(where, "run", small_study, "--out", tmp_path / "out", "--lang", "en")
+    assert done.returncode == 130 and done.stderr.strip() == say("en", "cli.interrupted")
+    assert leave(tmp_path) == ["study"]

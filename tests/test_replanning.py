@@ -1,11 +1,13 @@
 """Planning anew after reality differs: against every plan that keeps what is settled and changes no more than asked."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
+import small_study as small
 from test_plans import World, done, mean, study_with, world
 
 from planner import plans
@@ -18,7 +20,7 @@ from planner.report.story import Text, story
 from planner.report.workbook import write_workbook
 from planner.siting.watch import Watch
 from planner.study import load_study
-from planner.summary import summary
+from planner.summary import summary, summary_json
 
 HEAD = ["站点编号", "建设内容", "建设方式", "建设年度", "进展", "实际费用(万元)"]
 OPEN = ["C2", "新建", "共享", 2027, "已开放", 0.5]
@@ -228,7 +230,22 @@ def test_a_comparison_that_is_broken_off_leaves_the_plan(
         (["C1", "新建", "", 2027, "计划", None], ("第 3 行", "几种", "C1/build/joint_build")),
         (["C1", "新建", "联建", 2027, "已开放", "很多"], ("第 3 行", "实际费用", "很多")),
         (["C1", "新建", "联建", 2027, "已开放", -1], ("第 3 行", "实际费用", "-1")),
-        (["S1", "", "", "", "已关闭", 1.0], ("第 3 行", "建设年度")),
+        (["S1", "", "", "", "已关闭", 1.0], ("第 3 行", "建设年度", "是空的")),
+        (["", "新建", "联建", 2027, "计划", None], ("第 3 行", "站点编号", "是空的")),
+        (["=C2", "新建", "共享", 2027, "计划", None], ("第 3 行", "站点编号", "公式")),
+        (["C2", "新建", "共享", 2027, "=1", None], ("第 3 行", "进展", "公式")),
+        (["C2", "新建", "共享", "=2027", "计划", None], ("第 3 行", "建设年度", "公式")),
+        (["S1", "", "", "=2027", "已关闭", None], ("第 3 行", "建设年度", "公式")),
+        (["C2", "新建", "共享", 2027, "已开放", "=0.2+0.3"], ("第 3 行", "实际费用", "公式")),
+        (["C2", "新建", "=共享", 2027, "计划", None], ("第 3 行", "建设方式", "公式")),
+        (["C2", "新健", "共享", 2027, "计划", None], ("第 3 行", "建设内容", "新健", "错时延时")),
+        (["C2", "新建", "共亨", 2027, "计划", None], ("第 3 行", "建设方式", "共亨", "共享")),
+        (["C2", "新建", "自建", 2027, "计划", None], ("第 3 行", "建设内容/建设方式", "C2/build/shared")),
+        (["C1", "新建", "联建", 0, "计划", None], ("第 3 行", "建设年度", "「0」")),
+        (["C1", "新建", "联建", "明年", "计划", None], ("第 3 行", "建设年度", "明年")),
+        (["C1", "新建", "联建", 2027.5, "计划", None], ("第 3 行", "建设年度", "2027.5")),
+        (["C1", "新建", "联建", 2027, "已开放", 1e20], ("第 3 行", "实际费用", "大得不合情理")),
+        (["C1", "新建", "联建", 2027, "已开放", "inf"], ("第 3 行", "实际费用", "inf")),
     ],
 )
 def test_a_row_that_cannot_be_understood_is_named(tmp_path: Path, row: list[Any], said: tuple[str, ...]) -> None:
@@ -239,10 +256,59 @@ def test_a_row_that_cannot_be_understood_is_named(tmp_path: Path, row: list[Any]
     assert [word for word in said if word not in text] == []
 
 
-def test_a_site_twice_is_named_with_both_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", [OPEN, ["C2", "", "", 2028, "已关闭", None]])
+def test_a_site_twice_is_named_with_both_rows(tmp_path: Path, again: list[Any]) -> None:
     with pytest.raises(InputError) as error:
-        run(load_study(study(tmp_path, [OPEN, PLANNED[0], OPEN])))
-    assert "第 5 行" in error.value.text("zh") and "第 3 行" in error.value.text("zh")
+        run(load_study(study(tmp_path, [OPEN, PLANNED[0], again])))
+    text = error.value.text("zh")
+    assert "第 5 行" in text and "第 3 行" in text and "站点编号" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["错时延时", "共享"], "错时延时"),
+        (["新建", "自建"], "自建"),
+        (["", "自建"], "自建"),
+        (["", ""], ""),
+        (["新建", "共享"], ""),
+    ],
+)
+def test_an_action_id_that_the_rest_of_its_row_contradicts_is_named(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    folder = study(tmp_path, [])
+    small.book(folder / "progress.xlsx", [["行动编号", *HEAD], ["C2/build/shared", "C2", *words, *OPEN[3:]]])
+    if not said:
+        assert run(load_study(folder)).actions.set_index("site").loc["C2", "cost"] == 0.5
+        return
+    with pytest.raises(InputError) as error:
+        run(load_study(folder))
+    text = error.value.text("zh")
+    assert "第 2 行「行动编号」" in text and f"「{said}」" in text and "C2/build/shared" in text
+
+
+@pytest.mark.parametrize("rows", [None, [HEAD], [HEAD, [""] * 6], [["站点编号", "建设年度"], ["C2", 2027]]])
+def test_a_table_that_says_nothing_is_told_as_such(tmp_path: Path, rows: list[list[Any]] | None) -> None:
+    folder = study(tmp_path, [])
+    small.book(folder / "progress.xlsx", rows or [])
+    with pytest.raises(InputError) as error:
+        run(load_study(folder))
+    assert "progress.xlsx" in error.value.text("zh")
+    assert ("表头" if rows is None or rows[0] == HEAD else "进展") in error.value.text("zh")
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "utf-8-sig", "utf-16"])
+def test_a_progress_table_as_csv_is_read_whatever_its_encoding(tmp_path: Path, encoding: str) -> None:
+    folder = study(tmp_path, [])
+    rows = [HEAD, ["C2", "新建", "共享", "2027年", "已投用", "5000元"], ["S2", "无", "—", "", "停用", ""]]
+    text = "\n".join(",".join(map(str, row)) for row in rows)
+    (folder / "progress.csv").write_bytes(text.encode(encoding))
+    file = folder / "study.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace("progress.xlsx", "progress.csv"), encoding="utf-8")
+    result = run(load_study(folder))
+    assert result.actions.set_index("site").loc["C2", ["year", "cost"]].tolist() == [2027, 0.5]
+    assert result.changes["progress"].tolist()[:2] == ["open", "closed"] and not len(result.rejects)
 
 
 @pytest.mark.parametrize("rule", ["replan_from = 2031", "max_changes = -1"])
@@ -273,14 +339,24 @@ def test_the_template_of_a_programme_gives_the_same_programme_again(tmp_path: Pa
         write_progress(summary(before), folder / file, lang=lang, name="summary.json")
 
 
-def test_a_programme_planned_anew_can_be_planned_anew(tmp_path: Path) -> None:
-    folder = study(tmp_path, [OPEN, *PLANNED, ["S2", "", "", "", "已关闭", None]])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_programme_planned_anew_can_be_planned_anew(tmp_path: Path, whole: bool) -> None:
+    """What was spent on what is open or closed, and an estimate beside a plan, go on from table to table."""
+    dearer = [*PLANNED[1][:5], 0.8]
+    rows = [OPEN, dearer, ["C1", "", "", 2027, "已关闭", 0.4], ["S2", "", "", "", "已关闭", None]]
+    folder = study(tmp_path, rows, budget="[3.0, 3.2]")
     before = run(load_study(folder))
-    (folder / "progress.xlsx").unlink()
-    write_progress(summary(before), folder / "progress.xlsx", lang="zh", name="summary.json")
-    after = run(load_study(folder))
-    assert after.actions[["id", "year", "cost"]].equals(before.actions[["id", "year", "cost"]])
-    assert after.sites_today.set_index("id").loc["S2", "status"] == "closed"
+    told = json.loads(summary_json(before)) if whole else summary(before)
+    for _ in range(2):
+        (folder / "progress.xlsx").unlink()
+        write_progress(told, folder / "progress.xlsx", lang="zh", name="summary.json")
+        after = run(load_study(folder))
+        assert after.actions[["id", "year", "cost"]].equals(before.actions[["id", "year", "cost"]])
+        assert after.sites_today.set_index("id").loc["S2", "status"] == "closed"
+        assert after.cost_by_year == pytest.approx(before.cost_by_year)
+        assert after.funds["sunk"].tolist() == [0.4, 0.0]
+        told = summary(after)
+    assert after.actions.set_index("site").loc[["C2", "S1"], "cost"].tolist() == [0.5, 0.8]
 
 
 def test_the_workbook_and_the_report_tell_what_changed(tmp_path: Path) -> None:

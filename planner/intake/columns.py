@@ -16,6 +16,9 @@ from planner.intake.headings import HEADINGS
 from planner.intake.table import RawTable
 from planner.words import meanings
 
+# More money than this is a slip of the keyboard, as in study.toml. Sums of people are looked at where they are made.
+_MOST = {"cell_amount": 1e12}
+
 
 def need(table: RawTable, *fields: str) -> None:
     """Refuse a table that lacks one of ``fields``."""
@@ -35,7 +38,7 @@ def text(table: RawTable, field: str) -> pd.Series:
 def amounts(
     table: RawTable, field: str, units: Mapping[str, float], key: str, *, may_be_empty: bool = False
 ) -> pd.Series:
-    """Return a column as finite numbers of 0 or more; refuse the first cell that is none, with what stood in it.
+    """Return a column as numbers of 0 or more and within reason; refuse the first cell that is none, with what stood in it.
 
     A cell that says nothing is refused too, or NaN where it ``may_be_empty``.
     """
@@ -52,6 +55,10 @@ def amounts(
         if not cell.strip():
             raise InputError("cell_empty", file=table.file, row=row, column=heading)
         raise InputError(key, file=table.file, row=row, column=heading, text=cell)
+    if (beyond := (found > _MOST.get(key, np.inf)).to_numpy()).any():
+        first = int(beyond.argmax())
+        row, heading, cell = table.rows.index[first], table.headings[field], str(table.rows[field].iloc[first])
+        raise InputError("cell_too_much", file=table.file, row=row, column=heading, text=cell)
     return found
 
 

@@ -29,7 +29,7 @@ from planner.study import STUDY_FILE, Study, load_study
 from planner.words import LANGS, Lang, say
 from planner.workspace import draft, midway, shelf
 
-RUN_STEPS = ("read", "network", "coverage", "plan", "programme")
+RUN_STEPS = ("read", "network", "coverage", "plan", "programme", "norms")
 LANGUAGE_NAMES: dict[Lang, str] = {"zh": "中文", "en": "English"}
 # What is kept in memory when it is done; the one that nobody has asked for longest goes when another comes. Plans on the same files share
 # all that is large.

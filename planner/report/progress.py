@@ -5,6 +5,7 @@ Takes what summary.json holds; writes xlsx with a list to choose from, or csv. `
 
 import csv
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -60,19 +61,29 @@ def _rows(summary: dict[str, Any], lang: Lang) -> list[list[Any]]:
     known = {row["site"]: row for row in plan.get("changes", [])}
     rows = []
     for action in plan["actions"]:
-        state = known.get(action["site"], {}).get("progress") or "planned"
-        cost = float(action["cost"])
+        before = known.get(action["site"], {})
+        state = before.get("progress") or "planned"
+        # What was spent is spent, and a better estimate that stood beside the same plan goes on.
+        planned_so = state == "planned" and before.get("action_id") == action["id"]
+        told = state in ("begun", "open") or (planned_so and _amount(before) is not None)
+        cost = round(float(action["cost"]), 4)
         rows.append(
             [action["id"], action["site"], action.get("name") or "", term(lang, "action", action["action"]),
-             term(lang, "mode", action["mode"]), int(action["year"]), round(cost, 4), say(lang, f"progress.{state}"),
-             round(cost, 4) if state in ("begun", "open") else None, ""]
+             term(lang, "mode", action["mode"]), int(action["year"]), cost, say(lang, f"progress.{state}"),
+             cost if told else None, ""]
         )  # fmt: skip
     for row in known.values():
         if row["progress"] == "closed":
-            rows.append(
-                ["", row["site"], "", "", "", row["year"] or None, None, say(lang, "progress.closed"), None, ""]
-            )
+            # What was lost on a site that closed stays lost.
+            closed = say(lang, "progress.closed")
+            rows.append(["", row["site"], "", "", "", row["year"] or None, None, closed, _amount(row), ""])
     return rows
+
+
+def _amount(row: dict[str, Any]) -> float | None:
+    """Return the actual cost that a row of the last progress table said; None where it said none."""
+    cost = row.get("actual_cost")
+    return None if cost is None or math.isnan(cost) else round(float(cost), 4)
 
 
 def _csv(heads: list[str], rows: list[list[Any]]) -> bytes:
