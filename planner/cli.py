@@ -242,12 +242,13 @@ class _Steps:
             self.console.print(f"✓ {self.step} {time.perf_counter() - self.began:.1f} s", highlight=False, markup=False)
 
     def close(self) -> None:
-        """End the display, and hear Ctrl-C as before."""
+        """End the display, and hear Ctrl-C as before, unless it was to be ignored to the end."""
         self._tick()
         self.step = None
         if self.status:
             self.status.stop()
-        if self.ours:
+        # Whoever presses until the command ends has what was written told, and no other exit code.
+        if self.ours and not self.told:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -285,6 +285,8 @@ for name in ("chosen_actions", "programme"):
 for name in ("write_layers", "write_document"):
     if name in sys.argv[1]:
         first(name, deliver)
+if "end" in sys.argv[1]:
+    first("_tell_how_sure", cli)
 sys.argv = ["planner", *sys.argv[2:]]
 cli.main()
 """
@@ -298,7 +300,7 @@ def pressed(where: str, *words: object) -> subprocess.CompletedProcess[str]:
 
 def test_ctrl_c_pressed_again_does_not_lose_the_plan_that_the_first_one_kept(small_study: Path, tmp_path: Path):
     change(small_study, "budget = [3.0, 3.0]", "budget = [3.0, 3.0]\nmip_gap = 0.0\nrobustness = 2")
-    where = "search chosen_actions programme write_layers write_document"
+    where = "search chosen_actions programme write_layers write_document end"
     done = pressed(where, "run", small_study, "--out", tmp_path / "out", "--lang", "en")
     assert done.returncode == 0 and "Traceback" not in done.stderr
     assert done.stderr.count(say("en", "cli.finishing")) == 1
