@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -606,6 +606,8 @@ def app_command(
     """打开网页应用(仅本机)/ Open the app in a browser; it listens on this computer only."""
     from importlib.resources import files
 
+    # The server whole, before the work begins beside it: two threads that import the same at once may see half of it.
+    from streamlit.web import bootstrap  # noqa: F401
     from streamlit.web import cli as streamlit
 
     from planner.study import load_study
@@ -629,15 +631,25 @@ def app_command(
         "theme.baseFontSize": 14,
     }
     options = [f"--{name}={value}" for name, value in settings.items()]
-    # The work begins while the server and the browser start. Imported before: two threads that import at once may see half of it.
-    from planner.pages import shared
-
-    shared.begin()
+    # The work begins while the server and the browser start.
+    beginning = threading.Thread(target=_begin, name="planner-begin", daemon=True)
+    beginning.start()
     # In this process, so that whoever stops the planner stops the server.
     try:
         streamlit.main(["run", entry, *options], prog_name="streamlit", standalone_mode=False)
     finally:
+        beginning.join()
+        from planner.pages import shared
+
         shared.leave()
+
+
+def _begin() -> None:
+    """Import what reads and measures, and begin with the study that the app shows first."""
+    with suppress(Exception):  # what is wrong is said on the page
+        from planner.pages import shared
+
+        shared.begin()
 
 
 @app.command()

@@ -21,6 +21,7 @@ import streamlit as st
 
 from planner import embedded, pipeline
 from planner.errors import InputError, PlannerError
+from planner.pages import mapfiles
 from planner.pipeline import Measured, Progress, Result
 from planner.saving import revision
 from planner.siting import Listener
@@ -314,7 +315,13 @@ def adopt(shown: Study, key: str) -> None:
 
 def planned(shown: Study, *, progress: Progress, listener: Listener | None = None) -> Result:
     """Return the result of a study; plans that differ in budgets, rules or aims alone share what is measured."""
-    return pipeline.plan_on(measured(shown, progress=progress), shown, progress=progress, listener=listener)
+    known = measured_already(shown) is not None
+    ground = measured(shown, progress=progress)
+    if shown.plan is not None and not known:
+        # Somebody waits for the first picture, and a search beside it would take half of the processor's time from it.
+        today = today_of(study_key(shown), ground, shown)
+        mapfiles.assets(today.run_id, shown.language, today)
+    return pipeline.plan_on(ground, shown, progress=progress, listener=listener)
 
 
 def measured(shown: Study, *, progress: Progress) -> Measured:

@@ -2,14 +2,10 @@
 
 Takes a result and what to show of it; gives back what was done to it. Weighed against streamlit-folium: the same page, layers and data,
 but no map has to be built in Python and compared in the browser for each step, a marker can be dragged, and a change is a message of a few
-bytes (benchmarks/app.py has the figures). Leaflet, the plan's data and the scripts are files that the browser loads once.
+bytes (benchmarks/app.py has the figures). Leaflet, the plan's data and the scripts are files that the browser loads once (`mapfiles`).
 """
 
-import hashlib
-import tempfile
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,34 +14,13 @@ import streamlit.components.v1 as components
 from numpy.typing import NDArray
 
 from planner.draw import webparts
-from planner.draw.webdata import circle_view, plan_data, service_view
+from planner.draw.webdata import circle_view, service_view
+from planner.pages import mapfiles
 from planner.pipeline import Result
 from planner.words import Lang
 
-# A component declared with a folder makes Streamlit serve the folder. Files are named by what they hold, so a browser may keep them.
-_folder = tempfile.TemporaryDirectory(prefix="planner-map-")
-
-
-def _lay(text: str, kind: str) -> str:
-    """Write a file that is named by what it holds; return its address from the map's page."""
-    content = text.encode("utf-8")
-    name = f"{hashlib.sha256(content).hexdigest()[:16]}.{kind}"
-    file = Path(_folder.name) / name
-    if not file.exists():
-        file.write_bytes(content)
-    return name
-
-
-def _page() -> None:
-    """Write the page that the frame shows."""
-    here = files("planner.pages")
-    script = _lay(here.joinpath("map.js").read_text(encoding="utf-8"), "js")
-    page = here.joinpath("map.html").read_text(encoding="utf-8").replace("MAP_SCRIPT", script)
-    (Path(_folder.name) / "index.html").write_text(page, encoding="utf-8", newline="\n")
-
-
-_page()
-_map = components.declare_component("planner_map", path=_folder.name)
+# A component declared with a folder makes Streamlit serve the folder.
+_map = components.declare_component("planner_map", path=mapfiles.folder())
 
 
 @dataclass(frozen=True)
@@ -107,7 +82,7 @@ def show_map(
         step: maps with the same word here move in step.
         listens: whether what is done to the map runs the page again; `event` then tells it.
     """
-    scripts, styles, layers = _assets(result.run_id, lang, result)
+    scripts, styles, layers = mapfiles.assets(result.run_id, lang, result)
     _map(
         key=_name(result, lang, key), default=None, height=height, scripts=scripts, styles=styles, layers=layers, state=state,
         clock=clock, edit=edit, view=view, step=step, listens=listens,
@@ -123,27 +98,16 @@ def units(result: Result, rows: NDArray[np.int64]) -> dict[str, list[int]]:
 @st.cache_resource(max_entries=30, show_spinner=False)
 def service_look(run_id: str, service: str, _result: Result) -> str:
     """Lay down the look at one service alone; return its address."""
-    return _lay(webparts.json_text(service_view(_result, service)), "json")
+    return mapfiles.lay(webparts.json_text(service_view(_result, service)), "json")
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def circle_look(run_id: str, lang: Lang, _result: Result) -> str:
     """Lay down the look at circles against streets; return its address."""
-    return _lay(webparts.json_text(circle_view(_result, lang)), "json")
+    return mapfiles.lay(webparts.json_text(circle_view(_result, lang)), "json")
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _numbers(run_id: str, _result: Result) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     is_line = _result.demand["line"].notna().to_numpy()
     return is_line, np.where(is_line, np.cumsum(is_line), np.cumsum(~is_line)) - 1
-
-
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _assets(run_id: str, lang: Lang, _result: Result) -> tuple[list[str], list[str], list[list[Any]]]:
-    """Lay down what the browser loads; return the scripts' and styles' addresses, and the layers with their labels."""
-    data = plan_data(_result, lang)
-    scripts = [
-        _lay(text, "js") for text in (webparts.leaflet_script(), webparts.data_script(data), webparts.asset("web.js"))
-    ]
-    styles = [_lay(text, "css") for text in (webparts.leaflet_style(), webparts.asset("web.css"))]
-    return scripts, styles, webparts.layers(data)
