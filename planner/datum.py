@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pyproj import Proj, Transformer
+from pyproj import CRS, Proj, Transformer
 
 Datum = Literal["WGS-84", "GCJ-02", "BD-09", "CGCS2000"]
 Degrees = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -114,7 +114,7 @@ class Reading:
 
 
 @cache
-def transformer(source: str, target: str) -> Transformer:
+def transformer(source: str | CRS, target: str) -> Transformer:
     """Return what turns x, y of one CRS into another's, made once: making one takes a tenth of a second."""
     return Transformer.from_crs(source, target, always_xy=True)
 

@@ -135,7 +135,9 @@ def remedies(gain: csr_array, gap_weight: Floats, actions: pd.DataFrame) -> pd.D
     Returns:
         Columns `REMEDY_COLUMNS`, a row a gap; empty where nothing helps. ``remedy_share`` is the share of the gap that it takes away.
     """
-    cost = (actions["capital_cost"] + actions["operating_cost"]).to_numpy(dtype=float)
+    words = [actions[column].to_numpy(dtype=object) for column in ("id", "site", "mode")]
+    capital, operating = (actions[column].to_numpy(dtype=float) for column in ("capital_cost", "operating_cost"))
+    cost = capital + operating
     rows: list[tuple[Any, ...]] = []
     for gap in range(gain.shape[0]):
         span = slice(gain.indptr[gap], gain.indptr[gap + 1])
@@ -150,18 +152,9 @@ def remedies(gain: csr_array, gap_weight: Floats, actions: pd.DataFrame) -> pd.D
             best = min(np.flatnonzero(closes), key=lambda k: (cost[action[k]], -given[k], action[k]))
         else:
             best = min(np.arange(len(action)), key=lambda k: (-round(given[k], 9), cost[action[k]], action[k]))
-        chosen = actions.iloc[int(action[best])]
-        rows.append(
-            (
-                chosen["id"],
-                chosen["site"],
-                chosen["mode"],
-                float(chosen["capital_cost"]),
-                float(chosen["operating_cost"]),
-                float(given[best]),
-                float(given[best] / gap_weight[gap]),
-            )
-        )
+        chosen = action[best]
+        figures = (capital[chosen], operating[chosen], given[best], given[best] / gap_weight[gap])
+        rows.append((*(column[chosen] for column in words), *map(float, figures)))
     table = pd.DataFrame(rows, columns=list(REMEDY_COLUMNS))
     for number, column in enumerate(REMEDY_COLUMNS[:3]):
         # As objects, so that nothing is None: a column of text would say NaN, which is true.

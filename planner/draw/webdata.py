@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from pyproj import CRS
 
 from planner.areas import service_areas
 from planner.coverage import at_work
+from planner.datum import transformer
 from planner.draw import style
 from planner.gaps import left_over
 from planner.hours import week_mask
@@ -120,11 +122,11 @@ def encode(shapes: NDArray[np.object_] | gpd.GeoSeries) -> list[list[int]]:
     """Return each line's vertices as whole millionths of a degree: x, y, then the steps dx, dy, …
 
     Args:
-        shapes: lines in WGS-84; a shape of several lines gives one list a line.
+        shapes: lines, in WGS-84 where they have no CRS; a shape of several lines gives one list a line.
     """
     parts = shapely.get_parts(np.asarray(shapes, dtype=object))
     coords, part = shapely.get_coordinates(parts, return_index=True)
-    whole = np.rint(coords * DEGREE_PARTS).astype(np.int64)
+    whole = _whole(coords, getattr(shapes, "crs", None))
     first = np.r_[True, part[1:] != part[:-1]]
     steps = np.where(first[:, None], whole, np.diff(whole, axis=0, prepend=0))
     moved = first | (steps != 0).any(axis=1)
@@ -153,8 +155,14 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _lonlat(points: gpd.GeoSeries) -> NDArray[np.int64]:
     """Return points as whole millionths of a degree, shape (n, 2): longitude, latitude."""
-    degrees = shapely.get_coordinates(points.to_crs("EPSG:4326").to_numpy())
-    whole: NDArray[np.int64] = np.rint(degrees * DEGREE_PARTS).astype(np.int64)
+    return _whole(shapely.get_coordinates(points.to_numpy()), points.crs)
+
+
+def _whole(coords: NDArray[np.float64], crs: CRS | None) -> NDArray[np.int64]:
+    """Return coordinates as whole millionths of a degree. Shapes in degrees, which nobody needs, would take twice as long."""
+    if crs is not None:
+        coords = np.column_stack(transformer(crs, "EPSG:4326").transform(*coords.T))
+    whole: NDArray[np.int64] = np.rint(coords * DEGREE_PARTS).astype(np.int64)
     return whole
 
 
@@ -169,7 +177,7 @@ def _streets(streets: gpd.GeoDataFrame) -> list[list[list[int]]]:
     """Return the base map's lines in three ranks: lanes, streets, main roads."""
     widths = [style.street_width(str(kind)) for kind in streets.get("highway", [""] * len(streets))]
     rank = np.digitize(widths, STREET_STEPS)
-    lines = streets.geometry.simplify(BASE_TOLERANCE_M).to_crs("EPSG:4326").to_numpy()
+    lines = streets.geometry.simplify(BASE_TOLERANCE_M)
     return [encode(lines[rank == number]) for number in range(3)]
 
 
@@ -244,7 +252,7 @@ def _demand(result: Result, moments: list[int], pattern_of: NDArray[np.int64]) -
             "pattern": [which[rows].tolist() for which in pattern_of],
         }
 
-    lines = gpd.GeoSeries(demand["line"][is_line].to_numpy(), crs=demand.crs).to_crs("EPSG:4326")
+    lines = gpd.GeoSeries(demand["line"][is_line].to_numpy(), crs=demand.crs)
     metres = demand["length_m"][is_line].to_numpy(dtype=float)
     points = _lonlat(demand.geometry[~is_line])
     return {
