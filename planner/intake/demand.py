@@ -78,15 +78,14 @@ def _line_demand(
     Streets are cut at zone borders and into equal pieces of at most ``piece_m``; each piece is a unit measured from its midpoint.
     """
     swept = streets[streets["highway"].map(settings.width_m).fillna(0) > 0]
-    pieces: list[tuple[int, shapely.LineString, str]] = []
     lines = swept.geometry.to_numpy()
     inside = _cut_by_zones(lines, zones) if len(zones) else _cut_by_area(lines, area)
-    counts = np.ceil(shapely.length([line for _, line, _ in inside]) / settings.piece_m - 1e-9).astype(int)
-    for (street, line, zone), count in zip(inside, counts.tolist(), strict=True):
-        pieces += [(street, piece, zone) for piece in equal_pieces(line, max(1, count))]
-    if not pieces:
+    if not inside:
         raise InputError("no_swept_streets", file="study.toml", number=number)
-    of_street, line_of, zone_of = (list(column) for column in zip(*pieces, strict=True))
+    of_street, whole, zone_of = (np.array(column, dtype=object) for column in zip(*inside, strict=True))
+    counts = np.ceil(shapely.length(whole) / settings.piece_m - 1e-9).astype(int)
+    line_of, of = _cut_equally(whole, np.maximum(1, counts))
+    of_street, zone_of = of_street[of].astype(int), zone_of[of]
     lengths_m = shapely.length(line_of)
     of = swept.iloc[of_street]
     with np.errstate(over="ignore"):
@@ -155,17 +154,44 @@ def _line_parts(part: shapely.Geometry) -> list[shapely.LineString]:
 
 def equal_pieces(line: shapely.LineString, pieces: int) -> list[shapely.LineString]:
     """Return a line cut into ``pieces`` parts of the same length, in order."""
-    if pieces == 1:
-        return [line]
-    along = shapely.line_locate_point(line, shapely.points(shapely.get_coordinates(line)))
-    along[-1] = line.length  # a loop's last point would be found at its first
-    along = np.maximum.accumulate(along)
-    cuts = np.linspace(0, line.length, pieces + 1)
-    xy, cut_xy = shapely.get_coordinates(line), shapely.get_coordinates(shapely.line_interpolate_point(line, cuts))
-    return [
-        shapely.LineString(np.vstack([cut_xy[n], xy[(along > cuts[n]) & (along < cuts[n + 1])], cut_xy[n + 1]]))
-        for n in range(pieces)
-    ]
+    return list(_cut_equally(np.array([line], dtype=object), np.array([pieces]))[0])
+
+
+def _cut_equally(lines: np.ndarray, pieces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the parts of lines that are cut into so many of the same length, in order, and of which line each is.
+
+    All lines at once: a city has tens of thousands, and most are one piece.
+    """
+    of = np.repeat(np.arange(len(lines)), pieces)
+    parts, many = lines[of], np.flatnonzero(pieces > 1)
+    if len(many):
+        parts[pieces[of] > 1] = _parts(lines[many], pieces[many])
+    return parts, of
+
+
+def _parts(lines: np.ndarray, pieces: np.ndarray) -> np.ndarray:
+    """Return the parts of `_cut_equally` for lines of which each is cut."""
+    lengths_m = shapely.length(lines)
+    xy, of = shapely.get_coordinates(lines, return_index=True)
+    along = shapely.line_locate_point(lines[of], shapely.points(xy))
+    along[np.flatnonzero(np.diff(of, append=-1))] = lengths_m  # a loop's last point would be found at its first
+    along = pd.Series(along).groupby(of).cummax().to_numpy()
+    cut_of = np.repeat(np.arange(len(lines)), pieces + 1)
+    nth = np.arange(len(cut_of)) - (np.cumsum(pieces + 1) - pieces - 1)[cut_of]
+    last = nth == pieces[cut_of]
+    cuts = np.where(last, lengths_m[cut_of], nth * (lengths_m / pieces)[cut_of])
+    cut_xy = shapely.get_coordinates(shapely.line_interpolate_point(lines[cut_of], cuts))
+    # Each vertex goes behind the last cut that it is not before, if not on it; a cut ends a part and begins the next.
+    order = np.lexsort((np.repeat([0, 1], [len(cuts), len(along)]), np.append(cuts, along), np.append(cut_of, of)))
+    behind = np.empty(len(order), dtype=np.int64)
+    behind[order] = np.cumsum(order < len(cuts)) - 1
+    behind = behind[len(cuts) :]
+    inside = along > cuts[behind]
+    part_of = np.concatenate([np.flatnonzero(~last), behind[inside], np.flatnonzero(nth > 0) - 1])
+    coords = np.concatenate([cut_xy[~last], xy[inside], cut_xy[nth > 0]])
+    order = np.argsort(part_of, kind="stable")
+    first_of = np.unique(part_of[order], return_inverse=True)[1]
+    return np.asarray(shapely.linestrings(coords[order], indices=first_of))
 
 
 def _point_demand(
