@@ -22,11 +22,12 @@
       Object.assign(link, { rel: "stylesheet", href: address });
       document.head.append(link);
     }
-    return args.scripts.reduce((before, address) => before.then(() => new Promise((done, failed) => {
+    // Fetched side by side, run in their order.
+    return Promise.all(args.scripts.map((address) => new Promise((done, failed) => {
       const script = document.createElement("script");
-      Object.assign(script, { src: address, onload: done, onerror: () => failed(new Error(address)) });
+      Object.assign(script, { src: address, async: false, onload: done, onerror: () => failed(new Error(address)) });
       document.head.append(script);
-    })), Promise.resolve());
+    })));
   }
 
   // ---- the map ----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -37,6 +38,8 @@ LANGUAGE_NAMES: dict[Lang, str] = {"zh": "中文", "en": "English"}
 KEPT = 8
 # A plan that takes no longer is waited for: a page that shows today and at once another figure is restless.
 PATIENCE_S = 0.3
+# What a browser takes to draw the first picture once it is laid down.
+DRAWING_S = 1.5
 
 
 @dataclass
@@ -221,7 +224,7 @@ def begin() -> None:
     """Begin with the result of the study that the app was started with, before anybody asks for it."""
     with suppress(Exception):  # what is wrong is said on the page
         shown = load_study(Path(os.environ.get("PLANNER_STUDY") or embedded_file()))
-        sought(shown)
+        sought(shown, pause_s=DRAWING_S)
 
 
 def leave() -> None:
@@ -283,10 +286,10 @@ def await_plan(going: Job) -> None:
     st.caption(say(lang, "app.today_first"))
 
 
-def sought(shown: Study) -> Job:
-    """Return the job that makes the result of a study as it is saved; if there is none, begin it."""
+def sought(shown: Study, *, pause_s: float = 0.0) -> Job:
+    """Return the job that makes the result of a study as it is saved; if there is none, begin it, with a pause as in `planned`."""
     search = Search(shown.folder / shown.settings_file)
-    return started(study_key(shown), partial(planned, shown, listener=search.hear), search=search)
+    return started(study_key(shown), partial(planned, shown, listener=search.hear, pause_s=pause_s), search=search)
 
 
 def adopt(shown: Study, key: str) -> None:
@@ -313,14 +316,18 @@ def adopt(shown: Study, key: str) -> None:
         _jobs[study_key(shown)] = Job(adopted, going.steps, going.search)
 
 
-def planned(shown: Study, *, progress: Progress, listener: Listener | None = None) -> Result:
-    """Return the result of a study; plans that differ in budgets, rules or aims alone share what is measured."""
+def planned(shown: Study, *, progress: Progress, listener: Listener | None = None, pause_s: float = 0.0) -> Result:
+    """Return the result of a study; plans that differ in budgets, rules or aims alone share what is measured.
+
+    What is known of today is made ready for the map before the plan is sought, and the search waits ``pause_s`` more: somebody waits for
+    the first picture, and a search beside it would take half of the processor's time from it.
+    """
     known = measured_already(shown) is not None
     ground = measured(shown, progress=progress)
     if shown.plan is not None and not known:
-        # Somebody waits for the first picture, and a search beside it would take half of the processor's time from it.
         today = today_of(study_key(shown), ground, shown)
         mapfiles.assets(today.run_id, shown.language, today)
+        time.sleep(pause_s)
     return pipeline.plan_on(ground, shown, progress=progress, listener=listener)
 
 

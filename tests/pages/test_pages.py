@@ -286,3 +286,30 @@ def test_today_is_shown_while_the_plan_is_solved_then_the_plan(shared_study, mon
     test.run()
     assert not test.exception and say("zh", "app.plan_coming") not in words(test)
     assert list(test.dataframe[0].value.columns[1:]) == [tables.moment_name(m, "zh") for m in small_result.indicators]
+
+
+def test_the_first_picture_is_made_before_the_search_begins_and_once(shared_study, monkeypatch):
+    from planner import pipeline
+    from planner.pages import mapfiles
+
+    done, plan_on, assets = [], pipeline.plan_on, mapfiles.assets
+    monkeypatch.setattr(
+        pipeline,
+        "plan_on",
+        lambda *a, **k: done.append("plan" if k.get("solve", True) else "today") or plan_on(*a, **k),
+    )
+    monkeypatch.setattr(mapfiles, "assets", lambda *a: done.append("map") or assets(*a))
+    monkeypatch.setattr(shared.time, "sleep", lambda seconds: done.append(seconds))
+    study = shared_study.parent / "first"
+    shutil.copytree(shared_study, study)
+    monkeypatch.setenv("PLANNER_STUDY", str(study))
+    shared.begin()
+    settings = load_study(study)
+    assert shared.sought(settings).future.result().plan is not None
+    assert done == ["today", "map", shared.DRAWING_S, "plan"]
+    # Another budget on the same files: the picture is there.
+    poorer = settings.model_copy(
+        update={"plan": settings.plan.model_copy(update={"budget": (1.0,) * len(settings.plan.budget)})}
+    )
+    shared.sought(poorer).future.result()
+    assert done[4:] == ["plan"]
