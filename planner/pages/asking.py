@@ -16,7 +16,7 @@ from planner.pages import shared
 from planner.pipeline import Result
 from planner.study import Floor, Limit, Mode, PlanSettings, Tier
 from planner.words import Lang, has, say, term
-from planner.words.wording import listed
+from planner.words.wording import capital, label, listed
 from planner.workspace import history, midway
 
 PAGE = "plan"
@@ -239,7 +239,7 @@ def ask(plan: PlanSettings, base: Result, lang: Lang) -> PlanSettings | None:
             if base.study.capacity is None:
                 aims.remove("served")
             aim = st.selectbox(
-                say(lang, "plan.objective"), aims, key="plan_objective", format_func=lambda a: say(lang, f"objective.{a}")
+                say(lang, "plan.objective"), aims, key="plan_objective", format_func=lambda a: label(lang, f"objective.{a}")
             )  # fmt: skip
             gap = st.select_slider(
                 say(lang, "plan.gap"), sorted({0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, plan.mip_gap, st.session_state["plan_gap"]}),
@@ -305,9 +305,9 @@ def budgets(plan: PlanSettings, lang: Lang) -> list[dict[str, Any]]:
     """Show the table of years and budgets; return its whole rows, by year."""
     config = {
         "year": st.column_config.NumberColumn(
-            say(lang, "programme.year"), format="%d", min_value=1900, max_value=2200, step=1, required=True
+            label(lang, "programme.year"), format="%d", min_value=1900, max_value=2200, step=1, required=True
         ),
-        "money": st.column_config.NumberColumn(say(lang, "plan.budget", unit=plan.cost_unit), min_value=0.0, required=True),
+        "money": st.column_config.NumberColumn(label(lang, "plan.budget", unit=plan.cost_unit), min_value=0.0, required=True),
     }  # fmt: skip
     rows = table("budget", ("year", "money"), config)
     return sorted((row for row in rows if _said(row["year"]) and _said(row["money"])), key=lambda row: row["year"])
@@ -327,7 +327,7 @@ def wishes(base: Result, lang: Lang) -> None:
     modes = [mode for mode in get_args(Mode) if (base.options["mode"] == mode).any() or mode in state["plan_without"]]
     st.multiselect(
         say(lang, "plan.without"), modes, key="plan_without", placeholder=say(lang, "app.choose"),
-        format_func=lambda mode: say(lang, f"mode.{mode}"),
+        format_func=lambda mode: label(lang, f"mode.{mode}"),
     )  # fmt: skip
     for site, year in state["plan_by"].items():
         st.caption(say(lang, "plan.in_says", name=shared.plain(names.get(site) or site), year=year))
@@ -366,40 +366,40 @@ def _zones(base: Result) -> dict[str, str]:
 
 
 def _floor_columns(plan: PlanSettings, base: Result, lang: Lang) -> dict[str, Any]:
-    each = {"*": say(lang, "plan.each")}
+    each = {"*": label(lang, "plan.each")}
     groups = each | {name: group.name for name, group in base.study.groups.items()}
     zones = each | _zones(base)
-    measures = {name: say(lang, f"rules.measure_{name}") for name in ("effective", "share", "backup")}
-    tiers = {tier: say(lang, f"tier.{tier}") for tier in get_args(Tier)}
+    measures = {name: label(lang, f"rules.measure_{name}") for name in ("effective", "share", "backup")}
+    tiers = {tier: label(lang, f"tier.{tier}") for tier in get_args(Tier)}
     return {
-        "share": st.column_config.NumberColumn(say(lang, "plan.floor_share"), min_value=0.1, max_value=100.0, format="%g%%"),
-        "measure": _select(say(lang, "app.indicator"), measures, measures),
-        "group": _select(say(lang, "app.group"), groups, groups),
-        "zone": _select(say(lang, "app.zone"), zones, zones),
-        "tier": _select(say(lang, "programme.tier"), tiers, tiers),
-        "by": _select(say(lang, "plan.from_year"), plan.years, {}),
-        "source": st.column_config.TextColumn(say(lang, "plan.source"), max_chars=200),
+        "share": st.column_config.NumberColumn(label(lang, "plan.floor_share"), min_value=0.1, max_value=100.0, format="%g%%"),
+        "measure": _select(label(lang, "app.indicator"), measures, measures),
+        "group": _select(label(lang, "app.group"), groups, groups),
+        "zone": _select(label(lang, "app.zone"), zones, zones),
+        "tier": _select(label(lang, "programme.tier"), tiers, tiers),
+        "by": _select(label(lang, "plan.from_year"), plan.years, {}),
+        "source": st.column_config.TextColumn(label(lang, "plan.source"), max_chars=200),
     }  # fmt: skip
 
 
 def _limit_columns(plan: PlanSettings, base: Result, lang: Lang) -> dict[str, Any]:
-    counts = {name: say(lang, f"plan.counts_{name}") for name in ("sites", "actions")}
-    tiers = {tier: say(lang, f"tier.{tier}") for tier in get_args(Tier)}
-    modes = {mode: say(lang, f"mode.{mode}") for mode in get_args(Mode)}
-    kinds = {kind: term(lang, "kind", kind) for kind in sorted(set(base.sites["kind"]) - {""})}
+    counts = {name: label(lang, f"plan.counts_{name}") for name in ("sites", "actions")}
+    tiers = {tier: label(lang, f"tier.{tier}") for tier in get_args(Tier)}
+    modes = {mode: label(lang, f"mode.{mode}") for mode in get_args(Mode)}
+    kinds = {kind: capital(term(lang, "kind", kind)) for kind in sorted(set(base.sites["kind"]) - {""})}
     zones = _zones(base)
     number = st.column_config.NumberColumn
     return {
-        "counts": _select(say(lang, "plan.counts"), counts, counts),
-        "tier": _select(say(lang, "programme.tier"), tiers, tiers),
-        "mode": _select(say(lang, "programme.mode"), modes, modes),
-        "kind": _select(say(lang, "plan.kind"), kinds, kinds),
-        "zone": _select(say(lang, "app.zone"), zones, zones),
-        "all_day": st.column_config.CheckboxColumn(say(lang, "plan.all_day")),
-        "per_zone": st.column_config.CheckboxColumn(say(lang, "plan.per_zone")),
-        "at_least": number(say(lang, "plan.at_least"), min_value=0, step=1, format="%d"),
-        "at_most": number(say(lang, "plan.at_most"), min_value=0, step=1, format="%d"),
-        "share_at_least": number(say(lang, "plan.share_at_least"), min_value=0.0, max_value=100.0, format="%g%%"),
-        "by": _select(say(lang, "plan.from_year"), plan.years, {}),
-        "source": st.column_config.TextColumn(say(lang, "plan.source"), max_chars=200),
+        "counts": _select(label(lang, "plan.counts"), counts, counts),
+        "tier": _select(label(lang, "programme.tier"), tiers, tiers),
+        "mode": _select(label(lang, "programme.mode"), modes, modes),
+        "kind": _select(label(lang, "plan.kind"), kinds, kinds),
+        "zone": _select(label(lang, "app.zone"), zones, zones),
+        "all_day": st.column_config.CheckboxColumn(label(lang, "plan.all_day")),
+        "per_zone": st.column_config.CheckboxColumn(label(lang, "plan.per_zone")),
+        "at_least": number(label(lang, "plan.at_least"), min_value=0, step=1, format="%d"),
+        "at_most": number(label(lang, "plan.at_most"), min_value=0, step=1, format="%d"),
+        "share_at_least": number(label(lang, "plan.share_at_least"), min_value=0.0, max_value=100.0, format="%g%%"),
+        "by": _select(label(lang, "plan.from_year"), plan.years, {}),
+        "source": st.column_config.TextColumn(label(lang, "plan.source"), max_chars=200),
     }  # fmt: skip

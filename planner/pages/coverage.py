@@ -10,6 +10,7 @@ from planner.pages import shared, tables, webmap
 from planner.pages.overview import choose_moment
 from planner.pipeline import Result
 from planner.words import Lang, say, term
+from planner.words.wording import label
 
 MAP = "coverage"
 # Bars that a screen has room for.
@@ -95,7 +96,7 @@ def hear(event: webmap.Event | None, result: Result) -> str | None:
 def chart(result: Result, year: int, chosen: str | None, lang: Lang) -> None:
     """Show the zones with most people as bars of effective coverage, the chosen one among them; a click on a bar chooses its zone."""
     table = tables.zones(result, year, lang)
-    zone, effective = say(lang, "app.zone"), say(lang, "indicator.effective_share")
+    zone, effective = label(lang, "app.zone"), label(lang, "indicator.effective_share")
     shown = table.iloc[:MOST_BARS]
     if chosen in table.index[MOST_BARS:]:
         shown = table.loc[[chosen, *table.index[: MOST_BARS - 1]]]
@@ -104,7 +105,7 @@ def chart(result: Result, year: int, chosen: str | None, lang: Lang) -> None:
         x=alt.X(f"{effective}:Q", title=None, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, 1])),
         y=alt.Y(f"{zone}:N", title=None, sort=None, axis=alt.Axis(labelOverlap=False)),
         color=alt.condition("datum.chosen", alt.value(style.GAP), alt.value(style.YEARS[0])),
-        tooltip=[zone, alt.Tooltip(f"{effective}:Q", format=".1%"), say(lang, "app.people")],
+        tooltip=[zone, alt.Tooltip(f"{effective}:Q", format=".1%"), label(lang, "app.people")],
     )  # fmt: skip
     bars = bars.add_params(alt.selection_point(name="bar", fields=["id"]))
     key = f"zone_bars {st.session_state.get('zone_clicks', 0)}"
@@ -128,10 +129,10 @@ def zone_table(result: Result, year: int, chosen: str | None, lang: Lang) -> str
     """Show the zones' indicators; return the id of the zone whose row is selected, here or by a click on the map."""
     table = tables.zones(result, year, lang)
     st.caption(say(lang, "app.zone_hint"))
-    names = [say(lang, f"indicator.{key}") for key in tables.SHARES[:3]]
+    names = [label(lang, f"indicator.{key}") for key in tables.SHARES[:3]]
     bar = st.column_config.ProgressColumn(format="%.1f%%", min_value=0, max_value=100)
     shares = dict.fromkeys(names, bar)
-    metres = {say(lang, "indicator.mean_m"): st.column_config.NumberColumn(format="%.0f m")}
+    metres = {label(lang, "indicator.mean_m"): st.column_config.NumberColumn(format="%.0f m")}
     rows: list[int] = [table.index.tolist().index(chosen)] if chosen in table.index else []
     event = st.dataframe(
         table.assign(**{name: 100 * table[name].astype(float) for name in names}),

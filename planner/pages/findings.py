@@ -12,19 +12,26 @@ from planner.intake.headings import recognise
 from planner.intake.places import known_services
 from planner.pages import shared
 from planner.pages.desk import Desk, change, keyed
-from planner.study import Datum, Study, Table
+from planner.study import Datum, LayerDatum, Study, Table
 from planner.words import Lang, has, say
-from planner.words.wording import listed
+from planner.words.wording import capital, label, listed
 from planner.workspace import draft
 from planner.workspace.draft import Draft
 from planner.workspace.repairs import suggest
-from planner.workspace.survey import DATUMS, FIELDS, Findings, Survey, settings_of
+from planner.workspace.survey import DATUMS, FIELDS, LAYERS, TABLES, Findings, Survey, settings_of
 
+ROLES = (*LAYERS, *TABLES, "last")
+# What settings of a file are called.
+SETTINGS = {
+    "file": "start.file", "datum": "start.datum", "crs": "start.crs", "sheet": "start.sheet", "header": "start.header_row",
+    "columns": "start.columns", "class_column": "start.class_column",
+}  # fmt: skip
 MOST_SHOWN, _SENTENCES, _FORMS = 200, 12, 12
 _MARKS = {
     "absent": ":material/upload_file:",
     "stuck": ":material/error:",
     "left": ":material/warning:",
+    "unread": ":material/hourglass_empty:",
     "clean": ":material/check:",
 }
 # Problems that a file which is not there yet, or not filled in, has.
@@ -49,7 +56,7 @@ def show(desk: Desk, study: Study, seen: Survey) -> None:
     key = keyed("look", desk.draft_id, role, lang, marks)
     chosen = st.segmented_control(
         say(lang, "start.look_at"), roles, default=role, key=key, required=True,
-        format_func=lambda r: f"{marks[r]} {shared.plain(role_name(study, r, lang))}", on_change=_look, args=(key,),
+        format_func=lambda r: f"{marks[r]} {shared.plain(capital(role_name(study, r, lang)))}", on_change=_look, args=(key,),
     )  # fmt: skip
     found = seen.findings[chosen if chosen in roles else role]
     with st.container(border=True):
@@ -69,6 +76,8 @@ def _mark(found: Findings) -> str:
         return _MARKS["absent"]
     if not found.fine:
         return _MARKS["stuck"]
+    if found.unread:
+        return _MARKS["unread"]
     return _MARKS["left"] if len(found.rejects) or found.twice else _MARKS["clean"]
 
 
@@ -84,21 +93,21 @@ def state(found: Findings, lang: Lang) -> str:
     """Return in a few words how it stands with a file."""
     if found.problem is not None:
         words = {"file_missing": "start.state_missing", "table_empty": "start.state_empty"}
-        return say(lang, words.get(found.problem.key, "start.state_problem"))
+        return label(lang, words.get(found.problem.key, "start.state_problem"))
     if found.faults:
-        return say(lang, "start.state_faults", count=len(found.faults))
+        return label(lang, "start.state_faults", count=len(found.faults))
     if found.unread:
-        return say(lang, "start.state_unread")
+        return label(lang, "start.state_unread")
     rows = len(found.rejects)
     if rows:
-        return say(lang, "start.state_left_out", used=found.used, rows=rows)
-    return say(lang, "start.state_fine", used=found.used)
+        return label(lang, "start.state_left_out", used=found.used, rows=rows)
+    return label(lang, "start.state_fine", used=found.used)
 
 
 def _one(desk: Desk, study: Study, seen: Survey, found: Findings) -> None:
     lang = desk.lang
     st.markdown(
-        f"**{shared.plain(role_name(study, found.role, lang))}** · {shared.plain(found.file)} · {state(found, lang)}"
+        f"**{shared.plain(capital(role_name(study, found.role, lang)))}** · {shared.plain(found.file)} · {state(found, lang)}"
     )
     if found.problem is not None and found.problem.key in ABSENT:
         st.markdown(say(lang, "start.absent"))
@@ -106,7 +115,9 @@ def _one(desk: Desk, study: Study, seen: Survey, found: Findings) -> None:
     if found.problem is not None:
         st.error(shared.plain(found.problem.text(lang)), icon=":material/error:")
         _remedy(desk, study, found)
-    if found.kind != "layer":
+    if found.kind == "layer":
+        _layer_datum(desk, study, found)
+    else:
         _layout(desk, study, found)
         if found.headings:
             _columns(desk, study, found)
@@ -115,7 +126,7 @@ def _one(desk: Desk, study: Study, seen: Survey, found: Findings) -> None:
         _rows(desk, study, seen, found)
         _twice(desk, found)
     _warnings(found.warnings, lang)
-    if found.fine and not (found.warnings or len(found.rejects) or found.twice):
+    if found.fine and not (found.unread or found.warnings or len(found.rejects) or found.twice):
         st.markdown(f":material/check: {say(lang, 'start.fine')}")
 
 
@@ -212,7 +223,7 @@ def _columns(desk: Desk, study: Study, found: Findings) -> None:
         for n, name in enumerate(FIELDS[found.kind]):
             key = keyed("column", found.role, name, found.fields.get(name, ""), found.headings, lang)
             columns[n % 4].selectbox(
-                say(lang, f"start.field_{name}"), options, index=options.index(found.fields.get(name, "")), key=key,
+                label(lang, f"start.field_{name}"), options, index=options.index(found.fields.get(name, "")), key=key,
                 format_func=partial(_heading, lang, found), on_change=_choose, args=(desk, settings, found, name, key),
             )  # fmt: skip
         unused = [heading for heading in found.headings if heading not in found.fields.values()]
@@ -222,7 +233,7 @@ def _columns(desk: Desk, study: Study, found: Findings) -> None:
 
 def _heading(lang: Lang, found: Findings, heading: str) -> str:
     if not heading:
-        return say(lang, "start.column_none")
+        return label(lang, "start.column_none")
     example = found.headings[heading]
     return say(lang, "start.column_of", heading=heading, example=example) if example else heading
 
@@ -265,10 +276,26 @@ def _datum(desk: Desk, study: Study, seen: Survey, found: Findings) -> None:
         )  # fmt: skip
 
 
+def _layer_datum(desk: Desk, study: Study, found: Findings) -> None:
+    """Show in which datum a layer was drawn, and let it be said: no coordinate system knows of GCJ-02 or BD-09."""
+    lang, settings = desk.lang, settings_of(study, found.role)
+    stated = found.problem is not None and found.problem.key == "datum_stated"
+    with st.expander(f"{say(lang, 'start.datum')}: {settings.datum}", expanded=stated, icon=":material/explore:"):
+        st.caption(say(lang, "start.layer_datum_help"))
+        options = list(get_args(LayerDatum))
+        key = keyed("datum", found.role, found.file, settings.datum, stated, lang)
+        # Where the file's name says another datum than is set, either is to be chosen, also the one that holds.
+        st.radio(
+            say(lang, "start.datum"), options, index=None if stated else options.index(settings.datum), key=key, horizontal=True,
+            format_func=lambda d: datum_name(d, "", lang), label_visibility="collapsed",
+            on_change=_set, args=(desk, f"{found.role}.datum", key),
+        )  # fmt: skip
+
+
 def datum_name(datum: str, auto: str, lang: Lang) -> str:
     """Return what a datum is called, with who uses it."""
     if datum == "auto":
-        return say(lang, "start.datum_auto", datum=auto) if auto else say(lang, "start.datum_auto_unsure")
+        return label(lang, "start.datum_auto", datum=auto) if auto else label(lang, "start.datum_auto_unsure")
     return say(lang, f"start.datum_{datum.replace('-', '').lower()}")
 
 
@@ -312,7 +339,7 @@ def _rows(desk: Desk, study: Study, seen: Survey, found: Findings) -> None:
         st.markdown(f"**{say(lang, 'start.rejects', count=len(found.rejects))}**")
         for (reason, repair), numbers in left_out.groupby(["reason", "repair"], sort=False)["row"]:
             named = listed(lang, [str(n) for n in numbers[:8]]) + (" …" if len(numbers) > 8 else "")
-            _sentences([say(lang, "start.reject", rows=named, reason=reason, repair=repair)])
+            _sentences([label(lang, "start.reject", rows=named, reason=reason, repair=repair)])
         _suggestions(desk, study, seen, found, left_out)
         if len(found.rejects) > MOST_SHOWN:
             st.caption(say(lang, "start.editor_more", shown=MOST_SHOWN, count=len(found.rejects)))
@@ -322,7 +349,7 @@ def _rows(desk: Desk, study: Study, seen: Survey, found: Findings) -> None:
         _editor(desk, found, rows, "rejects")
     if len(found.asides):
         with st.expander(say(lang, "start.asides", count=len(found.asides))):
-            heads = [say(lang, key) for key in ("start.row", "start.wrong", "start.content")]
+            heads = [label(lang, key) for key in ("start.row", "start.wrong", "start.content")]
             st.dataframe(found.asides[["row", "reason", "values"]].set_axis(heads, axis=1), hide_index=True)
 
 
@@ -343,7 +370,7 @@ def _cells(
         for column, (heading, text) in zip(columns, cells.items(), strict=False):
             key = f"cell {found.role} {row} {heading} {text}"
             typed = column.text_input(
-                shared.plain(say(lang, "start.cell", row=row, heading=heading, name=called).strip(" ·")), value=text,
+                shared.plain(label(lang, "start.cell", row=row, heading=heading, name=called).strip(" ·")), value=text,
                 key=key, on_change=_typed, args=(desk, found.role, row, heading, key),
             )  # fmt: skip
             # A server that was started again meanwhile calls nobody back for what a page that is older than it sends.
@@ -351,7 +378,7 @@ def _cells(
                 _typed(desk, found.role, row, heading, key)
                 st.rerun()
         columns[-1].button(
-            say(lang, "start.twice_out", row=row), key=f"out {found.role} {row}", on_click=change,
+            label(lang, "start.twice_out", row=row), key=f"out {found.role} {row}", on_click=change,
             args=(desk, partial(draft.strike, role=found.role, row=row)),
         )  # fmt: skip
 
@@ -367,7 +394,7 @@ def _editor(desk: Desk, found: Findings, rows: dict[int, dict[str, str]], which:
     own = list(dict.fromkeys(head for cells in rows.values() for head in cells))
     first = [found.fields[f] for f in ("lon", "lat", "coordinates", "name", "weight", "road") if f in found.fields]
     order = [*(head for head in first if head in own), *(head for head in own if head not in first)]
-    number, out = say(lang, "start.row"), say(lang, "start.out")
+    number, out = label(lang, "start.row"), label(lang, "start.out")
     table = pd.DataFrame.from_dict(rows, orient="index", columns=own).fillna("")[order]
     table.insert(0, number, table.index)
     table.insert(min(4, len(table.columns)), out, False)
@@ -423,7 +450,7 @@ def _suggestions(desk: Desk, study: Study, seen: Survey, found: Findings, left_o
         return changes
 
     st.button(
-        say(lang, "start.suggest_take", count=len(suggested)), key=f"suggest {found.role}", on_click=change,
+        label(lang, "start.suggest_take", count=len(suggested)), key=f"suggest {found.role}", on_click=change,
         args=(desk, take), type="primary",
     )  # fmt: skip
 
@@ -435,14 +462,13 @@ def _twice(desk: Desk, found: Findings) -> None:
         return
     st.markdown(f"**{say(lang, 'start.twice', count=len(found.twice))}**")
     for pair in found.twice[:MOST_SHOWN]:
-        words = say(
-            lang, "start.twice_pair", row=pair.row, name=pair.name, other=pair.other, other_name=pair.other_name,
+        words = label(lang, "start.twice_pair", row=pair.row, name=pair.name, other=pair.other, other_name=pair.other_name,
             apart=pair.apart_m,
         )  # fmt: skip
         key = keyed("twice", found.role, words)
         st.radio(
             shared.plain(words), [0, pair.row, pair.other], key=key, horizontal=True,
-            format_func=lambda row: say(lang, "start.twice_out", row=row) if row else say(lang, "start.twice_both"),
+            format_func=lambda row: label(lang, "start.twice_out", row=row) if row else label(lang, "start.twice_both"),
             on_change=_strike, args=(desk, found.role, key),
         )  # fmt: skip
 
@@ -461,7 +487,7 @@ def changes(typed: Draft, lang: Lang) -> list[tuple[str, Callable[[Draft], Draft
     found: list[tuple[str, Callable[[Draft], Draft]]] = []
     for place, value in typed.settings.items():
         key = "start.pending_taken" if value is None else "start.pending_setting"
-        words = say(lang, key, place=place) if value is None else say(lang, key, place=place, value=value)
+        words = say(lang, key, place=_place(place, lang), **({} if value is None else {"value": _value(value, lang)}))
         found.append((words, partial(_without_setting, place)))
     for role, rows in typed.cells.items():
         for row, cells in rows.items():
@@ -473,6 +499,29 @@ def changes(typed: Draft, lang: Lang) -> list[tuple[str, Callable[[Draft], Draft
             words = say(lang, "start.pending_out", role=_short(role, lang), row=row)
             found.append((words, partial(draft.strike, role=role, row=row, out=False)))
     return found
+
+
+def _place(place: str, lang: Lang) -> str:
+    """Return what a setting is called: of which file, and which of its settings; what has no word, as study.toml has it."""
+    role, _, rest = place.partition(".")
+    if role == "demand":
+        number, _, rest = rest.partition(".")
+        role = f"demand.{number}"
+    if role not in ROLES and not role.startswith("demand."):
+        return place
+    words = SETTINGS.get(rest.partition(".")[0])
+    own = [say(lang, words)] if words else [rest] if rest else []
+    return " · ".join([capital(_short(role, lang)), *own])
+
+
+def _value(value: Any, lang: Lang) -> str:
+    """Return a setting's value; of a whole entry its file, or the total that is spread."""
+    if isinstance(value, dict):
+        told = value.get("file") or value.get("summary") or value.get("total")
+        return (
+            f"{told:g}" if isinstance(told, float) else str(told) if told else listed(lang, [str(key) for key in value])
+        )
+    return listed(lang, [str(one) for one in value]) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _short(role: str, lang: Lang) -> str:

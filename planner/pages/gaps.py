@@ -7,6 +7,7 @@ from planner.pages import shared, tables, webmap, whatif
 from planner.pipeline import Result
 from planner.whatif import edit_of, remedies_of
 from planner.words import Lang, say
+from planner.words.wording import label
 
 MAP = "gaps"
 # What the sentence above the list counts.
@@ -49,12 +50,12 @@ def ranked(result: Result, lang: Lang) -> None:
     groups, found = result.study.groups, result.gaps
     one, two = st.columns(2)
     group = one.selectbox(
-        say(lang, "app.group"), ["", *groups], format_func=lambda g: groups[g].name if g else say(lang, "app.all")
+        say(lang, "app.group"), ["", *groups], format_func=lambda g: groups[g].name if g else label(lang, "app.all")
     )
     reason = two.selectbox(
-        say(lang, "app.reason"),
+        label(lang, "app.reason"),
         ["", *sorted(found["reason"].unique())],
-        format_func=lambda why: say(lang, f"reason.{why}") if why else say(lang, "app.all"),
+        format_func=lambda why: label(lang, f"reason.{why}") if why else label(lang, "app.all"),
     )
     kept = ((found["group"] == group) | (not group)) & ((found["reason"] == reason) | (not reason))
     table = tables.gaps(result, lang)[kept.to_numpy()]
@@ -75,7 +76,7 @@ def remedies(result: Result, gap: str, lang: Lang) -> None:
     """Offer the cheapest remedies of a gap; one press puts one of them into the what-if."""
     row = result.gaps.set_index("id").loc[gap]
     rank = result.gaps["id"].tolist().index(gap) + 1
-    zone, group = result.zone_name(row["zone"]), result.study.groups[row["group"]].name
+    zone, group = tables.zone_name(result, row["zone"], lang), result.study.groups[row["group"]].name
     st.markdown(f"**{say(lang, 'app.remedies_of', rank=rank, zone=shared.plain(zone), group=shared.plain(group))}**")
     found = remedies_of(whatif.prepared(result.run_id, 0, result), gap)
     if not len(found):

@@ -48,6 +48,7 @@
     if (args.clock) document.body.append(clockBar());
     editor = edit();
     planner.finish(false);
+    map.on("popupopen popupclose", ({ type }) => map.getContainer().classList.toggle("planner-reading", type === "popupopen"));
     keepView();
     update();
     // Whoever drives the page from outside may want to know what is going on inside.
@@ -57,6 +58,8 @@
     const state = JSON.stringify(args.state), wanted = JSON.stringify(args.edit);
     // An hour chosen on the clock of this very map stays, whatever the page says of other things.
     const { hour, ...rest } = args.state;
+    // Places that can be edited open no popup: they must be held before one of them is gone to.
+    if (wanted !== "null" && !shownEdit) { planner.show({ ...args.state, focus: null }); editor(args.edit); shownEdit = wanted; }
     if (state !== shownState) planner.show(args.clock && shownState ? rest : args.state);
     if (wanted !== shownEdit) editor(args.edit);
     if (args.view !== shownView) look(args.view);

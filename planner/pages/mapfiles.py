@@ -31,6 +31,11 @@ def folder() -> str:
     return _folder.name
 
 
+def clear() -> None:
+    """Take the folder away, before the process ends at once: nothing else does it then."""
+    _folder.cleanup()
+
+
 def lay(text: str, kind: str) -> str:
     """Write a file that is named by what it holds; return its address from the map's page."""
     content = text.encode("utf-8")

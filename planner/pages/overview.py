@@ -57,7 +57,7 @@ def gap_sentences(result: Result, lang: Lang) -> list[str]:
     largest = say(
         lang,
         "app.gap_largest",
-        zone=shared.plain(result.zone_name(first["zone"])),
+        zone=shared.plain(tables.zone_name(result, first["zone"], lang)),
         group=shared.plain(group.name),
         weight=first["weight"],
         unit=shared.plain(group.unit_name),

@@ -15,7 +15,7 @@ from planner.pipeline import Progress, Result
 from planner.report import figures
 from planner.study import Study, load_study
 from planner.words import Lang, say
-from planner.words.wording import money, people, sentences
+from planner.words.wording import label, money, people, sentences
 from planner.workspace import history, shelf
 from planner.workspace.amend import amend
 
@@ -191,7 +191,7 @@ def verdict(base: Result, result: Result, lang: Lang) -> None:
     for place, key in zip(places, ("effective_share", "share"), strict=False):
         delta = 100 * ((end[key] or 0) - (old[key] or 0))
         place.metric(
-            say(lang, f"indicator.{key}"),
+            label(lang, f"indicator.{key}"),
             f"{end[key] or 0:.2%}",
             say(lang, "whatif.points", points=delta) if delta else None,
         )
@@ -199,7 +199,11 @@ def verdict(base: Result, result: Result, lang: Lang) -> None:
     places[2].metric(shared.plain(say(lang, "plan.cost", unit=unit)), f"{sum(result.cost_by_year.values()):,.1f}")
     gap = "–" if plan.gap is None or plan.gap != plan.gap else f"{plan.gap:.2%}"
     places[3].metric(
-        say(lang, "plan.distance"), gap, say(lang, f"plan_status.{plan.verdict}"), delta_color="off", delta_arrow="off"
+        say(lang, "plan.distance"),
+        gap,
+        label(lang, f"plan_status.{plan.verdict}"),
+        delta_color="off",
+        delta_arrow="off",
     )
 
 
@@ -251,7 +255,7 @@ def why(result: Result, site: str | None, lang: Lang) -> None:
         }
         if "stays" in row:
             told |= {key: in_words(result, key, row[key], lang) for key in ("stays", "replanned_loss", "price")}
-        lines = [f"- {say(lang, f'why.{key}')}: {shared.plain(str(text))}" for key, text in told.items() if text]
+        lines = [f"- {label(lang, f'why.{key}')}: {shared.plain(str(text))}" for key, text in told.items() if text]
         title = f"**{say(lang, 'plan.why', name=shared.plain(row['name']), action=row['action'])}**"
         st.markdown("\n".join([title, "", *lines]))
         if aside := figures.not_told(result, lang):
@@ -288,7 +292,7 @@ def trade_off(result: Result, lang: Lang) -> None:
     if not len(table) or result.study.plan is None:
         return
     plan = result.study.plan
-    budget, objective = say(lang, "plan.money", unit=plan.cost_unit), say(lang, f"objective.{plan.objective}")
+    budget, objective = say(lang, "plan.money", unit=plan.cost_unit), label(lang, f"objective.{plan.objective}")
     shown = table[["budget", "objective"]].rename(columns={"budget": budget, "objective": objective})
     point = alt.selection_point(name="point", fields=[budget])
     base = alt.Chart(shown).encode(

@@ -5,6 +5,7 @@ Long work is done once for all sessions, in a thread of its own: it goes on when
 
 import datetime as dt
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -233,6 +234,7 @@ def leave() -> None:
     Nothing is lost: what is saved is saved whole (`planner.saving`), and what is being worked out is only in memory.
     """
     if any(not job.future.done() for job in jobs().values()):
+        mapfiles.clear()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(0)
@@ -484,7 +486,7 @@ def header(lang: Lang) -> None:
     st.html(ROOM)
     keep_address(lang)
     left, right = st.columns([6, 1], vertical_alignment="top")
-    right.segmented_control(
+    right.container(horizontal=True, horizontal_alignment="right").segmented_control(
         say(lang, "app.language"),
         get_args(Lang),
         format_func=LANGUAGE_NAMES.__getitem__,
@@ -514,5 +516,9 @@ def footer(lang: Lang) -> None:
 
 
 def plain(text: str) -> str:
-    """Return a user's words so that Markdown shows them as they are."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()#+-.!|<>$~:&" else sign for sign in text)
+    """Return a user's words so that Markdown shows them as they are.
+
+    No more signs are escaped than are read as marks: what names a widget is read aloud with its backslashes.
+    """
+    text = re.sub(r"[\\`*_\[\]<>$~:&]", r"\\\g<0>", text)
+    return re.sub(r"^\s*(?:\d+(?=[.)])|(?=[#+=-]))", r"\g<0>\\", text)

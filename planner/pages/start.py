@@ -15,7 +15,7 @@ from planner.pages import findings, shared
 from planner.pages.desk import Desk, change, flash, flashes, keyed
 from planner.study import LineDemand, Study, load_study
 from planner.words import Lang, say
-from planner.words.wording import listed
+from planner.words.wording import capital, label, listed
 from planner.workspace import draft, history, shelf
 from planner.workspace.draft import Drafted
 from planner.workspace.sorting import assigned, guess_role
@@ -188,14 +188,14 @@ def open_recent(lang: Lang) -> None:
     chosen = st.selectbox(
         say(lang, "start.recent_pick"),
         list(known),
-        format_func=lambda file: label(known[file]),
+        format_func=lambda file: in_list(known[file]),
         key=keyed("recent", known, lang),
     )
     if st.button(say(lang, "start.open"), key="recent_open"):
         attempt(lang, lambda: shelf.find(str(chosen), anywhere=shared.is_local()))
 
 
-def label(study: shelf.Shelved) -> str:
+def in_list(study: shelf.Shelved) -> str:
     """Return how a study stands in the list."""
     at = dt.datetime.fromtimestamp(study.changed_at).strftime("%Y-%m-%d %H:%M")
     return f"{study.name} · {study.file.parent.name} · {at}"
@@ -255,15 +255,17 @@ def files(desk: Desk, made: Drafted, seen: Survey) -> None:
         st.session_state["upload_turn"] = turn + 1
         st.rerun()
     rows = [
-        {say(lang, "start.role"): findings.role_name(study, role, lang), say(lang, "start.file"): found.file,
-         say(lang, "start.state"): findings.state(found, lang)}
+        {label(lang, "start.role"): capital(findings.role_name(study, role, lang)), label(lang, "start.file"): found.file,
+         label(lang, "start.state"): findings.state(found, lang)}
         for role, found in seen.findings.items()
     ]  # fmt: skip
     for n, demand in enumerate(study.demand):
         if isinstance(demand, LineDemand):
-            name = findings.role_name(study, f"demand.{n}", lang)
-            state = say(lang, "start.state_by_streets", total=demand.total)
-            rows.append({say(lang, "start.role"): name, say(lang, "start.file"): "–", say(lang, "start.state"): state})
+            name = capital(findings.role_name(study, f"demand.{n}", lang))
+            state = label(lang, "start.state_by_streets", total=demand.total)
+            rows.append(
+                {label(lang, "start.role"): name, label(lang, "start.file"): "–", label(lang, "start.state"): state}
+            )
     # Cells are read as Markdown.
     st.table([{head: shared.plain(text) for head, text in row.items()} for row in rows])
     roles_of_new_files(desk, study, made.of)
@@ -299,15 +301,17 @@ def roles_of_new_files(desk: Desk, study: Study, corrected: dict[str, str]) -> N
     lang, typed = desk.lang, desk.draft()
     roles = [*LAYERS, *TABLES, *(f"demand.{n}" for n in range(len(study.demand)))]
     current = {corrected.get(role) or getattr(settings_of(study, role), "file", None): role for role in roles}
-    shown = [name for name in typed.files if name in current]
+    # Also one that another file has displaced: it may be given another role.
+    shown = list(typed.files)
     columns = st.columns(min(3, max(1, len(shown))))
     for n, name in enumerate(shown):
-        key = keyed("role", name, current[name], lang)
+        key = keyed("role", name, current.get(name), lang)
         columns[n % len(columns)].selectbox(
             shared.plain(say(lang, "start.is_what", file=name)),
             roles,
-            index=roles.index(current[name]),
-            format_func=lambda role: findings.role_name(study, role, lang),
+            index=roles.index(current[name]) if name in current else None,
+            placeholder=say(lang, "start.no_role"),
+            format_func=lambda role: capital(findings.role_name(study, role, lang)),
             key=key,
             on_change=reassign,
             args=(desk, study, name, key),
@@ -324,7 +328,7 @@ def absent(desk: Desk, study: Study, role: str, found: Findings, seen: Survey) -
     """Show what can be done about a file that is not there yet."""
     lang, name = desk.lang, findings.role_name(study, role, desk.lang)
     with st.container(border=True):
-        st.markdown(f"**{shared.plain(name)}** · {findings.state(found, lang)}")
+        st.markdown(f"**{shared.plain(capital(name))}** · {findings.state(found, lang)}")
         ways = st.columns(3, vertical_alignment="bottom")
         with suppress(InputError):
             content = study.path(found.file).read_bytes()

@@ -10,7 +10,7 @@ from planner.pipeline import Result
 from planner.report.figures import changes_table
 from planner.whatif import Outcome
 from planner.words import Lang, say, term
-from planner.words.wording import percent
+from planner.words.wording import capital, label, percent
 
 SHARES = ("share", "effective_share", "backup_share", "unreachable_share")
 METRES = ("mean_m", "p90_m", "worst_m")
@@ -20,9 +20,9 @@ def indicators(result: Result, lang: Lang) -> pd.DataFrame:
     """Return the indicators: a row each, a column for the earlier run where the study names one, for today and each year's end."""
     rows: list[dict[str, str]] = []
     for key in (*SHARES, *METRES):
-        row = {say(lang, "app.indicator"): say(lang, f"indicator.{key}")}
+        row = {label(lang, "app.indicator"): label(lang, f"indicator.{key}")}
         if result.last:
-            row[say(lang, "app.last_run", name=result.last.name)] = shown(result.last.figures.get(key), key, lang)
+            row[label(lang, "app.last_run", name=result.last.name)] = shown(result.last.figures.get(key), key, lang)
         for moment, figures in result.indicators.items():
             row[moment_name(moment, lang)] = shown(figures[key], key, lang)
         rows.append(row)
@@ -46,17 +46,17 @@ def programme(result: Result, lang: Lang) -> pd.DataFrame:
     table = result.programme
     unit = result.study.plan.cost_unit if result.study.plan else ""
     columns: dict[str, Any] = {
-        say(lang, "programme.number"): table["number"],
-        say(lang, "programme.year"): table["year"].astype(str),
-        say(lang, "programme.name"): table["name"],
-        say(lang, "programme.action"): [term(lang, "action", action) for action in table["action"]],
-        say(lang, "programme.mode"): [term(lang, "mode", mode) for mode in table["mode"]],
-        say(lang, "programme.opening_hours"): table["opening_hours"],
-        say(lang, "programme.capital_cost", cost_unit=unit): table["capital_cost"],
-        say(lang, "programme.operating_cost", cost_unit=unit): table["operating_cost"],
-        say(lang, "programme.gain"): table["gain"].astype(float).round(1),
-        say(lang, "programme.site"): table["site"],
-        say(lang, "programme.source"): table["source"],
+        label(lang, "programme.number"): table["number"],
+        label(lang, "programme.year"): table["year"].astype(str),
+        label(lang, "programme.name"): table["name"],
+        label(lang, "programme.action"): [capital(term(lang, "action", action)) for action in table["action"]],
+        label(lang, "programme.mode"): [capital(term(lang, "mode", mode)) for mode in table["mode"]],
+        label(lang, "programme.opening_hours"): table["opening_hours"],
+        label(lang, "programme.capital_cost", cost_unit=unit): table["capital_cost"],
+        label(lang, "programme.operating_cost", cost_unit=unit): table["operating_cost"],
+        label(lang, "programme.gain"): table["gain"].astype(float).round(1),
+        label(lang, "programme.site"): table["site"],
+        label(lang, "programme.source"): table["source"],
     }
     return pd.DataFrame(columns)
 
@@ -71,40 +71,45 @@ def since_last_programme(result: Result, lang: Lang) -> pd.DataFrame:
 def gaps(result: Result, lang: Lang) -> pd.DataFrame:
     """Return the ranked gaps; the index is their rank less one."""
     table, names = result.gaps, dict(zip(result.sites["id"], result.sites["name"], strict=True))
-    groups, zones = result.study.groups, zone_names(result)
+    groups, zones = result.study.groups, zone_names(result, say(lang, "sheet.no_zone"))
     columns: dict[str, Any] = {
-        say(lang, "app.rank"): range(1, len(table) + 1),
-        say(lang, "app.zone"): table["zone"].map(zones),
-        say(lang, "app.group"): [groups[group].name for group in table["group"]],
-        say(lang, "app.without"): table["weight"].round(1),
+        label(lang, "app.rank"): range(1, len(table) + 1),
+        label(lang, "app.zone"): table["zone"].map(zones),
+        label(lang, "app.group"): [groups[group].name for group in table["group"]],
+        label(lang, "app.without"): table["weight"].round(1),
         **_left(result, lang),
-        say(lang, "app.reason"): [say(lang, f"reason.{reason}") for reason in table["reason"]],
-        say(lang, "web.remedy"): [remedy(result, gap, names, lang) for gap in table.to_dict("records")],
-        say(lang, "app.nearest"): [names.get(site, "") for site in table["nearest_site"]],
-        say(lang, "app.metres"): table["nearest_m"].astype(float).round(0),
-        say(lang, "app.length"): table["length_m"].astype(float).round(0),
-        say(lang, "app.source"): table["source"],
+        label(lang, "app.reason"): [label(lang, f"reason.{reason}") for reason in table["reason"]],
+        label(lang, "web.remedy"): [remedy(result, gap, names, lang) for gap in table.to_dict("records")],
+        label(lang, "app.nearest"): [names.get(site, "") for site in table["nearest_site"]],
+        label(lang, "app.metres"): table["nearest_m"].astype(float).round(0),
+        label(lang, "app.length"): table["length_m"].astype(float).round(0),
+        label(lang, "app.source"): table["source"],
     }
     return pd.DataFrame(columns)
+
+
+def zone_name(result: Result, zone: str, lang: Lang) -> str:
+    """Return the name of a zone; of what lies in none, a word for that."""
+    return result.zone_name(zone) if zone else say(lang, "sheet.no_zone")
 
 
 def _left(result: Result, lang: Lang) -> dict[str, Any]:
     if not result.years:
         return {}
     left = left_over(result.demand, result.coverage[result.years[-1]])
-    return {say(lang, "app.left", year=result.years[-1]): result.gaps["id"].map(left).round(1)}
+    return {label(lang, "app.left", year=result.years[-1]): result.gaps["id"].map(left).round(1)}
 
 
 def zones(result: Result, moment: int, lang: Lang) -> pd.DataFrame:
     """Return the indicators by zone at a moment (0 or a year), most people first; the index is the zone's id."""
     by_zone = result.indicators[moment]["by_zone"]
     ids = sorted(by_zone, key=lambda zone: (-by_zone[zone]["total_weight"], zone))
-    names = zone_names(result)
+    names = zone_names(result, say(lang, "sheet.no_zone"))
     columns = {
-        say(lang, "app.zone"): [names[zone] for zone in ids],
-        say(lang, "app.people"): [round(by_zone[zone]["total_weight"]) for zone in ids],
-        **{say(lang, f"indicator.{key}"): [by_zone[zone][key] for zone in ids] for key in SHARES[:3]},
-        say(lang, "indicator.mean_m"): [by_zone[zone]["mean_m"] for zone in ids],
+        label(lang, "app.zone"): [names[zone] for zone in ids],
+        label(lang, "app.people"): [round(by_zone[zone]["total_weight"]) for zone in ids],
+        **{label(lang, f"indicator.{key}"): [by_zone[zone][key] for zone in ids] for key in SHARES[:3]},
+        label(lang, "indicator.mean_m"): [by_zone[zone]["mean_m"] for zone in ids],
     }
     return pd.DataFrame(columns, index=pd.Index(ids))
 
@@ -112,11 +117,11 @@ def zones(result: Result, moment: int, lang: Lang) -> pd.DataFrame:
 def changes(outcome: Outcome, lang: Lang) -> pd.DataFrame:
     """Return who gains and who loses, by zone and group."""
     result, table = outcome.ground.result, outcome.by("zone", "group")
-    groups, names = result.study.groups, zone_names(result)
+    groups, names = result.study.groups, zone_names(result, say(lang, "sheet.no_zone"))
     columns = {
-        say(lang, "app.zone"): table["zone"].map(names),
-        say(lang, "app.group"): [groups[group].name for group in table["group"]],
-        **{say(lang, f"whatif.{key}"): table[key].round(1) for key in ("gained", "lost", "reached", "unreached")},
+        label(lang, "app.zone"): table["zone"].map(names),
+        label(lang, "app.group"): [groups[group].name for group in table["group"]],
+        **{label(lang, f"whatif.{key}"): table[key].round(1) for key in ("gained", "lost", "reached", "unreached")},
     }
     return pd.DataFrame(columns)
 
@@ -131,11 +136,11 @@ def comparison(left: Outcome, right: Outcome, cost_unit: str, lang: Lang) -> pd.
             difference = say(lang, "whatif.metres", metres=b - a) if both else "–"
         else:
             difference = say(lang, "whatif.points", points=100 * (b - a)) if both else "–"
-        rows.append((say(lang, f"indicator.{key}"), shown(a, key, lang), shown(b, key, lang), difference))
+        rows.append((label(lang, f"indicator.{key}"), shown(a, key, lang), shown(b, key, lang), difference))
     for key, a, b in (
         ("capital", left.capital_cost, right.capital_cost),
         ("operating", left.operating_cost, right.operating_cost),
     ):
-        rows.append((say(lang, f"whatif.{key}", unit=cost_unit), f"{a:,.2f}", f"{b:,.2f}", f"{b - a:+,.2f}"))
-    heads = [say(lang, key) for key in ("app.indicator", "whatif.left", "whatif.right", "whatif.difference")]
+        rows.append((label(lang, f"whatif.{key}", unit=cost_unit), f"{a:,.2f}", f"{b:,.2f}", f"{b - a:+,.2f}"))
+    heads = [label(lang, key) for key in ("app.indicator", "whatif.left", "whatif.right", "whatif.difference")]
     return pd.DataFrame(rows, columns=heads)

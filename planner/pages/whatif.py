@@ -20,7 +20,7 @@ from planner.pipeline import Result
 from planner.tables import service_set
 from planner.whatif import Edit, Ground, History, Outcome, evaluate, ground, new_id
 from planner.words import Lang, say, term
-from planner.words.wording import listed
+from planner.words.wording import capital, listed
 from planner.workspace import midway, shelf
 
 MAP = "whatif"
@@ -186,7 +186,7 @@ def option_words(result: Result, said: dict[str, Any], lang: Lang) -> str:
         operating=said["operating_cost"],
         unit=cost_unit(result),
     )
-    return f"{kind} · {words}" if kind else words
+    return capital(f"{kind} · {words}" if kind else words)
 
 
 def cost_unit(result: Result) -> str:
@@ -364,7 +364,7 @@ def offer(mine: Draft, outcome: Outcome, site: "pd.Series[Any]", ways: list[dict
     has = [s for s in known if s in service_set(site["services"])]
     st.multiselect(
         say(lang, "whatif.services"), known, has, key=keys["kit"],
-        placeholder=say(lang, "app.choose"), format_func=lambda s: term(lang, "service", s),
+        placeholder=say(lang, "app.choose"), format_func=lambda s: capital(term(lang, "service", s)),
         on_change=changed, args=("kit",),
     )  # fmt: skip
     st.button(

@@ -107,3 +107,13 @@ def on_a_terminal(text: str) -> str:
     """Return text on one line, in which no sign moves a terminal's cursor, changes its colours or turns the direction of writing."""
     flat = re.sub(r"[\t\n\x0b\x0c\r\x85\u2028\u2029]+", " ", text)
     return re.sub("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", "\ufffd", flat)
+
+
+def label(lang: Lang, key: str, /, **values: object) -> str:
+    """Return a text of the catalogue as what stands by itself: with a capital, where a sentence would have it small."""
+    return capital(say(lang, key, **values))
+
+
+def capital(text: str) -> str:
+    """Return words with a capital first."""
+    return text[:1].upper() + text[1:]

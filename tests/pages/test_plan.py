@@ -15,7 +15,7 @@ from planner.report import figures
 from planner.siting.watch import Progress
 from planner.study import Limit, load_study
 from planner.words import LANGS, say
-from planner.words.wording import people
+from planner.words.wording import label, people
 from planner.workspace import history, midway
 
 
@@ -76,7 +76,7 @@ def test_a_selected_row_says_why_it_is_in_the_plan(study, monkeypatch, small_res
     )
     row = figures.why_rows(small_result, lang)[0]
     assert row["site"] == first["site"] and shared.plain(row["name"]) in told
-    assert f"{say(lang, 'why.loss')}: {people(row['loss'])}" in told and say(lang, "why.groups") in told
+    assert f"{label(lang, 'why.loss')}: {people(row['loss'])}" in told and label(lang, "why.groups") in told
 
 
 def with_plan(study: Path, more: str) -> Path:

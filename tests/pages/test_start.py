@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from planner.pages import shared
 from planner.study import load_study
 from planner.words import LANGS, say
+from planner.words.wording import label
 from planner.workspace import draft, history, shelf
 from planner.workspace.draft import Draft
 
@@ -226,6 +227,20 @@ def test_a_file_is_given_another_role(file):
     assert kept["demand.1"]["file"] == name and "sites.file" not in kept and not test.exception
 
 
+def test_a_file_that_another_has_displaced_can_be_given_its_role_again(file):
+    desk = ugly.write(file.parent.parent / "desk")
+    own, content = draft.new_id(), desk["stations"].read_bytes()
+    names = [shelf.receive(draft.folder(file, own), f"{name}.csv", content, []) for name in ("旧", "新")]
+    typed = Draft(files=names)
+    draft.keep(file, own, draft.set_value(typed, "sites.file", names[1]))
+    test = app(study="小研究", typing=own)
+    boxes = {box.label: box for box in test.selectbox}
+    old, new = (boxes[shared.plain(say("zh", "start.is_what", file=name))] for name in names)
+    assert old.value is None and new.value == "sites"
+    old.set_value("sites").run()
+    assert draft.read(file, own).settings["sites.file"] == names[0] and not test.exception
+
+
 def test_last_years_summary_is_taken_in_and_compared_with(file, small_result):
     import json
 
@@ -262,8 +277,8 @@ def test_before_there_are_streets_a_list_is_not_called_fine_and_what_lacks_is_li
         (file.parent / name).unlink()
     test = app(lang, study=str(file))
     assert not test.exception
-    states = test.table[0].value[say(lang, "start.state")].tolist()
-    assert say(lang, "start.state_unread") in states
-    assert say(lang, "start.state_fine", used=0) not in states
+    states = test.table[0].value[label(lang, "start.state")].tolist()
+    assert label(lang, "start.state_unread") in states
+    assert label(lang, "start.state_fine", used=0) not in states
     (advice,) = (str(info.value) for info in test.info)
     assert mark in advice and ("、" in advice) == (lang == "zh")
