@@ -130,9 +130,9 @@ def test_a_selected_row_says_what_the_plan_would_be_without_it(study, monkeypatc
     replanned, loss = sure.set_index("site").loc[site, ["replanned", "replanned_loss"]]
     test = opened(study, monkeypatch, lang=lang)
     assert not test.exception and not test.error
-    (told,) = (m.value for m in test.markdown if say(lang, "why.replanned_loss") in m.value)
+    (told,) = (m.value for m in test.markdown if label(lang, "why.replanned_loss") in m.value)
     wanted = f"{loss:.2%}" if replanned == "found" else say(lang, f"why.replanned_{replanned}")
-    assert f"{say(lang, 'why.replanned_loss')}: {shared.plain(wanted)}" in told
+    assert f"{label(lang, 'why.replanned_loss')}: {shared.plain(wanted)}" in told
     assert set(sure["replanned"]) == {"found", "none"}
 
 
@@ -143,7 +143,7 @@ def test_with_seats_as_the_aim_it_is_told_why_there_are_no_substitutes(study, mo
     with_plan(study, 'objective = "served"\n[capacity]\nvisit_minutes = 60')
     test = opened(study, monkeypatch, lang=lang)
     assert not test.exception and not test.error
-    (told,) = (m.value for m in test.markdown if say(lang, "why.substitutes") in m.value)
+    (told,) = (m.value for m in test.markdown if label(lang, "why.substitutes") in m.value)
     assert shared.plain(say(lang, "why.with_seats")) in told
     assert shared.plain(say(lang, "why.with_seats_why")) in [c.value for c in test.caption]
 
