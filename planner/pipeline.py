@@ -578,7 +578,8 @@ def check_rules(study: Study, inputs: Inputs) -> None:
     """Refuse rules that speak of what isn't there.
 
     Raises:
-        InputError: a required or forbidden place, or a norm, that does not exist; workers divided by sites of another scope.
+        InputError: a required or forbidden place, or a norm, that does not exist; nobody who counts; workers divided by sites of
+            another scope.
     """
     ids = set(inputs.sites["id"])
     for place in (*study.plan.required, *study.plan.forbidden) if study.plan else ():
@@ -586,6 +587,7 @@ def check_rules(study: Study, inputs: Inputs) -> None:
             raise InputError("place_unknown", file=study.settings_file, place=place)
     if study.plan:
         _check_names(study, study.plan, inputs)
+        _check_weights(study, study.plan, inputs)
     _check_programme(study, inputs)
     for norm in study.standard.judge:
         if norm not in norms():
@@ -616,6 +618,14 @@ def _check_names(study: Study, plan: PlanSettings, inputs: Inputs) -> None:
             raise InputError("rule_names_unknown", file=study.settings_file, setting=f"plan.{setting}", word=word)
     for limit in plan.limits:
         week_mask(limit.hours)
+
+
+def _check_weights(study: Study, plan: PlanSettings, inputs: Inputs) -> None:
+    """Refuse weights by which nobody counts: then every plan is as good as none."""
+    people = inputs.demand.groupby("group")["weight"].sum()
+    idle = [group for group in people.index[people > 0] if plan.group_weights.get(str(group), 1.0) == 0]
+    if idle and len(idle) == (people > 0).sum():
+        raise InputError("weights_are_nothing", file=study.settings_file, groups=", ".join(map(str, idle)))
 
 
 def _check_programme(study: Study, inputs: Inputs) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from planner.coverage import Floats, offers, standing_sites
-from planner.errors import plain_ctrl_c
+from planner.errors import InputError, plain_ctrl_c
 from planner.evaluation import acceptance
 from planner.programme import price_levels
 from planner.replanning import barred, money_left
@@ -197,7 +197,11 @@ def make(terrain: Terrain, settings: PlanSettings, *, progress: Listener | None 
         terrain: what is planned on.
         settings: the ``[plan]``.
         progress: told objective and bound of what is being solved while it is; returning True stops with the best plan so far.
+
+    Raises:
+        InputError: walks are the aim, and nobody walks as little as may count.
     """
+    _need_walks(terrain, settings)
     watch = Watch(settings.time_limit_s, progress and _in_unit(progress, settings, walk_cap_m(terrain, settings)))
     made = best(terrain, settings, mip_gap=settings.mip_gap, work_limit=settings.work_limit, watch=watch)
     if not made.plan.found:
@@ -216,6 +220,18 @@ def make(terrain: Terrain, settings: PlanSettings, *, progress: Listener | None 
         *((LeftOut("churn", by),) if churned and made.unbound is None else ()),
     )
     return replace(made, left_out=missing)
+
+
+def _need_walks(terrain: Terrain, settings: PlanSettings) -> None:
+    """Refuse a cap within which there is no walk to a place, where walks are the aim."""
+    if settings.mix or settings.objective not in ("mean_walk", "worst_walk"):
+        return
+    cap_m = walk_cap_m(terrain, settings)
+    pairs, weight = terrain.walks(cap_m), terrain.demand["weight"].to_numpy(dtype=float)
+    useful = terrain.stands.copy()
+    useful[terrain.place] = True
+    if not (useful[pairs.site] & (weight[pairs.demand] > 0)).any():
+        raise InputError("walk_cap_reaches_nobody", file=terrain.study.settings_file, metres=cap_m)
 
 
 def best(
@@ -513,20 +529,22 @@ def _whose(values: Mapping[str, Any], terrain: Terrain, lang: Lang) -> str:
     }
     zones = dict(zip(terrain.zones["id"], terrain.zones["name"], strict=True))
     groups = {group: settings.name for group, settings in terrain.study.groups.items()}
-    words = []
+    services = what.pop("services", ())
+    words: list[str] = []
     for key, value in what.items():
         for word in (value if isinstance(value, tuple) else (value,)) if value else ():
             if key == "zone":
                 words.append(zones.get(word) or word)
             elif key == "group":
-                words.append(groups.get(word, word))
+                words.append(groups.get(str(word), str(word)))
             elif key == "hours":
                 words.append(say(lang, "rules.open_then", hours=hours(lang, word)))
             else:
-                section = {"services": "service"}.get(key, key)
-                words.append(
-                    term(lang, section, word) if section in ("tier", "kind", "mode", "action", "service") else word
-                )
+                words.append(term(lang, key, str(word)) if key in ("tier", "kind", "mode", "action") else str(word))
+    if services:
+        # All of them are asked for.
+        offered = listed(lang, [term(lang, "service", service) for service in services])
+        words.append(say(lang, "rules.offering", services=offered))
     if words:
         return listed(lang, words)
     anything = "anything_done" if values.get("counts") == "actions" else "everything"

@@ -31,6 +31,10 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 People = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False, strict=True)]
 Metres = Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False, strict=True)]
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False, strict=True)]
+# Weights are relative to each other, so that none need be large; a sum of larger ones may leave the numbers.
+Weight = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False, strict=True)]
+# More sites than this are nowhere.
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
 # A visit takes seconds at least and a day at most; a week has 168 hours.
 Minutes = Annotated[float, Field(ge=0.1, le=1440, allow_inf_nan=False, strict=True)]
 Hours = Annotated[float, Field(ge=0.1, le=168, allow_inf_nan=False, strict=True)]
@@ -337,8 +341,8 @@ class Limit(_Settings):
     services: tuple[str, ...] = ()
     hours: str = ""
     per: tuple[Literal["zone", "tier", "kind", "host"], ...] = ()
-    at_most: Annotated[int, Field(ge=0)] | None = None
-    at_least: Annotated[int, Field(ge=0)] | None = None
+    at_most: Count | None = None
+    at_least: Count | None = None
     share_at_least: Annotated[float, Field(ge=0, le=1)] | None = None
     by: int | None = None
     until: int | None = None
@@ -422,12 +426,12 @@ class PlanSettings(_Settings):
     price_change: Annotated[float, Field(ge=-0.5, le=1.0, allow_inf_nan=False)] = 0.0
     cost_unit: str = "万元"
     objective: Objective = "effective"
-    mix: dict[Literal["effective", "share", "backup", "walk", "served"], NonNegative] = {}
+    mix: dict[Literal["effective", "share", "backup", "walk", "served"], Weight] = {}
     fair_over: Literal["zone", "group"] = "zone"
     fair_levels: Annotated[int, Field(ge=1, le=1000)] = 3
     walk_cap_m: Metres | None = None
-    group_weights: dict[str, NonNegative] = {}
-    year_weights: tuple[NonNegative, ...] = ()
+    group_weights: dict[str, Weight] = {}
+    year_weights: tuple[Weight, ...] = ()
     required: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
@@ -437,7 +441,7 @@ class PlanSettings(_Settings):
     tradeoff: bool = False
     progress: Table | None = None
     replan_from: int | None = None
-    max_changes: Annotated[int, Field(ge=0)] | None = None
+    max_changes: Count | None = None
     robustness: Annotated[int, Field(ge=0, le=1000)] = 0
     mip_gap: Annotated[float, Field(ge=0, lt=1)] = 0.005
     work_limit: Annotated[int, Field(ge=0)] = 200

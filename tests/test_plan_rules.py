@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
+from small_study import edit_cell
 from test_plans import World, mean, standing, study_with, world
 
 from planner.errors import InputError
 from planner.pipeline import Result, run
+from planner.report.figures import objective_value
+from planner.report.story import Text, story
 from planner.study import load_study
+from planner.words import LANGS, say
 
 BUDGET = (1.6, 3.4)
 Plan = tuple[int, ...]
@@ -236,3 +240,90 @@ def test_where_nothing_may_be_done_a_target_is_out_of_reach_and_not_merely_not_f
     assert never.plan.status == "infeasible" and "90%" in " ".join(never.plan_reasons("en"))
     kept = run(load_study(study_with(tmp_path / "b", rules + "0.01")))
     assert (kept.plan.status, kept.plan.objective, len(kept.actions)) == ("optimal", 0.0, 0)
+
+
+LIMIT = "[[plan.limits]]\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("group_weights = { sweepers = 1e308, couriers = 1e308 }", "group_weights"),
+        ("group_weights = { sweepers = -1 }", "group_weights"),
+        ("group_weights = { sweepers = nan }", "group_weights"),
+        ("mix = { effective = 1e308, backup = 1e308 }", "mix"),
+        ("year_weights = [1e308, 1e308]", "year_weights"),
+        ("spacing_m = 0", "spacing_m"),
+        ("spacing_m = -5", "spacing_m"),
+        ("spacing_m = 1e308", "spacing_m"),
+        (f"{LIMIT}at_most = -1", "at_most"),
+        (f"{LIMIT}at_most = 1e308", "at_most"),
+        (f"{LIMIT}at_least = 1000000000000000000", "at_least"),
+        (f"{LIMIT}share_at_least = 15", "share_at_least"),
+        (f"{LIMIT}share_at_least = -0.1", "share_at_least"),
+        (f"{LIMIT}share_at_least = nan", "share_at_least"),
+        ("[[plan.floors]]\nshare = 80", "share"),
+        ("price_change = 1e308", "price_change"),
+    ],
+)
+def test_absurd_numbers_are_refused_with_their_line_and_setting(tmp_path: Path, rules: str, said: str) -> None:
+    with pytest.raises(InputError) as refused:
+        load_study(study_with(tmp_path, rules))
+    for lang in LANGS:
+        assert said in refused.value.text(lang) and "study.toml" in refused.value.text(lang)
+
+
+@pytest.mark.parametrize("budget", ["[-1.0, 3.2]", "[nan, 3.2]", "[inf, 3.2]", '["多", 3.2]', "[1e308, 3.2]"])
+def test_budgets_that_are_no_money_are_refused(tmp_path: Path, budget: str) -> None:
+    with pytest.raises(InputError) as refused:
+        load_study(study_with(tmp_path, "", budget=budget))
+    assert "plan.budget.[1]" in refused.value.text("zh")
+
+
+@pytest.mark.parametrize("price", [-1, "很贵", "NaN", "", 1e20, "=1+1"])
+def test_prices_that_are_no_money_are_refused_with_row_and_column(tmp_path: Path, price: object) -> None:
+    folder = study_with(tmp_path, "", more=False)
+    edit_cell(folder / "options.xlsx", "G4", price)
+    with pytest.raises(InputError) as refused:
+        run(load_study(folder))
+    assert "options.xlsx 第 4 行「建设费(万元)」" in refused.value.text("zh")
+
+
+def test_weights_by_which_nobody_counts_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        run(load_study(study_with(tmp_path / "a", "group_weights = { sweepers = 0, couriers = 0 }")))
+    assert "group_weights" in refused.value.text("zh") and "sweepers" in refused.value.text("en")
+    one = run(load_study(study_with(tmp_path / "b", "group_weights = { sweepers = 0 }")))
+    assert one.plan.status == "optimal" and len(one.actions)
+
+
+@pytest.mark.parametrize("objective", ["mean_walk", "worst_walk"])
+def test_a_cap_that_no_walk_is_within_is_refused(tmp_path: Path, objective: str) -> None:
+    with pytest.raises(InputError) as refused:
+        run(load_study(study_with(tmp_path, f'objective = "{objective}"\nwalk_cap_m = 1')))
+    assert refused.value.key == "walk_cap_reaches_nobody" and "walk_cap_m" in refused.value.text("en")
+
+
+@pytest.mark.parametrize("levels", [1, 1000])
+def test_whose_worst_off_is_proven_though_what_follows_is_not_says_so(tmp_path: Path, levels: int) -> None:
+    result = run(load_study(study_with(tmp_path, f'objective = "fairest"\nfair_levels = {levels}')))
+    assert (result.plan.status, result.plan.gap) == ("feasible", 0.0)
+    for lang in LANGS:
+        told = "\n".join(block.text for block in story(result, lang) if isinstance(block, Text))
+        share = objective_value(lang, result.study.plan, result.plan.objective)
+        assert say(lang, "document.proof_fair", objective=share) in told
+
+
+def test_a_forbidden_site_that_stands_stays_as_it_is(tmp_path: Path) -> None:
+    result = run(load_study(study_with(tmp_path / "a", 'forbidden = ["S1"]')))
+    assert result.plan.found and "S1" not in set(result.actions["site"])
+    assert result.sites.set_index("id").loc["S1", "status"] == "existing"
+    both = run(load_study(study_with(tmp_path / "b", 'required = ["S1"]\nforbidden = ["S1"]')))
+    assert both.plan_reasons("zh") == ("人民路休息点（S1） 既在必建名单、又在禁建名单里。请从其中一个名单中去掉它。",)
+
+
+def test_a_share_of_sites_with_a_service_is_called_that(tmp_path: Path) -> None:
+    rules = f'{LIMIT}services = ["toilet"]\nshare_at_least = 1.0\n{LIMIT}counts = "actions"\nat_most = 0'
+    result = run(load_study(study_with(tmp_path, rules)))
+    assert "提供如厕的站点不少于 100%" in "".join(result.plan_reasons("zh"))
+    assert "sites with toilet at least 100%" in "".join(result.plan_reasons("en"))

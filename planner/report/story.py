@@ -337,13 +337,20 @@ def _what_it_costs(result: Result, lang: Lang) -> str:
     return _say(lang, "plan_cost_sunk" if funds["sunk"].any() else "plan_cost", **amounts)
 
 
+def _worst_off_proven(result: Result) -> bool:
+    """Tell whether only what comes after the worst-off is not proven: then the gap, which is theirs, is nothing."""
+    plan, settings = result.plan, result.study.plan
+    fair = settings is not None and not settings.mix and settings.objective == "fairest"
+    return fair and plan is not None and plan.status == "feasible" and plan.gap <= 1e-9
+
+
 def _how_good_in_short(result: Result, lang: Lang) -> str:
-    plan = result.plan
-    assert plan is not None
-    least = result.study.plan is not None and result.study.plan.minimises
-    return _say(
-        lang, f"short_{plan.status}{'_least' if least and plan.status == 'feasible' else ''}", gap=_gap(plan.gap)
-    )
+    plan, settings = result.plan, result.study.plan
+    assert plan is not None and settings is not None
+    if _worst_off_proven(result):
+        return _say(lang, "proof_fair", objective=figures.objective_value(lang, settings, plan.objective))
+    least = "_least" if settings.minimises and plan.status == "feasible" else ""
+    return _say(lang, f"short_{plan.status}{least}", gap=_gap(plan.gap))
 
 
 def _gap(gap: float) -> str:
@@ -357,6 +364,8 @@ def _how_good(result: Result, lang: Lang) -> str:
     shown = partial(figures.objective_value, lang, settings)
     if plan.status == "optimal":
         proof = _say(lang, "proof_optimal")
+    elif _worst_off_proven(result):
+        proof = _say(lang, "proof_fair", objective=shown(plan.objective))
     else:
         # Rounded away from the plan, so that neither figure promises too much.
         gap = percent(max(plan.gap, 0.0001), 2)
