@@ -710,12 +710,14 @@ def open_actions(study: Study, inputs: Inputs) -> tuple[pd.DataFrame, Record | N
     """Return every action that may be taken, at what it costs or did cost, and what has become of an earlier programme.
 
     Raises:
-        InputError: a row of the progress table means no action, or may mean several.
+        InputError: a row of the progress table means no action, may mean several, or is done at a forbidden place.
     """
     settings = study.plan
-    forbidden = {*(settings.forbidden if settings else ()), *barred(inputs.progress)}
-    possible = possible_actions(inputs.sites, inputs.options, forbidden=forbidden)
-    record = record_of(inputs.progress, possible, settings) if settings else None
+    closed, forbidden = barred(inputs.progress), set(settings.forbidden if settings else ())
+    possible = possible_actions(inputs.sites, inputs.options, forbidden=closed | forbidden)
+    # What was planned before it was forbidden is known still.
+    every = possible_actions(inputs.sites, inputs.options, forbidden=closed) if len(inputs.progress) else possible
+    record = record_of(inputs.progress, possible, settings, every=every) if settings else None
     return (possible if record is None else possible.assign(capital_cost=record.capital_cost)), record
 
 

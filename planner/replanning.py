@@ -40,7 +40,7 @@ class Record:
 
     Attributes:
         rows: `planner.intake.progress.PROGRESS_COLUMNS`, ``action_id`` found out, and ``row`` (number of the action; −1 for a site that
-            was closed).
+            was closed, or is planned at a place that is forbidden now).
         settled, settled_year: actions that are begun or open, and their years (0 … n − 1).
         planned, planned_year: actions of the last programme that are not begun, and their years.
         first: the first year in which something may still be planned: 0 … n − 1.
@@ -69,27 +69,33 @@ def barred(progress: pd.DataFrame) -> frozenset[str]:
     return frozenset(progress.loc[progress["state"] == "closed", "site"])
 
 
-def record_of(progress: pd.DataFrame, actions: pd.DataFrame, settings: PlanSettings) -> Record | None:
+def record_of(
+    progress: pd.DataFrame, actions: pd.DataFrame, settings: PlanSettings, *, every: pd.DataFrame
+) -> Record | None:
     """Find out which action each row of a progress table means; None where there is no table.
 
     Args:
         progress: what `intake.progress` read.
         actions: all that may be done (`planner.actions.possible_actions`).
         settings: years, prices, and the year from which to plan anew.
+        every: ``actions``, and those at places that are forbidden now.
 
     Raises:
-        InputError: a row means no action, or may mean several.
+        InputError: a row means no action, may mean several, or is done at a forbidden place.
     """
     if not len(progress):
         return None
-    row = np.array(
-        [-1 if entry["state"] == "closed" else _action_of(entry, actions) for entry in progress.to_dict("records")],
-        dtype=np.int64,
-    )
-    ids = actions["id"].to_numpy(dtype=object)
-    rows = progress.assign(row=row, action_id=[ids[k] if k >= 0 else "" for k in row.tolist()])
+    entries = progress.to_dict("records")
+    meant = ["" if e["state"] == "closed" else str(every["id"].iat[_action_of(e, every)]) for e in entries]
+    row = pd.Index(actions["id"]).get_indexer(pd.Index(meant)).astype(np.int64)
+    for entry, action, number in zip(entries, meant, row.tolist(), strict=True):
+        if number < 0 and action and entry["state"] in SETTLED:
+            file, _, line = str(entry["source"]).rpartition("#")
+            raise InputError("progress_forbidden", file=file, row=line, column=entry["said_in"], site=entry["site"])
+    rows = progress.assign(row=row, action_id=meant)
     year = np.array([settings.years.index(y) if y else 0 for y in progress["year"].astype(int)], dtype=np.int64)
-    settled, planned = (progress["state"].isin(states).to_numpy() for states in (SETTLED, ["planned"]))
+    settled = progress["state"].isin(SETTLED).to_numpy()
+    planned = (progress["state"] == "planned").to_numpy() & (row >= 0)
     first = int(year[settled].max(initial=0))
     if settings.replan_from is not None:
         first = settings.years.index(settings.replan_from)
@@ -98,7 +104,7 @@ def record_of(progress: pd.DataFrame, actions: pd.DataFrame, settings: PlanSetti
     known = np.isfinite(cost) & (row >= 0)
     capital[row[known]] = cost[known] / level[year[known]]
     sunk = np.zeros(len(settings.years))
-    lost = np.isfinite(cost) & (row < 0)
+    lost = np.isfinite(cost) & (progress["state"] == "closed").to_numpy()
     np.add.at(sunk, year[lost], cost[lost])
     return Record(rows, row[settled], year[settled], row[planned], year[planned], first, capital, sunk)
 
@@ -147,7 +153,9 @@ def rules_of(record: Record, actions: pd.DataFrame, settings: PlanSettings) -> t
         take = np.where(new[:, None], 1.0, 0.0) - kept
         said = np.flatnonzero(take.any(axis=1))
         reason = Reason("churn", {"most": settings.max_changes})
-        found.append(Rule(reason, float(settings.max_changes - len(record.planned)), said, take[said]))
+        # What is planned at a place that is forbidden now is a change already.
+        counted = int((record.rows["state"] == "planned").sum())
+        found.append(Rule(reason, float(settings.max_changes - counted), said, take[said]))
     return tuple(found)
 
 

@@ -256,6 +256,26 @@ def test_a_row_that_cannot_be_understood_is_named(tmp_path: Path, row: list[Any]
     assert [word for word in said if word not in text] == []
 
 
+@pytest.mark.parametrize("most", [0, 1, 9])
+def test_what_is_planned_where_it_is_forbidden_now_is_dropped_and_counts_as_a_change(tmp_path: Path, most: int) -> None:
+    planned = [*OPEN[:4], "计划", 0.9]
+    rules = f'forbidden = ["C2"]\nmax_changes = {most}'
+    result = run(load_study(study(tmp_path, [planned, *PLANNED], rules, budget="[5.0, 5.0]")))
+    if most == 0:
+        assert not result.plan.found and "相对上次计划至多改动 0 处" in "".join(result.plan_reasons("zh"))
+        return
+    now = result.changes.set_index("site")
+    assert now.loc["C2", ["action_id", "change"]].tolist() == ["C2/build/shared", "dropped"]
+    assert "C2" not in set(result.actions["site"]) and not result.funds["sunk"].any()
+    assert churn(result.changes) == 1 or most == 9
+
+
+def test_what_is_open_where_it_is_forbidden_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        run(load_study(study(tmp_path, [OPEN], 'forbidden = ["C2"]')))
+    assert "progress.xlsx 第 3 行" in error.value.text("zh") and "forbidden" in error.value.text("zh")
+
+
 @pytest.mark.parametrize("again", [OPEN, ["C2", "", "", 2028, "已关闭", None]])
 def test_a_site_twice_is_named_with_both_rows(tmp_path: Path, again: list[Any]) -> None:
     with pytest.raises(InputError) as error:
