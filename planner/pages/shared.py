@@ -321,15 +321,18 @@ def adopt(shown: Study, key: str) -> None:
 def planned(shown: Study, *, progress: Progress, listener: Listener | None = None, pause_s: float = 0.0) -> Result:
     """Return the result of a study; plans that differ in budgets, rules or aims alone share what is measured.
 
-    What is known of today is made ready for the map before the plan is sought, and the search waits ``pause_s`` more: somebody waits for
-    the first picture, and a search beside it would take half of the processor's time from it.
+    What is known of today is made ready for the map before the plan is sought, and the search of a large study waits ``pause_s`` more:
+    somebody waits for the first picture, and a search beside it would take half of the processor's time from it.
     """
     known = measured_already(shown) is not None
     ground = measured(shown, progress=progress)
     if shown.plan is not None and not known:
+        begun = time.thread_time()
         today = today_of(study_key(shown), ground, shown)
         mapfiles.assets(today.run_id, shown.language, today)
-        time.sleep(pause_s)
+        # The plan of a small study is there before anybody sees the picture.
+        if time.thread_time() - begun > PATIENCE_S:
+            time.sleep(pause_s)
     return pipeline.plan_on(ground, shown, progress=progress, listener=listener)
 
 

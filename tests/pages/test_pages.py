@@ -300,6 +300,7 @@ def test_the_first_picture_is_made_before_the_search_begins_and_once(shared_stud
     )
     monkeypatch.setattr(mapfiles, "assets", lambda *a: done.append("map") or assets(*a))
     monkeypatch.setattr(shared.time, "sleep", lambda seconds: done.append(seconds))
+    monkeypatch.setattr(shared, "PATIENCE_S", 0)  # no study is small
     study = shared_study.parent / "first"
     shutil.copytree(shared_study, study)
     monkeypatch.setenv("PLANNER_STUDY", str(study))
