@@ -440,7 +440,7 @@ def _suggestions(desk: Desk, study: Study, seen: Survey, found: Findings, left_o
         words = [
             f"{head} {was[row].get(head, '')} → {text}" for head, text in cells.items() if text != was[row].get(head)
         ]
-        st.markdown(f"- {shared.plain(say(lang, 'start.suggestion', row=row, change='; '.join(words)))}")
+        st.markdown(f"- {shared.plain(label(lang, 'start.suggestion', row=row, change='; '.join(words)))}")
 
     def take(changes: Draft) -> Draft:
         for row, cells in suggested.items():

@@ -58,9 +58,11 @@
     const state = JSON.stringify(args.state), wanted = JSON.stringify(args.edit);
     // An hour chosen on the clock of this very map stays, whatever the page says of other things.
     const { hour, ...rest } = args.state;
-    // Places that can be edited open no popup: they must be held before one of them is gone to.
-    if (wanted !== "null" && !shownEdit) { planner.show({ ...args.state, focus: null }); editor(args.edit); shownEdit = wanted; }
-    if (state !== shownState) planner.show(args.clock && shownState ? rest : args.state);
+    if (state !== shownState) {
+      planner.show(args.clock && shownState ? rest : args.state);
+      // Where a place is being edited, the panel beside the map says what it offers; a popup would say what it was.
+      if (args.edit && args.listens && args.state.focus) map.closePopup();
+    }
     if (wanted !== shownEdit) editor(args.edit);
     if (args.view !== shownView) look(args.view);
     shownState = state;

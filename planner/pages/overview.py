@@ -56,7 +56,7 @@ def gap_sentences(result: Result, lang: Lang) -> list[str]:
     group = result.study.groups[first["group"]]
     largest = say(
         lang,
-        "app.gap_largest",
+        "app.gap_largest" if first["zone"] else "app.gap_largest_anywhere",
         zone=shared.plain(tables.zone_name(result, first["zone"], lang)),
         group=shared.plain(group.name),
         weight=first["weight"],

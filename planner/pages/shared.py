@@ -391,7 +391,7 @@ def awaited(going: Job, steps: Sequence[str]) -> Any:
             with end.container():
                 offer_to_stop(going, language())
             offered = True
-        place.empty()
+    place.empty()
     end.empty()
     return going.future.result()
 

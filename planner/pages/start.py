@@ -106,7 +106,7 @@ def what_next(desk: Desk, pending: int, made: Drafted, seen: Survey) -> None:
         step = say(lang, "start.next_save")
         if left is not None:
             name = findings.role_name(made.study, left.role, lang)
-            step = say(lang, "start.next_save_but", role=name, rows=len(left.rejects), pairs=len(left.twice))
+            step = say(lang, "start.next_save_but", role=capital(name), rows=len(left.rejects), pairs=len(left.twice))
         st.info(shared.plain(say(lang, "start.next", what=step)), icon=":material/arrow_forward:")
         st.button(
             say(lang, "start.save_count", count=pending), key="save_top", type="primary", icon=":material/save:",

@@ -33,6 +33,8 @@ def ready(page) -> None:
         timeout=60_000
     )
     page.locator("[data-testid=stProgress]").first.wait_for(state="detached", timeout=60_000)
+    # The map of today stands until the whole page has been shown anew.
+    settled(page)
     page.frame_locator("iframe").first.locator("html[data-planner=ready]").wait_for(state="attached", timeout=60_000)
 
 
@@ -205,6 +207,8 @@ def test_a_gap_leads_to_its_remedies_and_a_remedy_to_the_what_if(open_page, addr
     page.get_by_text("步骤（").wait_for()
     frame = map_of(page)
     frame.locator(".planner-edited").wait_for()
+    # The panel says what the place offers now; a popup would say what it was.
+    frame.locator(".leaflet-popup").wait_for(state="detached")
 
 
 def test_on_a_phone_nothing_is_cut_off_and_everything_has_a_name(open_page, address):
