@@ -21,7 +21,7 @@ from planner.rulebook import Terrain
 from planner.siting import SitingProblem, objective_of, objectives
 from planner.siting.marginal import Swaps, drops, leaving_out
 from planner.siting.milp import Outcome, minimise
-from planner.siting.planning import Rows, guide_of, rows_of, search, with_constants
+from planner.siting.planning import Rows, guide_of, rows_of, search_near, with_constants
 from planner.siting.solving import solve_watched
 from planner.siting.watch import Watch
 from planner.study import PlanSettings
@@ -281,7 +281,7 @@ def _searched(
             start = replace(
                 guide, short=np.delete(guide.short, row, axis=0), part=np.delete(done, row, axis=0), toll=toll
             )
-            found = search(less, with_constants(less), start, np.ones(start.short.shape, bool))
+            found = search_near(less, start, np.ones(start.short.shape, bool))
         if found is None and not math.isfinite(min(known)):
             plan = solve_watched(less, watch, mip_gap=_GAP, work_limit=0)
             found = plan.build_year if plan.found else None

@@ -145,6 +145,7 @@ def minimise(
     mip_gap: float = 0.0,
     abs_gap: float = 0.0,
     nodes: int | None = None,
+    looks: int | None = None,
     time_limit_s: float | None = None,
     relaxed: bool = False,
     tell: Teller | None = None,
@@ -159,6 +160,7 @@ def minimise(
         mip_gap: stop when the bound is proven within this fraction of the best point.
         abs_gap: stop when the bound is proven within this of the best point.
         nodes: most branch-and-bound nodes; None is no limit.
+        looks: how often HiGHS may look at its limits, in the root and below: a measure of work that is the same on every machine.
         time_limit_s: most seconds; None is no limit.
         relaxed: solve the linear relaxation.
         tell: called with (best value, bound) now and then, which are infinite as long as they are not known; returning True stops, and
@@ -189,7 +191,7 @@ def minimise(
         solution = highspy.HighsSolution()
         solution.col_value = start.tolist()
         highs.setSolution(solution)
-    halted = _run(highs, tell)
+    halted = _run(highs, tell, looks)
     status, info = highs.getModelStatus(), highs.getInfo()
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     kinds = highspy.HighsModelStatus
@@ -199,7 +201,7 @@ def minimise(
         kinds.kObjectiveBound: "conflict",
         kinds.kTimeLimit: "time",
         kinds.kSolutionLimit: "work",
-        kinds.kInterrupt: "interrupted",
+        kinds.kInterrupt: "interrupted" if halted else "work",
         # Stopped in the middle of presolve or a restart, HiGHS knows no status.
         kinds.kNotset: "interrupted" if halted else "work",
     }.get(status, "work")
@@ -223,17 +225,18 @@ def _of_nothing(program: Program, relaxed: bool) -> Outcome:
     return Outcome(x=np.zeros(0), bound=program.offset, nodes=0, stopped="gap", dual=dual)
 
 
-def _run(highs: Any, tell: Teller | None) -> bool:
+def _run(highs: Any, tell: Teller | None, looks: int | None) -> bool:
     """Run HiGHS in a thread of its own, so that this one hears Ctrl-C and may call ``tell``; who tells nobody gets the KeyboardInterrupt.
 
-    highspy's own way to do so prints, and forbids two solves at once in a process. Returns whether HiGHS was asked to stop.
+    highspy's own way to do so prints, and forbids two solves at once in a process. Returns whether it was asked to
+    stop, ``looks`` apart.
     """
-    heard, stop = (np.inf, -np.inf), False
+    heard, stop, left = (np.inf, -np.inf), False, np.inf if looks is None else looks
 
     def look(event: Any) -> None:
-        nonlocal heard
-        heard = event.data_out.mip_primal_bound, event.data_out.mip_dual_bound
-        if stop:
+        nonlocal heard, left
+        heard, left = (event.data_out.mip_primal_bound, event.data_out.mip_dual_bound), left - 1
+        if stop or left < 0:
             event.interrupt()
 
     def halt(event: Any) -> None:

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from planner.siting.exchange import Board, Stand, exchange, move
+from planner.siting.exchange import Board, Stand, exchange, move, wander
 from planner.siting.milp import Outcome, Program, minimise
+from planner.siting.narrowing import narrowed
 from planner.siting.problem import (
     MONEY_TOLERANCE,
     PROOF_TOLERANCE,
@@ -44,11 +45,21 @@ _FORCED = 200
 _PASSES = 30
 # Options that the search fills up with: those that fall least short of the best at their place.
 _OPTIONS = 600
-# Searches, each with what the last has not struck out.
-_LOOKS = 3
-# Options that HiGHS is asked about first, and thrice as many each time that they do not settle it.
-_CORE = 250
+# What the relaxation takes of an option, above its dirt.
+_TAKEN = 1e-6
+# Options beyond those of plan and relaxation among which HiGHS is asked to decide, and among how many when that does not settle it.
+_CORES = (100, 800, None)
+# The same of each walk.
+_WALKS = (0, 100, 200, 300)
+# Turns in a walk, as many as this many elementary operations allow, within limits.
+_OPERATIONS, _FEWEST, _MOST = 1.5e8, 300, 20_000
+# Most actions that a turn undoes, and what it may lose at first, as a share of what an action is worth.
+_MOST_OUT, _HEAT = 4, 0.3
+# How often HiGHS may look at its limits in a core for each node that it may open, times the nonzeros of the core's program: work in the
+# root counts here too.
+_LOOKING = 5e4
 _INFINITY = highspy.kHighsInf
+Bools = NDArray[np.bool_]
 
 
 def standard_rules(problem: SitingProblem) -> tuple[Rule, ...]:
@@ -229,7 +240,7 @@ def board_of(problem: SitingProblem, rules: Sequence[Rule], toll: Floats) -> Boa
         most=most + MONEY_TOLERANCE * np.maximum(1.0, np.abs(most)),
         scale=1.0 / size,
         place=problem.place.astype(np.int64),
-        toll=np.maximum(toll, 0.0) / scale,
+        toll=toll / scale,
     )
 
 
@@ -288,32 +299,88 @@ def guide_of(
     return Guide(bound, best[problem.place][:, None] - value, np.diff(z, axis=1, prepend=0.0), toll.ravel())
 
 
-def search(
-    problem: SitingProblem, rules: Sequence[Rule], guide: Guide, allowed: NDArray[np.bool_], *, passes: int = _PASSES
-) -> Ints | None:
+def search(problem: SitingProblem, rules: Sequence[Rule], guide: Guide, allowed: Bools, *, passes: int) -> Ints | None:
     """Take what the relaxation takes for the most part, fill up and exchange; None where that keeps not every rule."""
     board = board_of(problem, rules, guide.toll)
+    part, short = guide.part.ravel(), np.where(allowed, guide.short, np.inf).ravel()
+    first = np.argsort(-part, kind="stable")
+    stand = _stand(problem, board, len(rules), first[part[first] >= 0.5])
+    order = np.argsort(short, kind="stable")
+    options = order[np.isfinite(short[order])][:_OPTIONS].astype(np.int64)
+    exchange(board, stand, options, options[:_FORCED], np.int64(passes))
+    found = np.where(stand.year < problem.n_years, stand.year + 1, 0)
+    return None if broken_rules(problem, found) else found
+
+
+def search_near(problem: SitingProblem, guide: Guide, left: Bools) -> Ints | None:
+    """Do what `search` does among those options ``left`` that fall least short."""
+    core, _ = core_of(guide, None, left, _OPTIONS)
+    actions, small, near = _narrowed(problem, guide, core)
+    found = search(small, with_constants(small), near, core[actions], passes=_PASSES)
+    return None if found is None else _widened(problem, actions, found)
+
+
+def walk_in(problem: SitingProblem, guide: Guide, core: Bools, plan: Ints, seed: int) -> Ints:
+    """Return the best plan seen on a long walk from ``plan`` among the options of a ``core``."""
+    actions, small, near = _narrowed(problem, guide, core)
+    years, rules = problem.n_years, with_constants(small)
+    board = board_of(small, rules, near.toll)
+    options, known = np.flatnonzero(core[actions].ravel()).astype(np.int64), plan[actions]
+    per_turn = len(options) * years * small.cover.nnz / max(len(actions), 1)
+    turns = int(np.clip(_OPERATIONS / max(per_turn, 1.0), _FEWEST, _MOST))
+    done = np.flatnonzero(known)
+    nothing = _stand(small, board, len(rules), done[:0])
+    stand = _stand(small, board, len(rules), done * years + known[done] - 1)
+    heat = _HEAT * abs(float(stand.merit[1] - nothing.merit[1])) / max(len(done), 1)
+    year = wander(board, stand, options, np.int64(turns), heat, np.int64(_MOST_OUT), np.int64(seed))
+    return _widened(problem, actions, np.where(year < years, year + 1, 0))
+
+
+def _narrowed(problem: SitingProblem, guide: Guide, core: Bools) -> tuple[Ints, SitingProblem, Guide]:
+    """Return the actions of a core, and problem and guide with these alone."""
+    actions = np.flatnonzero(core.any(axis=1))
+    toll = guide.toll.reshape(core.shape)[actions].ravel()
+    near = replace(guide, short=guide.short[actions], part=guide.part[actions], toll=toll)
+    return actions, narrowed(problem, actions), near
+
+
+def _widened(problem: SitingProblem, actions: Ints, build_year: Ints) -> Ints:
+    """Return a plan among some actions as one of the whole problem."""
+    whole = np.zeros(problem.n_actions, np.int64)
+    whole[actions] = build_year
+    return whole
+
+
+def _stand(problem: SitingProblem, board: Board, n_rules: int, options: Ints) -> Stand:
+    """Return what there is when ``options`` are done one after another, those at a busy place left out."""
     years = problem.n_years
     stand = Stand(
         year=np.full(problem.n_actions, years, np.int64),
         covers=np.repeat(board.standing[:, None], years, axis=1).astype(np.int64),
-        used=np.zeros(len(rules)),
+        used=np.zeros(n_rules),
         busy=np.zeros(int(problem.place.max(initial=-1)) + 1, np.int64),
         merit=np.zeros(2),
     )
     # What covers in any case, and what nothing done already breaks.
     _begin(board, stand)
-    part, short = guide.part.ravel(), np.where(allowed, guide.short, np.inf).ravel()
-    for option in np.argsort(-part, kind="stable"):
-        if part[option] < 0.5:
-            break
+    for option in options:
         if stand.busy[problem.place[option // years]] == 0:
             move(board, stand, np.int64(option // years), np.int64(option % years), np.int64(1))
-    order = np.argsort(short, kind="stable")
-    options = order[np.isfinite(short[order])][:_OPTIONS]
-    exchange(board, stand, options.astype(np.int64), options[:_FORCED].astype(np.int64), np.int64(passes))
-    found = np.where(stand.year < years, stand.year + 1, 0)
-    return None if broken_rules(problem, found) else found
+    return stand
+
+
+def core_of(guide: Guide, plan: Ints | None, left: Bools, more: int | None) -> tuple[Bools, float]:
+    """Return the options of plan and relaxation with ``more`` of those ``left`` that fall least short, and how short the rest falls."""
+    core = left & (guide.part > _TAKEN)
+    if plan is not None:
+        done = np.flatnonzero(plan)
+        core[done, plan[done] - 1] = True
+    rest = np.where(left & ~core, guide.short, np.inf).ravel()
+    if more is None or more >= np.isfinite(rest).sum():
+        return core | left, math.inf
+    order = np.argsort(rest, kind="stable")
+    core.ravel()[order[:more]] = True
+    return core, float(rest[order[more]])
 
 
 def first_plan(problem: SitingProblem, rules: Sequence[Rule]) -> Ints | None:
@@ -410,17 +477,19 @@ def _standings(
     if relaxed.dual is not None:
         guide = guide_of(problem, rows, relaxed)
         best = replace(best, bound=min(best.bound, _constant(problem) + guide.bound))
-        for _ in range(_LOOKS):
-            allowed = np.ones(guide.short.shape, bool) if best.years is None else ~beaten(problem, guide, best)
-            found = better(problem, best, search(problem, rules, guide, allowed))
-            if found is best:
+        best = better(problem, best, search_near(problem, guide, _left(problem, guide, best)))
+        yield best
+        for seed, more in enumerate(_WALKS):
+            if watch.over() or _enough(problem, best, mip_gap):
                 break
-            best = found
+            core, _ = core_of(guide, best.years, _left(problem, guide, best), more)
+            plan = np.zeros(problem.n_actions, np.int64) if best.years is None else best.years
+            best = better(problem, best, walk_in(problem, guide, core, plan, seed))
             yield best
-    if best.years is not None and gap_of(problem, best) <= max(mip_gap, PROOF_TOLERANCE):
+    if _enough(problem, best, mip_gap):
         yield replace(best, stopped="gap")
         return
-    yield from _settle(problem, rows, guide, best, watch, mip_gap, work_limit, work)
+    yield from _settle(problem, guide, best, watch, mip_gap, work_limit, work)
 
 
 def first_standing(problem: SitingProblem, rules: Sequence[Rule]) -> Standing:
@@ -445,7 +514,6 @@ def better(problem: SitingProblem, best: Standing, years: Ints | None) -> Standi
 
 def _settle(
     problem: SitingProblem,
-    rows: Rows,
     guide: Guide | None,
     best: Standing,
     watch: Watch,
@@ -454,32 +522,36 @@ def _settle(
     work: dict[str, int],
 ) -> Iterator[Standing]:
     """Let HiGHS decide among the options that fall least short, and among ever more until the rest cannot matter."""
-    ceiling, size = best.bound, _CORE
-
-    def tell(value: float, bound: float) -> bool:
-        return watch.tell("settle", max(best.objective, -value / rows.scale), min(best.bound, -bound / rows.scale))
-
-    while True:
-        allowed, far = np.ones((problem.n_actions, problem.n_years), bool), math.inf
-        if guide is not None and best.years is not None:
-            left = ~beaten(problem, guide, best)
-            shortest = np.sort(guide.short[left])
-            far = float(shortest[size]) if size < len(shortest) else math.inf
-            allowed = left & (guide.short <= far)
+    ceiling, everything = best.bound, np.ones((problem.n_actions, problem.n_years), bool)
+    for more in _CORES:
+        core, far = everything, math.inf
+        if guide is not None:
+            left = _left(problem, guide, best)
+            core, far = core_of(guide, best.years, left, more)
             work["options"] = int(left.sum())
+        actions = np.flatnonzero(core.any(axis=1))
+        small = narrowed(problem, actions)
+        rows = rows_of(small, with_constants(small))
+
+        def tell(value: float, bound: float, scale: float = rows.scale, known: Standing = best) -> bool:
+            return watch.tell("settle", max(known.objective, -value / scale), min(known.bound, -bound / scale))
+
         outcome = minimise(
-            replace(only(rows.program, problem, allowed), offset=-rows.scale * _constant(problem)),
-            start=None if best.years is None else point_of_plan(problem, best.years),
+            replace(only(rows.program, small, core[actions]), offset=-rows.scale * _constant(small)),
+            start=None if best.years is None else point_of_plan(small, best.years[actions]),
             mip_gap=mip_gap,
             abs_gap=1e-9 * _SCALE,
             nodes=work_limit,
+            looks=None if work_limit is None else int(work_limit * _LOOKING / max(rows.program.matrix.nnz, 1)),
             time_limit_s=watch.left_s,
             tell=tell,
         )
         work["nodes"] += outcome.nodes
         if outcome.x is not None:
-            z = outcome.x[: allowed.size].reshape(allowed.shape) > 0.5
-            best = better(problem, best, np.where(z.any(axis=1), z.argmax(axis=1) + 1, 0))
+            z = outcome.x[: core[actions].size].reshape(len(actions), -1) > 0.5
+            found = np.zeros(problem.n_actions, np.int64)
+            found[actions] = np.where(z.any(axis=1), z.argmax(axis=1) + 1, 0)
+            best = better(problem, best, found)
         # What was struck out is no better than the plan at hand, what was left outside no better than its shortfall lets it be.
         inside = -math.inf if outcome.stopped == "conflict" else -outcome.bound / rows.scale
         highest = max(inside, ceiling - far, best.objective if best.years is not None else -math.inf)
@@ -487,12 +559,12 @@ def _settle(
         if outcome.stopped == "interrupted" and best.years is None and watch.stopped is None:
             raise KeyboardInterrupt
         watch.heed(outcome.stopped)
-        done = best.years is None or outcome.stopped in ("time", "interrupted") or far == math.inf
-        if done or gap_of(problem, best) <= max(mip_gap, PROOF_TOLERANCE):
-            yield best
-            return
         yield best
-        size *= 3
+        # Where the work in a core was not enough, a larger one says nothing new.
+        spent = outcome.stopped == "work" and best.years is not None and inside >= ceiling - far
+        over = outcome.stopped in ("time", "interrupted") or far == math.inf
+        if spent or over or _enough(problem, best, mip_gap):
+            return
 
 
 def point_of_plan(problem: SitingProblem, build_year: Ints) -> Floats:
@@ -500,13 +572,23 @@ def point_of_plan(problem: SitingProblem, build_year: Ints) -> Floats:
     return np.concatenate([is_open(problem, build_year).ravel(), covered_units(problem, build_year).ravel()])
 
 
-def beaten(problem: SitingProblem, guide: Guide, best: Standing) -> NDArray[np.bool_]:
+def beaten(problem: SitingProblem, guide: Guide, best: Standing) -> Bools:
     """Tell which options no plan better than ``best`` contains."""
     known = best.objective - _constant(problem)
     return np.asarray(guide.bound - guide.short <= known + 1e-10 * _size(problem))
 
 
-def only(program: Program, problem: SitingProblem, allowed: NDArray[np.bool_]) -> Program:
+def _enough(problem: SitingProblem, best: Standing, mip_gap: float) -> bool:
+    """Tell whether there is a plan, and its gap small enough."""
+    return best.years is not None and gap_of(problem, best) <= max(mip_gap, PROOF_TOLERANCE)
+
+
+def _left(problem: SitingProblem, guide: Guide, best: Standing) -> Bools:
+    """Tell which options a better plan than ``best`` may contain."""
+    return np.ones(guide.short.shape, bool) if best.years is None else ~beaten(problem, guide, best)
+
+
+def only(program: Program, problem: SitingProblem, allowed: Bools) -> Program:
     """Return the program in which only ``allowed`` options may be taken: elsewhere z may not step up."""
     years, m = problem.n_years, problem.n_units
     x_upper, upper = program.x_upper.copy(), program.upper.copy()

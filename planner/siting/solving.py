@@ -18,9 +18,9 @@ from planner.siting.bound import (
     tighten,
 )
 from planner.siting.conflict import explain_conflict
-from planner.siting.covering import merge_units
 from planner.siting.kernels import Model
 from planner.siting.milp import covering_program, minimise, plan_of
+from planner.siting.narrowing import narrowed
 from planner.siting.planning import solve_with_rules
 from planner.siting.problem import (
     MONEY_TOLERANCE,
@@ -89,7 +89,7 @@ def solve_watched(problem: SitingProblem, watch: Watch, *, mip_gap: float, work_
         plan = solve_rules(problem, watch, mip_gap=mip_gap, work_limit=work_limit)
         return replace(plan, reasons=explain_conflict(problem)) if plan.status == "infeasible" else plan
     kept = useful_actions(problem)
-    small = restrict(problem, kept)
+    small = narrowed(problem, kept)
     work = {**problem.reductions, **_sizes(problem, small)}
     race = None
     if set(problem.required) <= set(small.place.tolist()):
@@ -369,22 +369,6 @@ def _dominated(problem: SitingProblem, rivals: Ints) -> NDArray[np.bool_]:
     beaten = np.zeros(len(rivals), bool)
     beaten[[b for a, b in alike if (b, a) not in alike or a < b]] = True
     return beaten
-
-
-def restrict(problem: SitingProblem, kept: Ints) -> SitingProblem:
-    """Return the problem with the ``kept`` actions only, units merged anew."""
-    cover = problem.cover[:, kept].tocsr()
-    coverable = np.diff(cover.indptr) > 0
-    weight, cover = merge_units(problem.unit_weight[coverable], cover[coverable])
-    return replace(
-        problem,
-        unit_weight=weight,
-        cover=cover,
-        capital_cost=problem.capital_cost[kept],
-        operating_cost=problem.operating_cost[kept],
-        place=problem.place[kept],
-        limit_use=None if problem.limit_use is None else problem.limit_use[:, kept].tocsr(),
-    )
 
 
 def tidy(problem: SitingProblem, build_year: Ints) -> Ints:

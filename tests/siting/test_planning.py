@@ -84,8 +84,8 @@ def test_plan_equals_brute_force_under_every_rule(seed: int) -> None:
 
 
 def test_what_is_left_out_of_the_core_is_accounted_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "_CORE", 2)
-    monkeypatch.setattr(planning, "_LOOKS", 1)
+    monkeypatch.setattr(planning, "_CORES", (2, 6, None))
+    monkeypatch.setattr(planning, "_WALKS", ())
     monkeypatch.setattr(planning, "_PASSES", 0)
     rng = np.random.default_rng(77)
     for _ in range(60):
@@ -97,3 +97,35 @@ def test_what_is_left_out_of_the_core_is_accounted_for(monkeypatch: pytest.Monke
             if best is not None:
                 assert plan.objective <= best + 1e-7 <= plan.bound + 2e-7
                 assert gap > 0 or plan.objective == pytest.approx(best, abs=1e-7)
+
+
+def test_walks_find_the_best_small_plan_and_keep_every_rule() -> None:
+    rng = np.random.default_rng(5)
+    missed = solved = 0
+    for _ in range(60):
+        problem = with_everything(rng)
+        best = best_by_brute_force(problem)
+        if best is None:
+            continue
+        everything = np.ones((problem.n_actions, problem.n_years), bool)
+        nothing = np.zeros(everything.shape)
+        guide = planning.Guide(np.inf, nothing, nothing, nothing.ravel())
+        found = planning.walk_in(problem, guide, everything, np.zeros(problem.n_actions, np.int64), 1)
+        solved += 1
+        missed += bool(broken_rules(problem, found)) or objective_of(problem, found) < best - 1e-7
+        # From a plan a walk never comes back with less.
+        again = planning.walk_in(problem, guide, everything, found, 2)
+        assert objective_of(problem, again) >= objective_of(problem, found) - 1e-9
+    assert solved > 30 and missed == 0
+
+
+def test_limits_on_work_leave_an_honest_bound() -> None:
+    rng = np.random.default_rng(78)
+    for _ in range(40):
+        problem = with_everything(rng)
+        best = best_by_brute_force(problem)
+        plan = solve(problem, mip_gap=0.0, work_limit=0)
+        if plan.found:
+            assert best is not None and plan.objective <= best + 1e-7 <= plan.bound + 2e-7
+        elif plan.status == "infeasible":
+            assert best is None

@@ -8,7 +8,8 @@ from scipy import sparse
 from small import all_plans, best_by_brute_force, random_problem
 
 from planner.siting import Reason, SitingProblem, broken_rules, objective_of, solve, solving, spending
-from planner.siting.solving import restrict, useful_actions
+from planner.siting.narrowing import narrowed
+from planner.siting.solving import useful_actions
 
 
 def one_year(cover: list[list[int]], weight: list[float], cost: list[float], budget: float) -> SitingProblem:
@@ -81,7 +82,7 @@ def test_dropping_useless_actions_loses_nothing() -> None:
     rng = np.random.default_rng(3)
     for _ in range(60):
         problem = random_problem(rng)
-        small = restrict(problem, useful_actions(problem))
+        small = narrowed(problem, useful_actions(problem))
         if set(problem.required) <= set(small.place.tolist()):
             assert best_by_brute_force(small) == pytest.approx(best_by_brute_force(problem), abs=1e-9)
 
