@@ -622,6 +622,8 @@ def app_command(
         "server.headless": str(not browser).lower(),
         "server.showEmailPrompt": "false",
         "browser.gatherUsageStats": "false",
+        # Collecting all garbage after every step takes half a second with a city in memory, and no page answers meanwhile.
+        "runner.postScriptGC": "false",
         "client.toolbarMode": "viewer",
         # A sentence, never a traceback (`planner.pages.shared.told_errors`).
         "client.showErrorDetails": "none",

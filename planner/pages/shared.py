@@ -277,7 +277,7 @@ def today_of(key: str, _ground: Measured, _shown: Study) -> Result:
     return pipeline.plan_on(_ground, _shown, solve=False)
 
 
-@st.fragment(run_every=0.5)
+@st.fragment(run_every=1.0)
 def await_plan(going: Job) -> None:
     """Show how far the plan is, again and again until it is there."""
     if going.future.done():
