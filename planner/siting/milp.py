@@ -4,8 +4,9 @@ Columns are z_jt (action j is open at the end of year t, integer; only for years
 then, continuous). The cumulative z keeps the cover rows as sparse as the reach is; "nothing is un-built" is z_jt ≥ z_js, s < t.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from threading import Thread
 from typing import Any
 
@@ -20,6 +21,10 @@ from planner.siting.problem import Floats, Ints
 
 # Called in the caller's thread with (best value, bound); True stops.
 Teller = Callable[[float, float], bool]
+# Gives rows that a point breaks, though every whole point keeps them, and what each is at most.
+Cutter = Callable[[Floats], tuple[sparse.csr_array, Floats]]
+# Rounds of cuts at most, and by which share of itself a round must move the value for another to follow.
+_ROUNDS, _LITTLE = 12, 5e-4
 # A row that misses zero by no more than this holds.
 _HELD = 1e-7
 # Seconds between two looks at a running solver: how long Ctrl-C waits at most.
@@ -46,13 +51,18 @@ class Program:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What HiGHS found: a point or None, a bound on the minimum, why it stopped, and a relaxation's multipliers of the rows."""
+    """What HiGHS found: a point or None, a bound on the minimum, why it stopped, and a relaxation's multipliers of the rows.
+
+    Where rows were cut, ``cut`` holds them and ``cut_most`` what each is at most; their multipliers follow those of the program's rows.
+    """
 
     x: Floats | None
     bound: float
     nodes: int
     stopped: str
     dual: Floats | None = None
+    cut: sparse.csr_array | None = None
+    cut_most: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 def covering_program(model: Model, scale: float) -> tuple[Program, Ints, Ints]:
@@ -146,8 +156,10 @@ def minimise(
     abs_gap: float = 0.0,
     nodes: int | None = None,
     looks: int | None = None,
+    enough: float = math.inf,
     time_limit_s: float | None = None,
     relaxed: bool = False,
+    cutter: Cutter | None = None,
     tell: Teller | None = None,
 ) -> Outcome:
     """Solve a program with HiGHS on one thread with a fixed seed.
@@ -161,8 +173,10 @@ def minimise(
         abs_gap: stop when the bound is proven within this of the best point.
         nodes: most branch-and-bound nodes; None is no limit.
         looks: how often HiGHS may look at its limits, in the root and below: a measure of work that is the same on every machine.
+        enough: stop when the minimum is proven to be no less.
         time_limit_s: most seconds; None is no limit.
         relaxed: solve the linear relaxation.
+        cutter: gives cuts, which are added to the relaxation as long as they move its value.
         tell: called with (best value, bound) now and then, which are infinite as long as they are not known; returning True stops, and
             so does Ctrl-C.
     """
@@ -191,7 +205,27 @@ def minimise(
         solution = highspy.HighsSolution()
         solution.col_value = start.tolist()
         highs.setSolution(solution)
-    halted = _run(highs, tell, looks)
+    halted = _run(highs, tell, looks, enough)
+    cuts: list[tuple[sparse.csr_array, Floats]] = []
+    while relaxed and cutter is not None and not halted and len(cuts) < _ROUNDS and _solved(highs):
+        before = highs.getInfo().objective_function_value
+        more, most = cutter(np.asarray(highs.getSolution().col_value))
+        if not len(most):
+            break
+        cuts.append((more, most))
+        least = np.full(len(most), -highspy.kHighsInf)
+        highs.addRows(
+            len(most),
+            least,
+            most,
+            more.nnz,
+            more.indptr[:-1].astype(np.int32),
+            more.indices.astype(np.int32),
+            more.data,
+        )
+        halted = _run(highs, tell, looks, enough)
+        if abs(highs.getInfo().objective_function_value - before) <= _LITTLE * abs(before):
+            break
     status, info = highs.getModelStatus(), highs.getInfo()
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     kinds = highspy.HighsModelStatus
@@ -214,6 +248,24 @@ def minimise(
         nodes=0 if relaxed else max(int(info.mip_node_count), 0),
         stopped=stopped,
         dual=np.asarray(highs.getSolution().row_dual) if relaxed and found else None,
+        cut=sparse.vstack([rows for rows, _ in cuts], format="csr") if cuts else None,
+        cut_most=np.concatenate([most for _, most in cuts]) if cuts else np.zeros(0),
+    )
+
+
+def _solved(highs: Any) -> bool:
+    return bool(highs.getModelStatus() == highspy.HighsModelStatus.kOptimal)
+
+
+def with_cuts(program: Program, relaxed: Outcome) -> Program:
+    """Return a program with the rows that its relaxation was cut by."""
+    if relaxed.cut is None:
+        return program
+    return replace(
+        program,
+        matrix=sparse.vstack([program.matrix, relaxed.cut], format="csc"),
+        lower=np.concatenate([program.lower, np.full(len(relaxed.cut_most), -highspy.kHighsInf)]),
+        upper=np.concatenate([program.upper, relaxed.cut_most]),
     )
 
 
@@ -225,18 +277,18 @@ def _of_nothing(program: Program, relaxed: bool) -> Outcome:
     return Outcome(x=np.zeros(0), bound=program.offset, nodes=0, stopped="gap", dual=dual)
 
 
-def _run(highs: Any, tell: Teller | None, looks: int | None) -> bool:
+def _run(highs: Any, tell: Teller | None, looks: int | None, enough: float) -> bool:
     """Run HiGHS in a thread of its own, so that this one hears Ctrl-C and may call ``tell``; who tells nobody gets the KeyboardInterrupt.
 
     highspy's own way to do so prints, and forbids two solves at once in a process. Returns whether it was asked to
-    stop, ``looks`` apart.
+    stop, by ``looks`` and ``enough`` apart.
     """
     heard, stop, left = (np.inf, -np.inf), False, np.inf if looks is None else looks
 
     def look(event: Any) -> None:
         nonlocal heard, left
         heard, left = (event.data_out.mip_primal_bound, event.data_out.mip_dual_bound), left - 1
-        if stop or left < 0:
+        if stop or left < 0 or event.data_out.mip_dual_bound >= enough:
             event.interrupt()
 
     def halt(event: Any) -> None:
@@ -262,6 +314,8 @@ def _run(highs: Any, tell: Teller | None, looks: int | None) -> bool:
     finally:
         stop = True
         worker.join()
+        # What listens still hears the next run of the same program.
+        stop = False
 
 
 def _highs_lp(program: Program, relaxed: bool) -> highspy.HighsLp:

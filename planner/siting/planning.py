@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from planner.siting.cross import CrossCuts
 from planner.siting.exchange import Board, Stand, exchange, move, wander
-from planner.siting.milp import Outcome, Program, minimise
+from planner.siting.milp import Cutter, Outcome, Program, minimise, with_cuts
 from planner.siting.narrowing import narrowed
 from planner.siting.problem import (
     MONEY_TOLERANCE,
@@ -50,7 +51,7 @@ _TAKEN = 1e-6
 # Options beyond those of plan and relaxation among which HiGHS is asked to decide, and among how many when that does not settle it.
 _CORES = (100, 800, None)
 # The same of each walk.
-_WALKS = (0, 100, 200, 300)
+_WALKS = (0, 100, 200, 300, 100, 200, 300)
 # Turns in a walk, as many as this many elementary operations allow, within limits.
 _OPERATIONS, _FEWEST, _MOST = 1.5e8, 300, 20_000
 # Most actions that a turn undoes, and what it may lose at first, as a share of what an action is worth.
@@ -58,6 +59,8 @@ _MOST_OUT, _HEAT = 4, 0.3
 # How often HiGHS may look at its limits in a core for each node that it may open, times the nonzeros of the core's program: work in the
 # root counts here too.
 _LOOKING = 5e4
+# With a plan at hand, HiGHS is asked about programs of more nonzeros only where what is left outside weighs more than the gap aimed at.
+_MOST_NONZEROS = 400_000
 _INFINITY = highspy.kHighsInf
 Bools = NDArray[np.bool_]
 
@@ -271,7 +274,7 @@ def guide_of(
     assert relaxed.x is not None and relaxed.dual is not None
     years, m, n_actions = problem.n_years, problem.n_units, problem.n_actions
     price = np.maximum(0.0, -relaxed.dual / rows.scale)
-    cover, rule = price[: m * years].reshape(m, years), price[rows.first_rule :]
+    cover, rule = price[: m * years].reshape(m, years), price[rows.first_rule : len(rows.program.upper)]
     need = np.ones((m, 1)) if problem.need is None else problem.need[:, None]
     worth = np.outer(problem.unit_weight, problem.year_weight)
     toll = np.zeros((n_actions, years))
@@ -289,12 +292,19 @@ def guide_of(
     served = problem.cover.T @ cover
     if seats is not None:
         given, served = given + seats[0], served + seats[1]
+    paid = need * cover
+    if relaxed.cut is not None:
+        of_cut = price[len(rows.program.upper) :]
+        takes = relaxed.cut.T @ of_cut
+        given += float(of_cut @ relaxed.cut_most)
+        served = served - takes[: n_actions * years].reshape(served.shape)
+        paid = paid + takes[n_actions * years :].reshape(paid.shape)
     value = np.cumsum(served[:, ::-1], axis=1)[:, ::-1] - toll
     if problem.option_value is not None:
         value = value + problem.option_value
     best = np.zeros(int(problem.place.max(initial=-1)) + 1)
     np.maximum.at(best, problem.place, value.max(axis=1))
-    bound = given + float(np.maximum(worth - need * cover, 0.0).sum()) + float(best.sum())
+    bound = given + float(np.maximum(worth - paid, 0.0).sum()) + float(best.sum())
     z = relaxed.x[: n_actions * years].reshape(n_actions, years)
     return Guide(bound, best[problem.place][:, None] - value, np.diff(z, axis=1, prepend=0.0), toll.ravel())
 
@@ -465,6 +475,7 @@ def _standings(
     relaxed = minimise(
         rows.program,
         relaxed=True,
+        cutter=cutter_of(problem),
         time_limit_s=watch.left_s,
         tell=lambda *_: watch.tell("bound", best.objective, best.bound),
     )
@@ -490,6 +501,11 @@ def _standings(
         yield replace(best, stopped="gap")
         return
     yield from _settle(problem, guide, best, watch, mip_gap, work_limit, work)
+
+
+def cutter_of(problem: SitingProblem) -> Cutter | None:
+    """Return what cuts a problem's relaxation; None where no unit needs several sites."""
+    return None if problem.need is None or (problem.need <= 1).all() else CrossCuts(problem).broken
 
 
 def first_standing(problem: SitingProblem, rules: Sequence[Rule]) -> Standing:
@@ -522,7 +538,7 @@ def _settle(
     work: dict[str, int],
 ) -> Iterator[Standing]:
     """Let HiGHS decide among the options that fall least short, and among ever more until the rest cannot matter."""
-    ceiling, everything = best.bound, np.ones((problem.n_actions, problem.n_years), bool)
+    ceiling, inside, everything = best.bound, -math.inf, np.ones((problem.n_actions, problem.n_years), bool)
     for more in _CORES:
         core, far = everything, math.inf
         if guide is not None:
@@ -532,17 +548,30 @@ def _settle(
         actions = np.flatnonzero(core.any(axis=1))
         small = narrowed(problem, actions)
         rows = rows_of(small, with_constants(small))
+        # What the options left out before might add at most.
+        open_still = best.bound - max(inside, best.objective)
+        large = rows.program.matrix.nnz > _MOST_NONZEROS and open_still <= mip_gap * abs(best.objective)
+        if best.years is not None and large:
+            yield replace(best, stopped="work")
+            return
 
         def tell(value: float, bound: float, scale: float = rows.scale, known: Standing = best) -> bool:
             return watch.tell("settle", max(known.objective, -value / scale), min(known.bound, -bound / scale))
 
+        program, cutter = only(rows.program, small, core[actions]), cutter_of(small)
+        if cutter is not None:
+            program = with_cuts(
+                program, minimise(program, relaxed=True, cutter=cutter, time_limit_s=watch.left_s, tell=tell)
+            )
         outcome = minimise(
-            replace(only(rows.program, small, core[actions]), offset=-rows.scale * _constant(small)),
+            replace(program, offset=-rows.scale * _constant(small)),
             start=None if best.years is None else point_of_plan(small, best.years[actions]),
             mip_gap=mip_gap,
             abs_gap=1e-9 * _SCALE,
             nodes=work_limit,
             looks=None if work_limit is None else int(work_limit * _LOOKING / max(rows.program.matrix.nnz, 1)),
+            # Less than what is left outside lets it be says nothing.
+            enough=-rows.scale * (ceiling - far) if math.isfinite(far) else math.inf,
             time_limit_s=watch.left_s,
             tell=tell,
         )
