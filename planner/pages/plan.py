@@ -293,11 +293,12 @@ def trade_off(result: Result, lang: Lang) -> None:
         return
     plan = result.study.plan
     budget, objective = say(lang, "plan.money", unit=plan.cost_unit), label(lang, f"objective.{plan.objective}")
-    shown = table[["budget", "objective"]].rename(columns={"budget": budget, "objective": objective})
-    point = alt.selection_point(name="point", fields=[budget])
-    base = alt.Chart(shown).encode(
-        x=alt.X(f"{budget}:Q"), y=alt.Y(f"{objective}:Q", scale=alt.Scale(zero=False)), tooltip=[budget, objective]
-    )
+    # Columns keep their own names: in a chart, a "." or "[" of a unit would be read as a path into the value.
+    point = alt.selection_point(name="point", fields=["budget"])
+    x = alt.X("budget:Q", title=budget)
+    y = alt.Y("objective:Q", title=objective, scale=alt.Scale(zero=False))
+    tooltip = [alt.Tooltip("budget:Q", title=budget), alt.Tooltip("objective:Q", title=objective)]
+    base = alt.Chart(table[["budget", "objective"]]).encode(x=x, y=y, tooltip=tooltip)
     marks = base.mark_circle(size=110, color=style.YEARS[0]).add_params(point)
     st.markdown(f"**{say(lang, 'plan.tradeoff_title')}**")
     event = st.altair_chart(
@@ -305,7 +306,7 @@ def trade_off(result: Result, lang: Lang) -> None:
     )
     picked = event["selection"].get("point") or []
     if picked:
-        whole = float(picked[0][budget])
+        whole = float(picked[0]["budget"])
         shares = [round(whole * money / max(sum(plan.budget), 1e-9), 2) for money in plan.budget]
         words = ", ".join(f"{year}: {money:,.2f}" for year, money in zip(plan.years, shares, strict=True))
         st.caption(shared.plain(say(lang, "plan.tradeoff_point", budget=whole, unit=plan.cost_unit, years=words)))

@@ -99,6 +99,28 @@ def test_nothing_is_said_to_be_left_out_where_nothing_is(study, monkeypatch):
     assert not opened(study, monkeypatch).warning
 
 
+@pytest.mark.parametrize("unit", ["万元", "Mio. EUR", "k[€]"])
+def test_the_curve_of_money_is_drawn_whatever_its_unit_is_called(study, monkeypatch, unit):
+    drawn = []
+
+    def draw(chart, **_: object) -> dict:
+        drawn.append(chart.to_dict())
+        return {"selection": {"point": [{"budget": 10.0}]}}
+
+    monkeypatch.setattr(page_of.st, "altair_chart", draw)
+    with_plan(study, f'tradeoff = true\ncost_unit = "{unit}"')
+    test = opened(study, monkeypatch)
+    assert not test.exception and not test.error
+    (chart,) = drawn
+    (rows,) = chart["datasets"].values()
+    for layer in chart["layer"]:
+        x, y = layer["encoding"]["x"], layer["encoding"]["y"]
+        # A path sign in a field's name would lead into a value, and no point would be drawn.
+        assert all(of["field"] in rows[0] and not set(".[]\\'\"") & set(of["field"]) for of in (x, y))
+        assert unit in x["title"]
+    assert any(c.value.startswith(shared.plain(f"总预算 10.0 {unit}")) for c in test.caption)
+
+
 @pytest.mark.parametrize("lang", LANGS)
 def test_what_became_of_the_last_programme_is_told(study, monkeypatch, lang):
     small.book(study / "progress.xlsx", [
