@@ -7,7 +7,7 @@ then, continuous). The cumulative z keeps the cover rows as sparse as the reach 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import highspy
@@ -298,12 +298,22 @@ def _run(highs: Any, tell: Teller | None, looks: int | None, enough: float) -> b
     highs.cbMipInterrupt += look
     highs.cbSimplexInterrupt += halt
     highs.cbIpmInterrupt += halt
-    worker = Thread(target=highs.run, daemon=True)
+    # Not `Thread.join`: interrupted, it takes a running thread for a finished one (up to Python 3.12), and what HiGHS says halfway is no
+    # bound.
+    over = Event()
+
+    def run() -> None:
+        try:
+            highs.run()
+        finally:
+            over.set()
+
+    worker = Thread(target=run, daemon=True)
     worker.start()
     try:
-        while worker.is_alive():
+        while not over.is_set():
             try:
-                worker.join(_LOOK_S)
+                over.wait(_LOOK_S)
                 if tell is not None and not stop:
                     stop = tell(*heard)
             except KeyboardInterrupt:
@@ -313,6 +323,7 @@ def _run(highs: Any, tell: Teller | None, looks: int | None, enough: float) -> b
         return stop
     finally:
         stop = True
+        over.wait()
         worker.join()
         # What listens still hears the next run of the same program.
         stop = False

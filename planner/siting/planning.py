@@ -560,9 +560,10 @@ def _settle(
 
         program, cutter = only(rows.program, small, core[actions]), cutter_of(small)
         if cutter is not None:
-            program = with_cuts(
-                program, minimise(program, relaxed=True, cutter=cutter, time_limit_s=watch.left_s, tell=tell)
-            )
+            cut = minimise(program, relaxed=True, cutter=cutter, time_limit_s=watch.left_s, tell=tell)
+            if cut.stopped == "interrupted" and watch.stopped is None:
+                raise KeyboardInterrupt
+            program = with_cuts(program, cut)
         outcome = minimise(
             replace(program, offset=-rows.scale * _constant(small)),
             start=None if best.years is None else point_of_plan(small, best.years[actions]),
@@ -577,7 +578,7 @@ def _settle(
         )
         work["nodes"] += outcome.nodes
         if outcome.x is not None:
-            z = outcome.x[: core[actions].size].reshape(len(actions), -1) > 0.5
+            z = outcome.x[: core[actions].size].reshape(-1, problem.n_years) > 0.5
             found = np.zeros(problem.n_actions, np.int64)
             found[actions] = np.where(z.any(axis=1), z.argmax(axis=1) + 1, 0)
             best = better(problem, best, found)

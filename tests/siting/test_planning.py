@@ -129,3 +129,21 @@ def test_limits_on_work_leave_an_honest_bound() -> None:
             assert best is not None and plan.objective <= best + 1e-7 <= plan.bound + 2e-7
         elif plan.status == "infeasible":
             assert best is None
+
+
+def test_where_nothing_can_be_done_there_is_still_a_plan() -> None:
+    nothing = np.zeros(0)
+    problem = SitingProblem(
+        unit_weight=np.ones(1),
+        cover=sparse.csr_array((1, 0), dtype=np.int8),
+        capital_cost=nothing,
+        operating_cost=nothing,
+        place=nothing.astype(np.int64),
+        budget=np.array([1.0]),
+        year_weight=np.ones(1),
+        # One of two that it needs: half covered, says the relaxation, and nothing is left to settle it with.
+        standing=np.array([1]),
+        need=np.array([2]),
+    )
+    plan = solve(problem, mip_gap=0.0)
+    assert (plan.status, plan.objective, plan.bound) == ("optimal", 0.0, 0.0)

@@ -1,16 +1,21 @@
 """What a listener hears, and that a stopped search keeps its best plan with an honest status."""
 
+import _thread
+import math
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import sparse
 from small import random_problem
+from test_cross import crossed
 from test_planning import with_everything
 
 from planner.siting import (
@@ -21,6 +26,7 @@ from planner.siting import (
     from_cost_matrix,
     milp,
     objective_of,
+    planning,
     rules,
     solve,
 )
@@ -175,3 +181,49 @@ def test_a_program_that_is_stopped_before_it_has_a_status_was_interrupted(monkey
     )
     monkeypatch.setattr(milp, "_run", lambda *_: True)
     assert milp.minimise(program).stopped == "interrupted"
+
+
+class Listeners:
+    def __iadd__(self, _: object) -> "Listeners":
+        return self
+
+
+class Slow:
+    """A solver that hears Ctrl-C in the middle, and is not done at once."""
+
+    cbMipInterrupt = cbSimplexInterrupt = cbIpmInterrupt = Listeners()  # noqa: N815
+    done = False
+
+    def run(self) -> None:
+        time.sleep(0.1)
+        _thread.interrupt_main()
+        time.sleep(0.3)
+        self.done = True
+
+
+def test_ctrl_c_waits_until_the_solver_has_ended() -> None:
+    # What it says halfway is no bound.
+    slow = Slow()
+    assert milp._run(slow, lambda *_: False, None, math.inf)
+    assert slow.done
+
+
+def test_ctrl_c_among_the_cuts_of_a_core_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[bool] = []
+
+    def interrupted(program: milp.Program, **limits: Any) -> milp.Outcome:
+        calls.append(limits.get("cutter") is not None)
+        outcome = milp.minimise(program, **limits)
+        return replace(outcome, stopped="interrupted") if calls[-1] and sum(calls) == 2 else outcome
+
+    monkeypatch.setattr(planning, "minimise", interrupted)
+    monkeypatch.setattr(planning, "_WALKS", ())
+    rng, heard = np.random.default_rng(6), 0
+    for _ in range(40):
+        calls.clear()
+        plan = solve(crossed(rng), mip_gap=0.0)
+        if sum(calls) == 2:
+            # Nothing more was asked.
+            assert calls[-1] and plan.stopped == "interrupted"
+            heard += 1
+    assert heard > 0
