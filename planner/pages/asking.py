@@ -189,8 +189,10 @@ def fill(base: Result, plan: PlanSettings, lang: Lang) -> None:
     seen, before = (str(file), history.look(file)), state.get("plan_of", ("", {}))
     asked = kept()
     if before and before != seen and before[0] == seen[0]:
-        st.info(say(lang, "plan.changed_meanwhile", count=len(asked.changes)), icon=":material/group:")
         mine, theirs = changes_between(plan, applied(plan, asked.changes)), changes_between(state["plan_was"], plan)
+        alike = bool(asked.changes) and not mine
+        said = say(lang, "plan.changed_alike") if alike else say(lang, "plan.changed_meanwhile", count=len(mine))
+        st.info(said, icon=":material/group:")
         both = [name for name in mine if name in theirs and name in NAMES]
         if both:
             named = listed(lang, [say(lang, NAMES[name], unit=plan.cost_unit) for name in both])

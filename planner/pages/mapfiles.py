@@ -16,6 +16,7 @@ import streamlit as st
 from planner.draw import webparts
 from planner.draw.webdata import plan_data
 from planner.pipeline import Result
+from planner.saving import put
 from planner.words import Lang
 
 _folder = tempfile.TemporaryDirectory(prefix="planner-map-")
@@ -42,7 +43,8 @@ def lay(text: str, kind: str) -> str:
     name = f"{hashlib.sha256(content).hexdigest()[:16]}.{kind}"
     file = Path(_folder.name) / name
     if not file.exists():
-        file.write_bytes(content)
+        # Whole or not at all: another session may be told its address at any moment.
+        put(file, content)
     return name
 
 

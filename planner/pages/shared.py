@@ -301,11 +301,13 @@ def adopt(shown: Study, key: str) -> None:
         shown: the study as saved.
         key: of the search, if there was one; nobody can ask for it any more, now that study.toml is another.
     """
+    digest, adopted = revision(shown.folder / shown.settings_file), Future[Result]()
     with _lock:
         going = _jobs.pop(key, None)
-    if going is None:
-        return
-    digest, adopted = revision(shown.folder / shown.settings_file), Future[Result]()
+        if going is None:
+            return
+        # In the same breath: whoever asks in between would begin the same search once more.
+        _jobs[study_key(shown)] = Job(adopted, going.steps, going.search)
 
     def hand_over(found: Future[Result]) -> None:
         try:
@@ -314,8 +316,6 @@ def adopt(shown: Study, key: str) -> None:
             adopted.set_exception(error)
 
     going.future.add_done_callback(hand_over)
-    with _lock:
-        _jobs[study_key(shown)] = Job(adopted, going.steps, going.search)
 
 
 def planned(shown: Study, *, progress: Progress, listener: Listener | None = None, pause_s: float = 0.0) -> Result:

@@ -472,7 +472,10 @@ def compare(result: Result, lang: Lang) -> None:
         say(lang, "whatif.nothing_done"): scenarios.Scenario(schema=1, name="-"),
         say(lang, "whatif.draft"): scenarios.Scenario(schema=1, name="-", moment=mine.moment, edits=mine.history.done),
     }
-    choices |= {one.scenario.name: one.scenario for one in scenarios.kept(result.study.folder) if one.scenario}
+    for one in scenarios.kept(result.study.folder):
+        if one.scenario is not None:
+            # Somebody may have named one like what is always there.
+            choices[one.scenario.name + " " * (one.scenario.name in choices)] = one.scenario
     st.caption(say(lang, "whatif.compare_hint"))
     outcomes = []
     for number, (column, side) in enumerate(zip(st.columns(2, gap="small"), ("left", "right"), strict=True)):

@@ -217,6 +217,11 @@ def test_it_is_saved_with_the_comments_and_never_over_others(study, monkeypatch)
     test.run()
     named = say("zh", "plan.changed_both", names=say("zh", "plan.gap"))
     assert [shared.plain(named)] == [warning.value for warning in test.warning]
+    # So is it where they have already changed what this person wants changed.
+    alike = text.replace("carry_over = false", "carry_over = false\nmip_gap = 0.01")
+    (study / "study.toml").write_text(alike, encoding="utf-8")
+    test.run()
+    assert say("zh", "plan.changed_alike") in [info.value for info in test.info] and not test.warning
     (study / "study.toml").write_text(text, encoding="utf-8")
     # It can be undone on the Start page.
     history.step(study / "study.toml", -1, seen=history.look(study / "study.toml"))
