@@ -204,7 +204,7 @@ def exchange(b, s, options, forced, passes):
 
 @njit(cache=True, nogil=True)
 def _helps(b, s, option):
-    """Tell whether an option gives to a rule that is broken, or may do so by what it covers."""
+    """Tell whether an option itself gives to a rule that is broken."""
     for q in range(b.option_ptr[option], b.option_ptr[option + 1]):
         rule = b.option_rule[q]
         if b.option_take[q] < 0.0 and s.used[rule] > b.most[rule] + NOTHING:

@@ -207,23 +207,23 @@ def minimise(
         highs.setSolution(solution)
     halted = _run(highs, tell, looks, enough)
     cuts: list[tuple[sparse.csr_array, Floats]] = []
+    whole: Outcome | None = None
     while relaxed and cutter is not None and not halted and len(cuts) < _ROUNDS and _solved(highs):
-        before = highs.getInfo().objective_function_value
-        more, most = cutter(np.asarray(highs.getSolution().col_value))
+        before, point = highs.getInfo().objective_function_value, highs.getSolution()
+        more, most = cutter(np.asarray(point.col_value))
         if not len(most):
             break
-        cuts.append((more, most))
         least = np.full(len(most), -highspy.kHighsInf)
-        highs.addRows(
-            len(most),
-            least,
-            most,
-            more.nnz,
-            more.indptr[:-1].astype(np.int32),
-            more.indices.astype(np.int32),
-            more.data,
+        starts, columns = more.indptr[:-1].astype(np.int32), more.indices.astype(np.int32)
+        whole = Outcome(
+            np.asarray(point.col_value), float(before), 0, "gap", np.asarray(point.row_dual), *_stacked(cuts)
         )
+        highs.addRows(len(most), least, most, more.nnz, starts, columns, more.data)
         halted = _run(highs, tell, looks, enough)
+        if not _solved(highs):
+            break
+        cuts.append((more, most))
+        whole = None
         if abs(highs.getInfo().objective_function_value - before) <= _LITTLE * abs(before):
             break
     status, info = highs.getModelStatus(), highs.getInfo()
@@ -242,15 +242,25 @@ def minimise(
     if below is not None and found and info.objective_function_value >= below:
         # What was cut off is taken for solved: a worse point was found, and nothing better is left.
         found, stopped = False, "conflict" if stopped == "gap" else stopped
+    if whole is not None and stopped != "conflict":
+        # Stopped in the middle of a round of cuts: what the rounds before have proven holds.
+        return replace(whole, stopped=stopped)
+    cut, cut_most = _stacked(cuts)
     return Outcome(
         x=np.asarray(highs.getSolution().col_value) if found else None,
         bound=float(info.objective_function_value if relaxed else info.mip_dual_bound),
         nodes=0 if relaxed else max(int(info.mip_node_count), 0),
         stopped=stopped,
         dual=np.asarray(highs.getSolution().row_dual) if relaxed and found else None,
-        cut=sparse.vstack([rows for rows, _ in cuts], format="csr") if cuts else None,
-        cut_most=np.concatenate([most for _, most in cuts]) if cuts else np.zeros(0),
+        cut=cut,
+        cut_most=cut_most,
     )
+
+
+def _stacked(cuts: list[tuple[sparse.csr_array, Floats]]) -> tuple[sparse.csr_array | None, Floats]:
+    if not cuts:
+        return None, np.zeros(0)
+    return sparse.vstack([rows for rows, _ in cuts], format="csr"), np.concatenate([most for _, most in cuts])
 
 
 def _solved(highs: Any) -> bool:

@@ -52,6 +52,8 @@ _TAKEN = 1e-6
 _CORES = (100, 800, None)
 # The same of each walk.
 _WALKS = (0, 100, 200, 300, 100, 200, 300)
+# Walks in a row that find nothing better before no more are made.
+_IDLE = 2
 # Turns in a walk, as many as this many elementary operations allow, within limits.
 _OPERATIONS, _FEWEST, _MOST = 1.5e8, 300, 20_000
 # Most actions that a turn undoes, and what it may lose at first, as a share of what an action is worth.
@@ -432,7 +434,7 @@ def solve_with_rules(problem: SitingProblem, watch: Watch, *, mip_gap: float, wo
 
     Returns:
         A plan; ``infeasible`` without reasons where the rules leave none (`planner.siting.conflict` finds them); ``unknown`` where the
-        search was stopped, or its work was done, before it found one. Ctrl-C raises KeyboardInterrupt as long as there is none.
+        search was stopped, or its work was done, before it found one.
     """
     work = {**problem.reductions, "units": problem.n_units, "actions": problem.n_actions, "pairs": int(problem.cover.nnz),
             "rules": len(standard_rules(problem)), "nodes": 0}  # fmt: skip
@@ -482,23 +484,27 @@ def _standings(
     if relaxed.stopped == "conflict":
         yield replace(best, stopped="conflict")
         return
-    if relaxed.stopped == "interrupted" and watch.stopped is None:
+    if relaxed.stopped == "interrupted" and watch.stopped is None and relaxed.dual is None:
         raise KeyboardInterrupt
+    watch.heed(relaxed.stopped)
     guide = None
     if relaxed.dual is not None:
         guide = guide_of(problem, rows, relaxed)
         best = replace(best, bound=min(best.bound, _constant(problem) + guide.bound))
         best = better(problem, best, search_near(problem, guide, _left(problem, guide, best)))
         yield best
+        idle = 0
         for seed, more in enumerate(_WALKS):
-            if watch.over() or _enough(problem, best, mip_gap):
+            if watch.over() or _enough(problem, best, mip_gap) or idle == _IDLE:
                 break
             core, _ = core_of(guide, best.years, _left(problem, guide, best), more)
             plan = np.zeros(problem.n_actions, np.int64) if best.years is None else best.years
-            best = better(problem, best, walk_in(problem, guide, core, plan, seed))
+            found = better(problem, best, walk_in(problem, guide, core, plan, seed))
+            idle = idle + 1 if found is best else 0
+            best = found
             yield best
-    if _enough(problem, best, mip_gap):
-        yield replace(best, stopped="gap")
+    if watch.over() or _enough(problem, best, mip_gap):
+        yield replace(best, stopped=watch.stopped or "gap")
         return
     yield from _settle(problem, guide, best, watch, mip_gap, work_limit, work)
 
@@ -538,7 +544,9 @@ def _settle(
     work: dict[str, int],
 ) -> Iterator[Standing]:
     """Let HiGHS decide among the options that fall least short, and among ever more until the rest cannot matter."""
-    ceiling, inside, everything = best.bound, -math.inf, np.ones((problem.n_actions, problem.n_years), bool)
+    # What each option falls short of.
+    ceiling = best.bound if guide is None else _constant(problem) + guide.bound
+    inside, everything = -math.inf, np.ones((problem.n_actions, problem.n_years), bool)
     for more in _CORES:
         core, far = everything, math.inf
         if guide is not None:
@@ -550,6 +558,9 @@ def _settle(
         rows = rows_of(small, with_constants(small))
         # What the options left out before might add at most.
         open_still = best.bound - max(inside, best.objective)
+        # Without a plan, nothing but finding one or that there is none is worth anything.
+        limited = work_limit is not None and best.years is not None
+        looks = int((work_limit or 0) * _LOOKING / max(rows.program.matrix.nnz, 1)) if limited else None
         large = rows.program.matrix.nnz > _MOST_NONZEROS and open_still <= mip_gap * abs(best.objective)
         if best.years is not None and large:
             yield replace(best, stopped="work")
@@ -570,7 +581,7 @@ def _settle(
             mip_gap=mip_gap,
             abs_gap=1e-9 * _SCALE,
             nodes=work_limit,
-            looks=None if work_limit is None else int(work_limit * _LOOKING / max(rows.program.matrix.nnz, 1)),
+            looks=looks,
             # Less than what is left outside lets it be says nothing.
             enough=-rows.scale * (ceiling - far) if math.isfinite(far) else math.inf,
             time_limit_s=watch.left_s,
@@ -591,7 +602,7 @@ def _settle(
         watch.heed(outcome.stopped)
         yield best
         # Where the work in a core was not enough, a larger one says nothing new.
-        spent = outcome.stopped == "work" and best.years is not None and inside >= ceiling - far
+        spent = outcome.stopped == "work" and best.years is not None and inside > ceiling - far
         over = outcome.stopped in ("time", "interrupted") or far == math.inf
         if spent or over or _enough(problem, best, mip_gap):
             return

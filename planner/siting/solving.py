@@ -70,14 +70,15 @@ def solve(
     Args:
         problem: what to plan.
         mip_gap: stop when the gap is proven to be no more than this fraction.
-        work_limit: most branch-and-bound nodes; None is no limit.
+        work_limit: most branch-and-bound nodes of a program and, under rules, a measure of the work on a large one before it branches;
+            None is no limit.
         time_limit_s: a limit in seconds; None is no limit.
         progress: called with a `Progress` while searching, in the caller's thread; returning True stops the search.
 
     Returns:
         A plan; ``optimal`` only if proven to 1e-6, ``infeasible`` with its reasons if the rules leave none. A search that is stopped by the
-        limit in seconds, by ``progress`` or by Ctrl-C gives the best plan so far with the bound so far; only before there is any plan
-        does Ctrl-C raise KeyboardInterrupt.
+        limit in seconds, by ``progress`` or by Ctrl-C gives the best plan so far with the bound so far; before there is any plan Ctrl-C
+        raises KeyboardInterrupt or, under rules, gives a plan that is ``unknown``.
     """
     return solve_watched(problem, Watch(time_limit_s, progress), mip_gap=mip_gap, work_limit=work_limit)
 
