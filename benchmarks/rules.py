@@ -3,8 +3,9 @@
     python benchmarks/rules.py [--json FILE] [--case NAME]
 
 Each case is the embedded study with another ``[plan]`` in a folder of its own; where sites may close or be widened, the table of options
-gets rows for that, with made-up prices. Seconds are those of the search alone; reading and walking come before. There is no peer
-here: siting libraries know no years, closings or build modes. The figures are held against the product's own aim of 1 %.
+gets rows for that, with made-up prices. Seconds are those of the search alone; reading and walking come before. The first run on a
+computer also compiles: run it twice. There is no peer here: siting libraries know no years, closings or build modes. The figures are held
+against the product's own aim of 1 %.
 """
 
 import argparse

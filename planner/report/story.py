@@ -844,8 +844,8 @@ def _actions(result: Result, lang: Lang) -> Iterator[Block]:
         yield Text(_told_year(result, lang, year))
     if result.record is not None:
         yield Text(figures.changes_told(result, lang))
-    yield Text(_how_good(result, lang))
-    yield Text(sentences(lang, *figures.how_sure(result, lang), figures.not_told(result, lang)))
+    sure = figures.how_sure(result, lang)
+    yield Text(sentences(lang, _how_good(result, lang), *sure, figures.not_told(result, lang)))
 
 
 def _year_grid(result: Result, lang: Lang) -> Grid:
